@@ -1,0 +1,85 @@
+// Package endpoint knows who an endpoint is, which live session it has, its presence, and how to reach it: the router.
+package endpoint
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Endpoint is one managed machine as the management server registered it.
+type Endpoint struct {
+	Key
+	Enabled bool
+	Labels  map[string]string
+	Groups  []string
+	Created time.Time
+	Updated time.Time
+}
+
+// Errors of a Store. They are returned as they are or wrapped.
+var (
+	ErrUnknown  = errors.New("unknown endpoint")
+	ErrExists   = errors.New("endpoint exists already")
+	ErrDisabled = errors.New("endpoint is disabled")
+)
+
+// Patch changes an endpoint; nil fields stay as they are.
+type Patch struct {
+	Enabled *bool
+	Labels  map[string]string // replaces all labels
+	Groups  []string          // replaces all groups; non-nil and empty removes them
+	Secret  *Secret           // replaces the stored secret
+}
+
+// Query selects endpoints of one domain in the order of their ids.
+type Query struct {
+	Domain string
+	After  string // ids greater than this one; empty: from the start
+	Limit  int    // 1..1000
+	State  State  // empty: any
+	Label  string // "name=value"; empty: any
+	Group  string // empty: any
+	Search string // part of the id; empty: any
+}
+
+// Record is an endpoint with its last known presence.
+type Record struct {
+	Endpoint
+	Presence Presence
+}
+
+// Accounts is durable storage of endpoints. All methods may be called concurrently; what a method that writes has done is durable when it returns nil.
+type Accounts interface {
+	// CreateEndpoint stores a new endpoint with its secret, or returns ErrExists.
+	CreateEndpoint(ctx context.Context, e Endpoint, s Secret) error
+	// UpdateEndpoint applies p and returns the endpoint after it, or ErrUnknown.
+	UpdateEndpoint(ctx context.Context, k Key, p Patch, now time.Time) (Endpoint, error)
+	// DeleteEndpoint removes the endpoint, its pushes and its presence, or returns ErrUnknown.
+	DeleteEndpoint(ctx context.Context, k Key) error
+	// Endpoints returns the endpoints that q selects, at most q.Limit.
+	Endpoints(ctx context.Context, q Query) ([]Record, error)
+}
+
+// Logins is what a login reads. Both methods may be called concurrently.
+type Logins interface {
+	// Endpoint returns one endpoint with its last stored presence, or ErrUnknown.
+	Endpoint(ctx context.Context, k Key) (Record, error)
+	// EndpointSecret returns what is kept of the endpoint's secret and whether the endpoint is enabled, or ErrUnknown.
+	EndpointSecret(ctx context.Context, k Key) (s Secret, enabled bool, err error)
+}
+
+// Presences keeps the last presence of each endpoint.
+type Presences interface {
+	// SavePresence stores p together with its event and does not wait for the disk; a later call for the same endpoint wins.
+	SavePresence(k Key, p Presence)
+	// EndPresences turns every endpoint stored as online into offline with this reason; called once at the start.
+	EndPresences(ctx context.Context, reason Reason, now time.Time) error
+}
+
+// Store is what this package needs of durable state.
+type Store interface {
+	Accounts
+	Logins
+	Presences
+}

@@ -1,0 +1,99 @@
+package endpoint
+
+import (
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+)
+
+// ScramSHA256 is the name under which Secret keeps its SCRAM-SHA-256 keys.
+const ScramSHA256 = "SCRAM-SHA-256"
+
+const (
+	scramIterations = 4096 // RFC 7677 section 4
+	saltBytes       = 16
+	// MaxSecretBytes bounds a secret that somebody chooses.
+	MaxSecretBytes = 1024
+	// MinSecretBytes is the shortest secret that somebody may choose.
+	MinSecretBytes = 6
+)
+
+// ErrSecret says that a secret cannot be used. Errors of NewSecret wrap it.
+var ErrSecret = errors.New("invalid secret")
+
+// ScramKeys is what a server keeps of a password for one SCRAM hash, RFC 5802 section 3.
+type ScramKeys struct {
+	Salt       []byte `json:"salt"`
+	Iterations int    `json:"iterations"`
+	StoredKey  []byte `json:"stored_key"`
+	ServerKey  []byte `json:"server_key"`
+}
+
+// Secret is what is kept of an endpoint's secret; the secret itself is never stored.
+type Secret struct {
+	Scram map[string]ScramKeys `json:"scram"`          // by mechanism name without -PLUS
+	Fast  []byte               `json:"fast,omitempty"` // SHA-256 of a machine-made secret, whose 128 bits and more need no slow hash
+}
+
+// NewSecret derives what is kept of a secret that a person or another system chose. It costs one PBKDF2.
+func NewSecret(secret string) (Secret, error) {
+	if n := len(secret); n < MinSecretBytes || n > MaxSecretBytes {
+		return Secret{}, fmt.Errorf("%w: %d bytes, %d to %d are allowed", ErrSecret, n, MinSecretBytes, MaxSecretBytes)
+	}
+	for i := range len(secret) {
+		if secret[i] < 0x21 || secret[i] > 0x7e {
+			return Secret{}, fmt.Errorf("%w: byte %d is not printable ASCII, for which SASL clients prepare strings alike", ErrSecret, i)
+		}
+	}
+	keys, err := deriveScramSHA256(secret)
+	if err != nil {
+		return Secret{}, err
+	}
+	return Secret{Scram: map[string]ScramKeys{ScramSHA256: keys}}, nil
+}
+
+// GenerateSecret makes a secret of 192 random bits and what is kept of it, with the fast verifier.
+func GenerateSecret() (string, Secret, error) {
+	var b [24]byte
+	rand.Read(b[:]) // never fails, see crypto/rand
+	text := base64.RawURLEncoding.EncodeToString(b[:])
+	s, err := NewSecret(text)
+	if err != nil {
+		return "", Secret{}, err
+	}
+	sum := sha256.Sum256([]byte(text))
+	s.Fast = sum[:]
+	return text, s, nil
+}
+
+// VerifyFast compares password with the fast verifier; ok is false where the secret has none.
+func (s Secret) VerifyFast(password []byte) (match, ok bool) {
+	if len(s.Fast) != sha256.Size {
+		return false, false
+	}
+	sum := sha256.Sum256(password)
+	return subtle.ConstantTimeCompare(sum[:], s.Fast) == 1, true
+}
+
+func deriveScramSHA256(secret string) (ScramKeys, error) {
+	salt := make([]byte, saltBytes)
+	rand.Read(salt)
+	salted, err := pbkdf2.Key(sha256.New, secret, salt, scramIterations, sha256.Size)
+	if err != nil {
+		return ScramKeys{}, fmt.Errorf("derive SCRAM keys: %w", err)
+	}
+	client := hmacSHA256(salted, "Client Key")
+	stored := sha256.Sum256(client)
+	return ScramKeys{Salt: salt, Iterations: scramIterations, StoredKey: stored[:], ServerKey: hmacSHA256(salted, "Server Key")}, nil
+}
+
+func hmacSHA256(key []byte, text string) []byte {
+	m := hmac.New(sha256.New, key)
+	m.Write([]byte(text))
+	return m.Sum(nil)
+}

@@ -1,0 +1,70 @@
+package endpoint
+
+import (
+	"errors"
+	"net/netip"
+	"time"
+
+	"signalbox/internal/link"
+)
+
+// Stanza is one complete stanza on its way to a session.
+type Stanza struct {
+	Raw     []byte          // complete element in jabber:client; nobody changes it after the hand-over
+	Written func(time.Time) // called at most once, when the write to the connection returned; nil: nobody asks. It must not block
+}
+
+// Errors of delivering to a session.
+var (
+	ErrOffline = errors.New("endpoint has no session that takes stanzas")
+	ErrFull    = errors.New("the session's queue is full")
+)
+
+// Session is one live, bound session. All methods may be called concurrently and never block.
+type Session interface {
+	// Deliver puts a stanza into the session's bounded queue, or returns ErrFull or ErrOffline.
+	Deliver(Stanza) error
+	// End closes the session with this reason; the registry hears of it as of every other end.
+	End(Reason)
+	// Facts returns what is fixed at bind or resumption.
+	Facts() Facts
+	// LastHeard returns when bytes were last received from the endpoint.
+	LastHeard() time.Time
+}
+
+// Facts are what is known of a session from its login.
+type Facts struct {
+	Resource   string
+	Remote     netip.AddrPort
+	Via        link.Via
+	TLSVersion uint16
+	Bound      time.Time
+}
+
+// ChangeKind says what happened to a session.
+type ChangeKind uint8
+
+// The changes in a session's life. A session is Bound once, may become Available once, may alternate between Suspended and Resumed, and ends exactly once.
+const (
+	Bound     ChangeKind = iota // counts as online from now on; an older session of the endpoint has been told to end
+	Available                   // sent its initial presence: pushes may flow
+	Suspended                   // connection lost, resumable (XEP-0198): counts as offline, takes no new stanzas
+	Resumed                     // online again; takes stanzas if it did before
+	Ended                       // what was on the way and not acknowledged is lost to this session
+)
+
+// Change is one change in the life of a session.
+type Change struct {
+	Kind    ChangeKind
+	Key     Key
+	Epoch   uint64 // of the session; greater for every later session of the same endpoint
+	Session Session
+	Reason  Reason // of Suspended and Ended
+	At      time.Time
+}
+
+// Watcher is told of every change. Calls for one session come in order; those of an older session may come after those of a newer one: compare epochs.
+// SessionChanged must not block, and may be called concurrently.
+type Watcher interface {
+	SessionChanged(Change)
+}

@@ -1,0 +1,171 @@
+// Package push holds the life of a push from its acceptance to its acknowledgement or expiry.
+package push
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"signalbox/internal/endpoint"
+)
+
+// ID names a push: 41 bits of milliseconds since 2020 and a counter, so that a push posted after another's 202 has the greater id. The store allocates it.
+type ID int64
+
+const (
+	idPrefix   = "psh_"
+	idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz" // Crockford's base 32: sorts as the number does
+	idDigits   = 13
+)
+
+// ErrID says that a text is not the id of a push.
+var ErrID = errors.New("not the id of a push")
+
+// String returns the id as the API and the wire show it: "psh_" and 13 digits that sort like the number.
+func (id ID) String() string {
+	b := make([]byte, 0, len(idPrefix)+idDigits)
+	b = append(b, idPrefix...)
+	for shift := 5 * (idDigits - 1); shift >= 0; shift -= 5 {
+		b = append(b, idAlphabet[uint64(id)>>shift&31])
+	}
+	return string(b)
+}
+
+// ParseID reads what String wrote, or returns ErrID.
+func ParseID(s string) (ID, error) {
+	if len(s) != len(idPrefix)+idDigits || s[:len(idPrefix)] != idPrefix {
+		return 0, ErrID
+	}
+	var n uint64
+	for i := len(idPrefix); i < len(s); i++ {
+		d := indexDigit(s[i])
+		if d < 0 || n>>58 != 0 {
+			return 0, ErrID
+		}
+		n = n<<5 | uint64(d)
+	}
+	return ID(n), nil
+}
+
+func indexDigit(c byte) int {
+	for i := range len(idAlphabet) {
+		if idAlphabet[i] == c {
+			return i
+		}
+	}
+	return -1
+}
+
+// Priority orders the pushes that wait for one endpoint.
+type Priority uint8
+
+// The priorities, highest first, so that they sort as they are sent.
+const (
+	High Priority = iota
+	Normal
+	Low
+)
+
+var priorityNames = [...]string{High: "high", Normal: "normal", Low: "low"}
+
+// String returns the name used by the API and on the wire.
+func (p Priority) String() string { return priorityNames[p] }
+
+// ParsePriority reads a name; the empty text means Normal.
+func ParsePriority(s string) (Priority, error) {
+	if s == "" {
+		return Normal, nil
+	}
+	for i, name := range priorityNames {
+		if name == s {
+			return Priority(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown priority %q: use high, normal or low", s)
+}
+
+// Ack says what counts as done.
+type Ack uint8
+
+// The levels of SPEC section 7. AckDelivered is the default.
+const (
+	AckDelivered Ack = iota
+	AckNone
+	AckHandled
+)
+
+var ackNames = [...]string{AckDelivered: "delivered", AckNone: "none", AckHandled: "handled"}
+
+// String returns the name used by the API.
+func (a Ack) String() string { return ackNames[a] }
+
+// ParseAck reads a name; the empty text means AckDelivered.
+func ParseAck(s string) (Ack, error) {
+	if s == "" {
+		return AckDelivered, nil
+	}
+	for i, name := range ackNames {
+		if name == s {
+			return Ack(i), nil
+		}
+	}
+	return 0, fmt.Errorf("unknown ack %q: use none, delivered or handled", s)
+}
+
+// Bounds of a push.
+const (
+	MaxTTL          = 2419200 * time.Second // 28 days
+	DefaultTTL      = 86400 * time.Second
+	MaxPayloadBytes = 64 << 10 // of the JSON text, or of the decoded base64
+	MaxTypeBytes    = 128
+)
+
+// Push is one command or notice for one endpoint.
+type Push struct {
+	ID       ID
+	To       endpoint.Key
+	Type     string // dotted name
+	Payload  []byte // JSON text, or raw bytes if Binary; nil where there is none or where it is no longer kept
+	Binary   bool   // Payload came as payload_base64
+	Priority Priority
+	Ack      Ack
+	TTL      time.Duration // 0: now or never
+	Created  time.Time     // when it was accepted; set by the store
+}
+
+// Expires returns when the push is over if nobody acknowledged it.
+func (p Push) Expires() time.Time { return p.Created.Add(p.TTL) }
+
+// Idempotency is a caller's Idempotency-Key with what it was used for.
+type Idempotency struct {
+	Token string   // id of the API token: keys of two callers never meet
+	Key   [16]byte // start of the SHA-256 of the header
+	Body  [16]byte // start of the SHA-256 of the request body
+}
+
+// NewIdempotency hashes the header and the body of a request.
+func NewIdempotency(token, key string, body []byte) Idempotency {
+	i := Idempotency{Token: token}
+	k, b := sha256.Sum256([]byte(key)), sha256.Sum256(body)
+	copy(i.Key[:], k[:])
+	copy(i.Body[:], b[:])
+	return i
+}
+
+// Change is one state that a push was in.
+type Change struct {
+	State  State     `json:"state"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Status is what is known of a push.
+type Status struct {
+	Push              // without Payload
+	State    State    // the newest
+	History  []Change // oldest first; never empty
+	Result   json.RawMessage
+	Replayed bool // the answer to a request repeated with the same Idempotency-Key
+}

@@ -1,0 +1,99 @@
+package push
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"signalbox/internal/endpoint"
+)
+
+// Errors of submitting and reading pushes.
+var (
+	ErrUnknown   = errors.New("unknown push")
+	ErrQueueFull = errors.New("the endpoint's queue is full")           // its bound in count or bytes
+	ErrKeyReused = errors.New("idempotency key used for another body")  // 422
+	ErrKeyBusy   = errors.New("request with this key is still running") // 409
+	ErrBusy      = errors.New("too many writes wait for the disk")      // 503, try again
+	ErrNoSpace   = errors.New("no space left for durable state")        // 507
+	ErrState     = errors.New("push is in a state that does not allow this")
+)
+
+// Queue bounds what waits for one endpoint.
+type Queue struct {
+	Count int // pushes that are not final
+	Bytes int // of their payloads
+}
+
+// Submission is a push that is to be accepted.
+type Submission struct {
+	Push        Push         // ID and Created are set by the store
+	Idempotency *Idempotency // nil: none
+	Queue       Queue
+}
+
+// Transition asks for one change of state. The store applies it if Next allows it from the state that it finds.
+type Transition struct {
+	ID     ID
+	To     State
+	Key    endpoint.Key // whose push it must be
+	At     time.Time
+	Reason string          // empty: none
+	Result json.RawMessage // of Handled and Failed; nil: none
+}
+
+// Outcome is what became of a Transition.
+type Outcome struct {
+	Found   bool // the push exists and belongs to Transition.Key
+	Applied bool // the state changed
+	State   State
+	Ack     Ack
+}
+
+// Cursor is a place in an endpoint's waiting queue. The zero value is its start.
+type Cursor struct {
+	Priority Priority
+	ID       ID
+}
+
+// Store is durable storage of pushes. All methods may be called concurrently. Every change and its event are written in one transaction.
+type Store interface {
+	Writer
+	Reader
+}
+
+// Writer changes the state of pushes.
+type Writer interface {
+	// AcceptPush makes the push durable in state Accepted and returns it with id and creation time. Errors: endpoint.ErrUnknown, endpoint.ErrDisabled,
+	// ErrQueueFull, ErrKeyReused, ErrBusy, ErrNoSpace. With a known Idempotency of the same body it returns the first answer with Replayed set. The body of a push with
+	// TTL 0 is not kept.
+	AcceptPush(ctx context.Context, s Submission) (Status, error)
+	// AdvancePushes applies the transitions in their order in one transaction and calls done, if it is not nil, with an outcome for each once they are
+	// durable, or with an error (ErrBusy, ErrNoSpace, ...) and nothing changed. done runs on the committer: it must not block. Without done nobody waits for the disk.
+	AdvancePushes(ts []Transition, done func([]Outcome, error))
+	// ExpirePushes ends up to limit pushes whose TTL is over at now: Expired with ReasonTTL, or Failed with ReasonNoResult where they were delivered. It returns
+	// them in their new state.
+	ExpirePushes(ctx context.Context, now time.Time, limit int) ([]Status, error)
+	// RecoverPushes returns every push that is Sent to Accepted with this reason, and ends those with TTL 0 as Expired; called once at the start.
+	RecoverPushes(ctx context.Context, reason string, now time.Time) error
+}
+
+// Reader reads pushes.
+type Reader interface {
+	// Push returns one push without its payload, or ErrUnknown.
+	Push(ctx context.Context, domain string, id ID) (Status, error)
+	// WaitingPushes returns up to limit pushes of one endpoint that are Accepted, with payloads, in the order (priority, id), behind the cursor.
+	WaitingPushes(ctx context.Context, k endpoint.Key, after Cursor, limit int) ([]Push, error)
+	// CountWaiting returns how many pushes of the endpoint are not final.
+	CountWaiting(ctx context.Context, k endpoint.Key) (int, error)
+	// Pushes returns up to limit pushes, newest first, before the given id (0: from the newest), of one endpoint or of all (empty ID), in one state or in all (empty).
+	Pushes(ctx context.Context, k endpoint.Key, state State, before ID, limit int) ([]Status, error)
+}
+
+// Sender puts one push on the wire of the session that the endpoint has in this epoch. xmpp implements it.
+type Sender interface {
+	// Send never blocks. written is called at most once, when the write to the connection returned; it must not block. Errors: endpoint.ErrOffline (no such
+	// session), endpoint.ErrFull.
+	Send(k endpoint.Key, epoch uint64, p Push, delayed bool, written func(time.Time)) error
+}
