@@ -1,0 +1,285 @@
+package endpoint
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// Bus reaches the sessions that other nodes hold. Implementations may be called concurrently and never block.
+type Bus interface {
+	// Announce says that this node holds the endpoint's session of this epoch; a node with an older one ends it.
+	Announce(k Key, epoch uint64)
+	// Withdraw says that this node holds that session no longer.
+	Withdraw(k Key, epoch uint64)
+	// Route hands a stanza to the node that holds the endpoint's session, or returns ErrOffline.
+	Route(k Key, s Stanza) error
+}
+
+const shards = 64
+
+// Registry knows the live session of every endpoint on this node and routes to it. It is safe for concurrent use.
+type Registry struct {
+	bus      Bus
+	store    Presences
+	watchers []Watcher
+	metrics  registryMetrics
+	seed     maphash.Seed
+	shards   [shards]shard
+}
+
+type shard struct {
+	mu      sync.Mutex
+	epoch   uint64 // of the newest session in this shard
+	entries map[Key]*entry
+}
+
+// entry is the session that counts for an endpoint: bound, or suspended and resumable.
+type entry struct {
+	session   Session
+	epoch     uint64
+	suspended bool
+	since     time.Time // of the present state
+	reason    Reason    // of the suspension
+}
+
+// NewRegistry returns an empty registry. Watchers are called in their order; store is told of every presence.
+func NewRegistry(bus Bus, store Presences, reg prometheus.Registerer, watchers ...Watcher) *Registry {
+	r := &Registry{bus: bus, store: store, watchers: watchers, metrics: newRegistryMetrics(reg), seed: maphash.MakeSeed()}
+	for i := range r.shards {
+		r.shards[i].entries = make(map[Key]*entry)
+	}
+	return r
+}
+
+func (r *Registry) shard(k Key) *shard {
+	return &r.shards[maphash.Comparable(r.seed, k)%shards]
+}
+
+// Bind makes s the endpoint's session and returns its epoch. An older session of the endpoint is told to end as replaced; it does not turn the endpoint
+// offline when it does.
+func (r *Registry) Bind(k Key, s Session) uint64 {
+	now := time.Now()
+	sh := r.shard(k)
+	sh.mu.Lock()
+	old := sh.entries[k]
+	// Wall-clock microseconds, so that epochs grow over restarts too; never twice the same.
+	sh.epoch = max(sh.epoch+1, uint64(now.UnixMicro()))
+	e := &entry{session: s, epoch: sh.epoch, since: now}
+	sh.entries[k] = e
+	sh.mu.Unlock()
+
+	r.bus.Announce(k, e.epoch)
+	r.metrics.bound.Inc()
+	if old == nil || old.suspended {
+		r.metrics.online.Inc()
+	}
+	if old != nil {
+		r.metrics.replaced.Inc()
+		old.session.End(ReasonReplaced)
+	}
+	r.store.SavePresence(k, onlinePresence(s, now))
+	r.tell(Change{Kind: Bound, Key: k, Epoch: e.epoch, Session: s, At: now})
+	return e.epoch
+}
+
+// Available says that the session takes pushes from now on.
+func (r *Registry) Available(k Key, epoch uint64) {
+	if e, ok := r.current(k, epoch); ok {
+		r.tell(Change{Kind: Available, Key: k, Epoch: epoch, Session: e.session, At: time.Now()})
+	}
+}
+
+// Suspend says that the session lost its connection and may be resumed: the endpoint counts as offline.
+func (r *Registry) Suspend(k Key, epoch uint64, reason Reason) {
+	now := time.Now()
+	sh := r.shard(k)
+	sh.mu.Lock()
+	e := sh.entries[k]
+	ok := e != nil && e.epoch == epoch && !e.suspended
+	if ok {
+		e.suspended, e.since, e.reason = true, now, reason
+	}
+	sh.mu.Unlock()
+	if !ok {
+		return
+	}
+	r.metrics.online.Dec()
+	r.store.SavePresence(k, offlinePresence(e.session, reason, now))
+	r.tell(Change{Kind: Suspended, Key: k, Epoch: epoch, Session: e.session, Reason: reason, At: now})
+}
+
+// Resume says that a suspended session has a connection again. It is false if a newer session took its place meanwhile.
+func (r *Registry) Resume(k Key, epoch uint64) bool {
+	now := time.Now()
+	sh := r.shard(k)
+	sh.mu.Lock()
+	e := sh.entries[k]
+	ok := e != nil && e.epoch == epoch
+	was := ok && e.suspended
+	if was {
+		e.suspended, e.since, e.reason = false, now, Reason{}
+	}
+	sh.mu.Unlock()
+	if !ok {
+		return false
+	}
+	if was {
+		r.metrics.online.Inc()
+		r.metrics.resumed.Inc()
+		r.tell(Change{Kind: Resumed, Key: k, Epoch: epoch, Session: e.session, At: now})
+	}
+	r.store.SavePresence(k, onlinePresence(e.session, now))
+	return true
+}
+
+// Unbind says that the session has ended for good. Each session that was bound is unbound exactly once.
+func (r *Registry) Unbind(k Key, epoch uint64, s Session, reason Reason) {
+	now := time.Now()
+	sh := r.shard(k)
+	sh.mu.Lock()
+	e := sh.entries[k]
+	last := e != nil && e.epoch == epoch
+	if last {
+		delete(sh.entries, k)
+	}
+	sh.mu.Unlock()
+	if last {
+		r.bus.Withdraw(k, epoch)
+		if !e.suspended {
+			r.metrics.online.Dec()
+			r.store.SavePresence(k, offlinePresence(s, reason, now))
+		}
+	}
+	r.metrics.ended.WithLabelValues(reason.Name).Inc()
+	r.tell(Change{Kind: Ended, Key: k, Epoch: epoch, Session: s, Reason: reason, At: now})
+}
+
+// Route hands a stanza to the endpoint's session, wherever it is. Errors: ErrOffline, ErrFull.
+func (r *Registry) Route(k Key, st Stanza) error {
+	sh := r.shard(k)
+	sh.mu.Lock()
+	e := sh.entries[k]
+	var s Session
+	if e != nil && !e.suspended {
+		s = e.session
+	}
+	sh.mu.Unlock()
+	switch {
+	case s != nil:
+		return s.Deliver(st)
+	case e != nil:
+		return ErrOffline
+	}
+	return r.bus.Route(k, st)
+}
+
+// RouteEpoch is Route to the session of this epoch alone: ErrOffline if the endpoint has a newer one or none.
+func (r *Registry) RouteEpoch(k Key, epoch uint64, st Stanza) error {
+	e, ok := r.current(k, epoch)
+	if !ok || e.suspended {
+		return ErrOffline
+	}
+	return e.session.Deliver(st)
+}
+
+// Session returns the endpoint's session on this node, also a suspended one.
+func (r *Registry) Session(k Key) (Session, bool) {
+	sh := r.shard(k)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.entries[k]
+	if e == nil {
+		return nil, false
+	}
+	return e.session, true
+}
+
+// Disconnect ends the endpoint's session, if it has one, and reports whether it had.
+func (r *Registry) Disconnect(k Key, reason Reason) bool {
+	s, ok := r.Session(k)
+	if ok {
+		s.End(reason)
+	}
+	return ok
+}
+
+// Live returns the presence of an endpoint that has a session here.
+func (r *Registry) Live(k Key) (Presence, bool) {
+	sh := r.shard(k)
+	sh.mu.Lock()
+	e := sh.entries[k]
+	var c entry
+	if e != nil {
+		c = *e
+	}
+	sh.mu.Unlock()
+	if e == nil {
+		return Presence{}, false
+	}
+	if c.suspended {
+		return offlinePresence(c.session, c.reason, c.since), true
+	}
+	return onlinePresence(c.session, c.since), true
+}
+
+// Recover makes the stored presences true after a start: nobody is online.
+func (r *Registry) Recover(ctx context.Context) error {
+	if err := r.store.EndPresences(ctx, ReasonRestarted, time.Now()); err != nil {
+		return fmt.Errorf("end presences of the last run: %w", err)
+	}
+	return nil
+}
+
+func (r *Registry) current(k Key, epoch uint64) (entry, bool) {
+	sh := r.shard(k)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	e := sh.entries[k]
+	if e == nil || e.epoch != epoch {
+		return entry{}, false
+	}
+	return *e, true
+}
+
+func (r *Registry) tell(c Change) {
+	for _, w := range r.watchers {
+		w.SessionChanged(c)
+	}
+}
+
+func onlinePresence(s Session, since time.Time) Presence {
+	p := presenceOf(s)
+	p.State, p.Since = StateOnline, since
+	return p
+}
+
+func offlinePresence(s Session, reason Reason, since time.Time) Presence {
+	p := presenceOf(s)
+	p.State, p.Since, p.Reason = StateOffline, since, reason.Name
+	return p
+}
+
+func presenceOf(s Session) Presence {
+	f := s.Facts()
+	p := Presence{LastHeard: s.LastHeard(), Resource: f.Resource, Via: f.Via, TLSVersion: tlsVersion(f.TLSVersion)}
+	if f.Remote.IsValid() {
+		p.RemoteAddr = f.Remote.String()
+	}
+	return p
+}
+
+func tlsVersion(v uint16) string {
+	switch v {
+	case tls.VersionTLS12:
+		return "1.2"
+	case tls.VersionTLS13:
+		return "1.3"
+	}
+	return ""
+}
