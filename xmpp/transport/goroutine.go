@@ -1,0 +1,183 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"signalbox/internal/link"
+)
+
+// Goroutine is the portable driver: one goroutine negotiates, a fresh one with a small stack reads from then on, a third writes while there is something to
+// write.
+type Goroutine struct {
+	limits   Limits
+	startTLS link.StartTLS
+	input    buffers
+	joins    sync.Pool
+	readers  sync.WaitGroup
+}
+
+// NewGoroutine returns a driver. A nil startTLS makes Secure fail.
+func NewGoroutine(l Limits, startTLS link.StartTLS) *Goroutine {
+	g := &Goroutine{limits: l, startTLS: startTLS}
+	g.joins.New = func() any {
+		p := make([]byte, 0, recordBytes)
+		return &p
+	}
+	return g
+}
+
+// Wait returns when every connection that Serve took is closed.
+func (g *Goroutine) Wait() { g.readers.Wait() }
+
+// socket is one connection of a Goroutine driver.
+type socket struct {
+	output
+	driver  *Goroutine
+	handler Handler
+	input   input // owned by the reader
+}
+
+// Serve implements Driver.
+func (g *Goroutine) Serve(ctx context.Context, nc net.Conn, open func(Conn) Handler) {
+	s := &socket{output: output{limits: g.limits, joins: &g.joins, nc: nc}, driver: g}
+	s.input.pool = &g.input
+	g.readers.Add(1)
+	s.handler = open(s)
+	if err, settled := s.negotiate(ctx); !settled {
+		s.end(err)
+		return
+	}
+	// A goroutine that has done a handshake keeps a large stack; reading needs a small one.
+	go func() { s.end(s.read()) }()
+}
+
+// negotiate reads until the stream is settled, or until it is over with an error or nil.
+func (s *socket) negotiate(ctx context.Context) (err error, settled bool) {
+	for {
+		next, err := s.turn()
+		if err != nil {
+			return err, false
+		}
+		switch next {
+		case Settle:
+			return nil, true
+		case Secure:
+			if err := s.secure(ctx); err != nil {
+				return err, false
+			}
+		case Stop:
+			return s.discard(), false
+		}
+	}
+}
+
+// read reads until the connection is over.
+func (s *socket) read() error {
+	if s.input.n > 0 {
+		if next := s.feed(); next == Stop {
+			return s.discard()
+		}
+	}
+	for {
+		next, err := s.turn()
+		if err != nil {
+			return err
+		}
+		if next == Stop {
+			return s.discard()
+		}
+	}
+}
+
+// turn reads once and feeds the stream.
+func (s *socket) turn() (Next, error) {
+	space := s.input.space(s.driver.limits.ReadBytes)
+	if len(space) == 0 {
+		return Stop, fmt.Errorf("stream held %d bytes unconsumed", s.input.n)
+	}
+	n, err := s.conn().Read(space)
+	if n == 0 && err != nil {
+		return Stop, err
+	}
+	if s.isFinishing() {
+		return Stop, nil
+	}
+	s.input.n += n
+	return s.feed(), nil
+}
+
+// feed gives the stream what is held, again after every answer that left bytes over.
+func (s *socket) feed() Next {
+	n, next := s.handler.Data(s.input.held())
+	s.input.consume(n)
+	return next
+}
+
+// secure writes what is queued and upgrades the connection. Bytes that the peer sent in plain text behind its request are refused: somebody else may have
+// put them there.
+func (s *socket) secure(ctx context.Context) error {
+	if err := s.awaitIdle(); err != nil {
+		return err
+	}
+	if s.input.n > 0 {
+		return fmt.Errorf("%w: %d bytes of plain text followed the request for TLS", ErrTLS, s.input.n)
+	}
+	if s.driver.startTLS == nil {
+		return fmt.Errorf("%w: not available on this listener", ErrTLS)
+	}
+	nc, facts, err := s.driver.startTLS(ctx, s.conn())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrTLS, err)
+	}
+	s.mu.Lock()
+	s.nc = nc
+	s.mu.Unlock()
+	s.handler.Secured(facts)
+	return nil
+}
+
+// discard reads and forgets what the peer still sends after we finished, bounded in bytes and time, so that our last words are not lost to a reset.
+func (s *socket) discard() error {
+	const most = 1 << 20
+	s.mu.Lock()
+	nc, wait := s.nc, s.driver.limits.Linger
+	if s.writing {
+		wait += s.driver.limits.WriteTimeout // the writer shortens it when it is done
+	}
+	_ = nc.SetReadDeadline(time.Now().Add(wait))
+	s.mu.Unlock()
+	_, _ = io.CopyN(io.Discard, struct{ io.Reader }{nc}, most)
+	return nil
+}
+
+func (s *socket) end(err error) {
+	s.input.release()
+	s.mu.Lock()
+	if s.err != nil {
+		err = s.err // why a write failed says more than the read error that its close caused
+	} else if s.finishing {
+		err = nil
+	}
+	s.closeLocked()
+	s.mu.Unlock()
+	_ = s.awaitIdle() // the writer has nothing left that it could block on
+	s.handler.Closed(err)
+	s.driver.readers.Done()
+}
+
+func (s *socket) conn() net.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.nc
+}
+
+func (s *socket) isFinishing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.finishing
+}
