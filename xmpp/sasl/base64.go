@@ -1,0 +1,36 @@
+package sasl
+
+import (
+	"bytes"
+	"encoding/base64"
+)
+
+var maxEncodedBytes = base64.StdEncoding.EncodedLen(MaxMessageBytes)
+
+// DecodeBase64 decodes the text of <auth/> or <response/>, RFC 6120 section 6.4.2. No text gives nil, "=" the empty message that is not nil. The error is a
+// *Failure: IncorrectEncoding for anything but canonical base64 (RFC 4648 section 4: padded, unused bits zero, no white space), MalformedRequest for a message
+// of more than MaxMessageBytes.
+func DecodeBase64(text []byte) ([]byte, error) {
+	switch {
+	case len(text) == 0:
+		return nil, nil
+	case len(text) == 1 && text[0] == '=':
+		return []byte{}, nil
+	case len(text) > maxEncodedBytes:
+		return nil, fail(MalformedRequest, "message is too long")
+	}
+	b, ok := decodeStrict(text)
+	if !ok {
+		return nil, fail(IncorrectEncoding, "text is not base64")
+	}
+	return b, nil
+}
+
+// decodeStrict refuses line breaks, which encoding/base64 skips even when it is strict.
+func decodeStrict(text []byte) ([]byte, bool) {
+	if bytes.ContainsAny(text, "\r\n") {
+		return nil, false
+	}
+	b, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
+	return b, err == nil
+}

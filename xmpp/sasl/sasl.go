@@ -1,0 +1,159 @@
+// Package sasl is the server's side of the SASL mechanisms with which endpoints log in: decoded bytes in, bytes or a named failure out.
+package sasl
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/link"
+)
+
+// MaxMessageBytes bounds one decoded message of a client.
+const MaxMessageBytes = 4096
+
+// MinFakeKeyBytes is the shortest key that New accepts.
+const MinFakeKeyBytes = 32
+
+// Accounts is what a login reads. EndpointSecret returns what is kept of the endpoint's secret and whether the endpoint is enabled, or endpoint.ErrUnknown.
+// It may be called concurrently.
+type Accounts interface {
+	EndpointSecret(ctx context.Context, k endpoint.Key) (s endpoint.Secret, enabled bool, err error)
+}
+
+// Server makes exchanges. All methods may be called concurrently.
+//
+// Who does not know a secret cannot learn from conditions, challenges or work done which endpoints exist. What remains is time: a login that fails returns
+// sooner where no slow hash was needed. The caller therefore holds every *Failure back until a fixed time after the client's first message.
+type Server struct {
+	accounts Accounts
+	fakeKey  []byte
+	slow     chan struct{} // one place per slow hash that may run
+}
+
+// New returns a server. Salts of endpoints that do not exist are derived from fakeKey, which is secret, has at least MinFakeKeyBytes and stays the same over
+// restarts: a salt that changes would tell that there is no such endpoint. At most slowHashes PBKDF2 run at a time, one costs about 1.6 ms; at least 1.
+func New(accounts Accounts, fakeKey []byte, slowHashes int) (*Server, error) {
+	if len(fakeKey) < MinFakeKeyBytes {
+		return nil, fmt.Errorf("key for salts has %d bytes, at least %d are needed", len(fakeKey), MinFakeKeyBytes)
+	}
+	if slowHashes < 1 {
+		return nil, fmt.Errorf("%d slow hashes at a time, at least 1 is needed", slowHashes)
+	}
+	return &Server{accounts: accounts, fakeKey: bytes.Clone(fakeKey), slow: make(chan struct{}, slowHashes)}, nil
+}
+
+// Input is what is known of a stream when its login starts.
+type Input struct {
+	Domain string // the domain that the stream is addressed to, lower case; endpoints of others cannot log in
+	TLS    link.TLS
+}
+
+// Start begins a login by the mechanism with this name, which is compared exactly. The error is a *Failure: EncryptionRequired outside TLS, InvalidMechanism for
+// a name that Offer does not return.
+func (s *Server) Start(name string, in Input) (*Exchange, error) {
+	if !in.TLS.Secure() {
+		return nil, fail(EncryptionRequired, "login outside TLS")
+	}
+	for _, m := range mechanisms {
+		if m.name == name && m.offered(in.TLS) {
+			return &Exchange{server: s, in: in, conversation: m.start()}, nil
+		}
+	}
+	return nil, fail(InvalidMechanism, "mechanism is not offered")
+}
+
+// Exchange is one login. It belongs to one goroutine. After a failure the client may start another one.
+type Exchange struct {
+	server       *Server
+	in           Input
+	conversation conversation
+	begun, over  bool
+	claimed      endpoint.Key
+	identity     endpoint.Key
+}
+
+// Step takes the client's next message, decoded by DecodeBase64; nil in the first call means that <auth/> carried no initial response.
+//
+// While done is false, challenge goes out in <challenge/>; it may be empty. Once done is true, the client is Identity, and challenge is the additional data
+// of <success/> (RFC 6120 section 6.4.6), which may be empty. An error is always a *Failure and ends the exchange. Step reads the store, may wait for a slow
+// hash, and returns when ctx is done.
+func (x *Exchange) Step(ctx context.Context, response []byte) (challenge []byte, done bool, err error) {
+	first := !x.begun
+	x.begun = true
+	switch {
+	case x.over:
+		return nil, false, fail(MalformedRequest, "response after the end of the exchange")
+	case first && response == nil:
+		return []byte{}, false, nil
+	case len(response) > MaxMessageBytes:
+		x.over = true
+		return nil, false, fail(MalformedRequest, "message is too long")
+	}
+	challenge, done, err = x.conversation.step(ctx, x, response)
+	x.over = done || err != nil
+	return challenge, done, err
+}
+
+// Identity returns who logged in, after Step returned done; the zero Key before.
+func (x *Exchange) Identity() endpoint.Key { return x.identity }
+
+// Claimed returns who the client says it is, for logs and diagnosis; the zero Key before it said so and where the name can name no endpoint.
+func (x *Exchange) Claimed() endpoint.Key { return x.claimed }
+
+// account is what is known of the endpoint that the client names. An unknown one has a key and nothing else.
+type account struct {
+	key     endpoint.Key
+	secret  endpoint.Secret
+	known   bool
+	enabled bool
+}
+
+// account looks up the endpoint with this user name. RFC 7622 folds the case of local parts; what is no endpoint id after that is an unknown user.
+func (x *Exchange) account(ctx context.Context, user string) (account, error) {
+	a := account{key: endpoint.Key{Domain: x.in.Domain, ID: foldASCII(user)}}
+	if endpoint.CheckID(a.key.ID) != nil {
+		return a, nil
+	}
+	x.claimed = a.key
+	var err error
+	a.secret, a.enabled, err = x.server.accounts.EndpointSecret(ctx, a.key)
+	switch {
+	case errors.Is(err, endpoint.ErrUnknown):
+		return account{key: a.key}, nil
+	case err != nil:
+		return account{}, &Failure{Condition: TemporaryAuthFailure, Cause: fmt.Errorf("read secret of %s: %w", a.key, err)}
+	}
+	a.known = true
+	return a, nil
+}
+
+// admit decides once it is clear whether the client proved that it knows the secret of a. Nothing is told of an endpoint to those who do not know its secret,
+// so proof comes first.
+func (x *Exchange) admit(a account, proven bool, authzid string) error {
+	switch {
+	case !a.known:
+		return fail(NotAuthorized, "unknown endpoint")
+	case !proven:
+		return fail(NotAuthorized, "wrong secret")
+	case !a.enabled:
+		return fail(AccountDisabled, "endpoint is disabled")
+	case authzid != "" && foldASCII(authzid) != a.key.JID():
+		return fail(InvalidAuthzid, "endpoint asks to act as another")
+	}
+	x.identity = a.key
+	return nil
+}
+
+// foldASCII turns A-Z into a-z and nothing else: Unicode folding would turn other letters, such as the Kelvin sign, into ASCII.
+func foldASCII(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
