@@ -48,14 +48,17 @@ type entry struct {
 	reason    Reason    // of the suspension
 }
 
-// NewRegistry returns an empty registry. Watchers are called in their order; store is told of every presence.
-func NewRegistry(bus Bus, store Presences, reg prometheus.Registerer, watchers ...Watcher) *Registry {
-	r := &Registry{bus: bus, store: store, watchers: watchers, metrics: newRegistryMetrics(reg), seed: maphash.MakeSeed()}
+// NewRegistry returns an empty registry; store is told of every presence.
+func NewRegistry(bus Bus, store Presences, reg prometheus.Registerer) *Registry {
+	r := &Registry{bus: bus, store: store, metrics: newRegistryMetrics(reg), seed: maphash.MakeSeed()}
 	for i := range r.shards {
 		r.shards[i].entries = make(map[Key]*entry)
 	}
 	return r
 }
+
+// Watch adds a watcher; watchers are called in the order in which they were added. It must not be called once sessions are bound.
+func (r *Registry) Watch(w Watcher) { r.watchers = append(r.watchers, w) }
 
 func (r *Registry) shard(k Key) *shard {
 	return &r.shards[maphash.Comparable(r.seed, k)%shards]

@@ -10,11 +10,14 @@ import (
 
 const recordBytes = 16 << 10 // payload of one TLS record: small writes are joined up to it
 
-// outgoing is one queued write.
+// outgoing is one queued write: data and then tail.
 type outgoing struct {
 	data    []byte
+	tail    []byte
 	written func(time.Time)
 }
+
+func (item outgoing) size() int { return len(item.data) + len(item.tail) }
 
 // output is the sending half of a connection: a bounded queue, and a writer goroutine that lives only while there is something to write.
 type output struct {
@@ -33,16 +36,16 @@ type output struct {
 }
 
 // Send implements Conn.
-func (o *output) Send(p []byte, written func(time.Time)) error {
+func (o *output) Send(p, tail []byte, written func(time.Time)) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
 	case o.finishing || o.closed:
 		return ErrClosed
-	case o.queued > 0 && o.queued+len(p) > o.limits.QueueBytes:
+	case o.queued > 0 && o.queued+len(p)+len(tail) > o.limits.QueueBytes:
 		return ErrFull
 	}
-	o.pushLocked(outgoing{p, written})
+	o.pushLocked(outgoing{p, tail, written})
 	return nil
 }
 
@@ -50,8 +53,12 @@ func (o *output) Send(p []byte, written func(time.Time)) error {
 func (o *output) Control(p []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if !o.finishing && !o.closed {
-		o.pushLocked(outgoing{p, nil})
+	switch {
+	case o.finishing || o.closed:
+	case o.queued > 2*o.limits.QueueBytes:
+		o.failLocked(ErrSlow)
+	default:
+		o.pushLocked(outgoing{data: p})
 	}
 }
 
@@ -63,7 +70,7 @@ func (o *output) Finish(last []byte) {
 		return
 	}
 	o.finishing = true
-	o.pushLocked(outgoing{last, nil})
+	o.pushLocked(outgoing{data: last})
 }
 
 // Abort implements Conn.
@@ -76,7 +83,7 @@ func (o *output) Abort() {
 
 func (o *output) pushLocked(item outgoing) {
 	o.queue = append(o.queue, item)
-	o.queued += len(item.data)
+	o.queued += item.size()
 	if !o.writing {
 		o.writing = true
 		go o.write() // ends when the queue is empty or a write failed; awaitIdle waits for it
@@ -144,21 +151,18 @@ func (o *output) writeBatch(nc net.Conn, batch []outgoing) (int, error) {
 	_ = nc.SetWriteDeadline(time.Now().Add(o.limits.WriteTimeout))
 	total := 0
 	for i := range batch {
-		total += len(batch[i].data)
+		total += batch[i].size()
 	}
-	if len(batch) == 1 {
+	if len(batch) == 1 && len(batch[0].tail) == 0 {
 		return total, writeRun(nc, batch[0].data, batch)
 	}
 	join := o.joins.Get().(*[]byte)
 	defer o.joins.Put(join)
 	for len(batch) > 0 {
 		run := nextRun(batch)
-		data := batch[0].data
-		if run > 1 {
-			data = (*join)[:0]
-			for _, item := range batch[:run] {
-				data = append(data, item.data...)
-			}
+		data := (*join)[:0]
+		for _, item := range batch[:run] {
+			data = append(append(data, item.data...), item.tail...)
 		}
 		if err := writeRun(nc, data, batch[:run]); err != nil {
 			return total, err
@@ -171,8 +175,8 @@ func (o *output) writeBatch(nc net.Conn, batch []outgoing) (int, error) {
 // nextRun returns how many items from the start fit into one record, at least one.
 func nextRun(batch []outgoing) int {
 	run, size := 0, 0
-	for run < len(batch) && (run == 0 || size+len(batch[run].data) <= recordBytes) {
-		size += len(batch[run].data)
+	for run < len(batch) && (run == 0 || size+batch[run].size() <= recordBytes) {
+		size += batch[run].size()
 		run++
 	}
 	return run

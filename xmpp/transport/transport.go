@@ -47,9 +47,10 @@ type Handler interface {
 
 // Conn is the socket's side of a stream. All methods may be called concurrently and never block.
 type Conn interface {
-	// Send queues bytes and calls written, if it is not nil, when the write to the connection returned. Errors: ErrFull, ErrClosed.
-	Send(p []byte, written func(time.Time)) error
-	// Control queues bytes past a full queue: acknowledgements, pings, answers to the peer's own requests.
+	// Send queues p and tail, and calls written, if it is not nil, when the write to the connection returned. Errors: ErrFull, ErrClosed.
+	Send(p, tail []byte, written func(time.Time)) error
+	// Control queues bytes past a full queue: acknowledgements, pings, answers to the peer's own requests. A peer that goes on asking and does not read is closed
+	// with ErrSlow when twice the bound waits for it.
 	Control(p []byte)
 	// Finish queues the last bytes of the stream, closes the connection once they are written, and takes nothing more.
 	Finish(last []byte)
