@@ -1,0 +1,173 @@
+package scan
+
+import (
+	"bytes"
+	"iter"
+)
+
+// Element is an element inside a scanned stanza: a view that borrows the stanza's bytes. It reads on demand and keeps
+// nothing, which suits the small elements that a server looks into. The zero value is no element: it has no name,
+// attributes, text or children.
+type Element struct {
+	raw     []byte // from < to behind the end tag
+	nameEnd int
+	tagEnd  int // behind the start tag
+	up      *Element
+	scope   *scope
+}
+
+// Raw returns the bytes of the element. They may use prefixes and a default namespace of the elements around it.
+func (e Element) Raw() []byte { return e.raw }
+
+// Inner returns the bytes between the start tag and the end tag, empty for <a/>.
+func (e Element) Inner() []byte {
+	end := bytes.LastIndexByte(e.raw, '<')
+	if end < e.tagEnd {
+		return nil
+	}
+	return e.raw[e.tagEnd:end]
+}
+
+// Exists reports whether there is an element.
+func (e Element) Exists() bool { return e.raw != nil }
+
+// Local returns the local name.
+func (e Element) Local() []byte {
+	_, local := splitName(e.name())
+	return local
+}
+
+func (e Element) name() []byte {
+	if e.raw == nil {
+		return nil
+	}
+	return e.raw[1:e.nameEnd]
+}
+
+func splitName(name []byte) (prefix, local []byte) {
+	if i := bytes.IndexByte(name, ':'); i >= 0 {
+		return name[:i], name[i+1:]
+	}
+	return nil, name
+}
+
+// Namespace returns the unescaped namespace, empty without one.
+func (e Element) Namespace() []byte {
+	prefix, _ := splitName(e.name())
+	return e.resolve(prefix)
+}
+
+// Is reports whether the element has this namespace and local name.
+func (e Element) Is(namespace, local string) bool {
+	return string(e.Local()) == local && string(e.Namespace()) == namespace
+}
+
+// resolve looks for the declaration of prefix from the inside out.
+func (e *Element) resolve(prefix []byte) []byte {
+	if string(prefix) == "xml" {
+		return []byte(namespaceXML)
+	}
+	for p := e; p != nil; p = p.up {
+		for name, raw := range p.attributes() {
+			declared, ok := bytes.CutPrefix(name, []byte("xmlns"))
+			if !ok || (len(declared) > 0 && declared[0] != ':') {
+				continue
+			}
+			if bytes.Equal(bytes.TrimPrefix(declared, []byte(":")), prefix) {
+				return unescapeValue(raw)
+			}
+		}
+	}
+	if e.scope == nil {
+		return nil
+	}
+	return e.scope.lookup(prefix)
+}
+
+// Attr returns the unescaped value of the attribute with this raw name, such as "id" or "xml:lang". It allocates only if
+// the value holds references, tabs or line ends.
+func (e Element) Attr(name string) ([]byte, bool) {
+	for n, raw := range e.attributes() {
+		if string(n) == name {
+			return unescapeValue(raw), true
+		}
+	}
+	return nil, false
+}
+
+// attributes yields raw names and raw values.
+func (e *Element) attributes() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, raw []byte) bool) {
+		if e.raw == nil {
+			return
+		}
+		t := e.raw[:e.tagEnd]
+		i := e.nameEnd
+		for {
+			i = skipSpace(t, i)
+			if t[i] == '>' || t[i] == '/' {
+				return
+			}
+			eq := i + bytes.IndexByte(t[i:], '=')
+			name := bytes.TrimRight(t[i:eq], " \t\r\n")
+			start := skipSpace(t, eq+1) + 1
+			end := start + bytes.IndexByte(t[start:], t[start-1])
+			if !yield(name, t[start:end]) {
+				return
+			}
+			i = end + 1
+		}
+	}
+}
+
+// Children yields the child elements in order.
+func (e Element) Children() iter.Seq[Element] {
+	return func(yield func(Element) bool) {
+		up := e
+		for i := e.tagEnd; ; {
+			i = skipToElement(e.raw, i)
+			if i < 0 {
+				return
+			}
+			child, end := parseElement(e.raw, i, &up, e.scope)
+			if !yield(child) {
+				return
+			}
+			i = end
+		}
+	}
+}
+
+// Child returns the first child element with this namespace and local name; without one it does not Exist.
+func (e Element) Child(namespace, local string) Element {
+	for c := range e.Children() {
+		if c.Is(namespace, local) {
+			return c
+		}
+	}
+	return Element{}
+}
+
+// Text returns the unescaped text directly inside the element, CDATA sections included, that of child elements left out.
+func (e Element) Text() string {
+	var text []byte
+	for i := e.tagEnd; i < len(e.raw); {
+		j := bytes.IndexByte(e.raw[i:], '<')
+		if j < 0 {
+			break
+		}
+		text = appendUnescaped(text, e.raw[i:i+j], inText)
+		i += j
+		switch {
+		case e.raw[i+1] == '/':
+			return string(text)
+		case e.raw[i+1] == '!':
+			end := skipCDATA(e.raw, i)
+			text = appendUnescaped(text, e.raw[i+len(cdataStart):end-len(cdataEnd)], inSection)
+			i = end
+		default:
+			_, i = parseElement(e.raw, i, nil, nil)
+		}
+	}
+	return string(text)
+}
