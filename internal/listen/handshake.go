@@ -1,0 +1,159 @@
+package listen
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"time"
+
+	"signalbox/certs"
+	"signalbox/internal/link"
+)
+
+// policies are the two ways in which a listener makes handshakes.
+type policies struct {
+	plain  *certs.Policy // no client certificate: browsers would ask their users
+	asking *certs.Policy // a client certificate is asked for and may be missing; who uses it verifies it
+	always bool          // asking, whatever the client's ALPN
+}
+
+// newPolicies offers these protocols by ALPN, in this order of preference.
+func newPolicies(offered []Protocol, always bool) policies {
+	var names []string
+	for _, p := range offered {
+		names = append(names, p.alpn())
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
+	return policies{
+		plain:  &certs.Policy{ALPN: names},
+		asking: &certs.Policy{ALPN: names, ClientAuth: tls.RequestClientCert},
+		always: always,
+	}
+}
+
+// choose returns the policy for a client's hello.
+func (p policies) choose(hello *tls.ClientHelloInfo) *certs.Policy {
+	asksXMPP := slices.Contains(hello.SupportedProtos, XMPP.alpn()) && slices.Contains(p.asking.ALPN, XMPP.alpn())
+	if p.always || asksXMPP {
+		return p.asking
+	}
+	return p.plain
+}
+
+// accepts reports whether the handshake can agree on a protocol, as crypto/tls decides it: a client without ALPN, or a server
+// that offers none, needs none.
+func (p policies) accepts(hello *tls.ClientHelloInfo) bool {
+	return len(hello.SupportedProtos) == 0 || len(p.plain.ALPN) == 0 ||
+		slices.ContainsFunc(hello.SupportedProtos, func(n string) bool { return slices.Contains(p.plain.ALPN, n) })
+}
+
+// secure makes the handshake and finds the protocol, by ALPN or by the first decrypted byte.
+func (v *visit) secure(ctx context.Context) error {
+	secured, facts, err := v.server.handshake(ctx, v.c, v.c.source, v.port.policies, v.start.Add(v.server.cfg.HandshakeTimeout))
+	if err != nil {
+		return err
+	}
+	v.out, v.tls = secured, facts
+	if facts.ALPN != "" {
+		return v.chooseALPN(facts.ALPN)
+	}
+	if err := v.c.SetDeadline(time.Now().Add(v.server.cfg.FirstByteTimeout)); err != nil {
+		return refuse(ClosedEarly, err)
+	}
+	var first [1]byte
+	if _, err := secured.Read(first[:]); err != nil {
+		return refuse(silence(err), err)
+	}
+	v.out = &sniffed{Conn: secured, first: first[0]}
+	return v.choose(true, first[0])
+}
+
+func (v *visit) chooseALPN(name string) error {
+	for _, p := range v.port.speaks {
+		if p.alpn() == name {
+			return v.take(p)
+		}
+	}
+	return refuse(UnknownProtocol, nil)
+}
+
+// handshake waits for the connection's turn and makes the TLS handshake. On failure c is left open.
+func (s *Server) handshake(ctx context.Context, c *conn, source netip.Addr, p policies, deadline time.Time) (*tls.Conn, link.TLS, error) {
+	if err := s.turn(ctx, source, deadline); err != nil {
+		return nil, link.TLS{}, err
+	}
+	defer s.queue.leave()
+	start := time.Now()
+	mismatch := false
+	h := s.certs.Handshake(func(hello *tls.ClientHelloInfo) *certs.Policy {
+		mismatch = !p.accepts(hello)
+		return p.choose(hello)
+	})
+	// The deadline on c bounds it. A context with an end would cost a goroutine per handshake.
+	secured, err := h.Server(context.WithoutCancel(ctx), c)
+	if err != nil {
+		return nil, link.TLS{}, refuse(handshakeReason(err, mismatch), err)
+	}
+	facts, err := tlsFacts(secured, h.Leaf())
+	if err != nil {
+		return nil, link.TLS{}, refuse(HandshakeFailed, err)
+	}
+	s.metrics.tookHandshake(time.Since(start))
+	return secured, facts, nil
+}
+
+// turn waits for a place among the handshakes.
+func (s *Server) turn(ctx context.Context, source netip.Addr, deadline time.Time) error {
+	if s.queue.tryEnter() {
+		return nil
+	}
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	err := s.queue.enter(ctx, source)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errQueueFull):
+		return refuse(QueueFull, err)
+	case errors.Is(err, context.DeadlineExceeded):
+		return refuse(HandshakeTimeout, fmt.Errorf("wait for a turn: %w", err))
+	}
+	return refuse(Stopping, err)
+}
+
+func handshakeReason(err error, mismatch bool) Reason {
+	switch {
+	case errors.Is(err, certs.ErrUnknownName):
+		return SNIUnknown
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return HandshakeTimeout
+	case mismatch:
+		return ALPNMismatch
+	}
+	return HandshakeFailed
+}
+
+// exporterLabel and exporterSize are those of the channel binding tls-exporter, RFC 9266 section 2.
+const (
+	exporterLabel = "EXPORTER-Channel-Binding"
+	exporterSize  = 32
+)
+
+// tlsFacts copies what the protocols need out of the TLS state.
+func tlsFacts(c *tls.Conn, leaf *certs.Leaf) (link.TLS, error) {
+	cs := c.ConnectionState()
+	t := link.TLS{
+		Version: cs.Version, ServerName: cs.ServerName, ALPN: cs.NegotiatedProtocol, Resumed: cs.DidResume,
+		Leaf: leaf.SHA256, EndPoint: leaf.EndPoint,
+	}
+	if cs.Version < tls.VersionTLS13 {
+		return t, nil // there the exporter binds nothing without the extended master secret
+	}
+	var err error
+	t.Exporter, err = cs.ExportKeyingMaterial(exporterLabel, nil, exporterSize)
+	return t, err
+}

@@ -1,0 +1,148 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"signalbox/certs"
+	"signalbox/internal/link"
+)
+
+// Server owns the listeners tls, xmpp and http. Register handlers, then Open, then Run.
+type Server struct {
+	// Set at construction.
+	cfg      Config
+	certs    *certs.Store
+	log      *zap.Logger
+	metrics  *metrics
+	proxies  []netip.Prefix
+	routes   routes
+	queue    *queue
+	sources  *sources
+	starttls policies // for streams that are upgraded
+
+	// Set before Run, then read only.
+	handlers map[Protocol]link.Handler
+	ports    []*port
+
+	total   atomic.Int64   // open connections
+	running sync.WaitGroup // the goroutines that Run waits for
+
+	stopOnce sync.Once
+	stopped  chan struct{} // closed by Stop
+}
+
+// New checks the configuration and registers the metrics. It opens nothing and starts nothing.
+func New(cfg Config, store *certs.Store, log *zap.Logger, reg prometheus.Registerer) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("listen: %w", err)
+	}
+	s := &Server{
+		cfg: cfg, certs: store, log: log.Named("listen"),
+		queue:    newQueue(cfg.MaxHandshakes, cfg.HandshakeQueue),
+		sources:  newSources(cfg.MaxPerSource),
+		routes:   newRoutes(cfg.SNIPassthrough),
+		handlers: map[Protocol]link.Handler{},
+		starttls: newPolicies([]Protocol{XMPP}, true),
+		stopped:  make(chan struct{}),
+	}
+	for _, r := range cfg.TrustedProxies {
+		p, err := parseRange(r)
+		if err != nil {
+			return nil, fmt.Errorf("listen: trusted_proxies: %w", err)
+		}
+		s.proxies = append(s.proxies, p)
+	}
+	var err error
+	s.metrics, err = newMetrics(reg, s.queue)
+	return s, err
+}
+
+// Register names who speaks a protocol. A protocol without a handler is closed with the reason no_handler and is not offered by
+// ALPN. It must not be called after Open.
+func (s *Server) Register(p Protocol, h link.Handler) { s.handlers[p] = h }
+
+// Open opens all sockets or none, so that a taken port is known before anything is announced. The error names the key and the
+// address. While the certificates do not serve, the sockets of tls and xmpp are closed again until Run sees that they do.
+func (s *Server) Open(ctx context.Context) error {
+	lists := []struct {
+		name  string
+		addrs []string
+	}{{nameTLS, s.cfg.TLS}, {nameXMPP, s.cfg.XMPP}, {nameHTTP, s.cfg.HTTP}}
+	for _, l := range lists {
+		opened, err := OpenTCP(ctx, "listen."+l.name, l.addrs)
+		if err != nil {
+			s.closePorts()
+			return err
+		}
+		for _, ln := range opened {
+			s.ports = append(s.ports, newPort(s, l.name, ln))
+		}
+	}
+	s.warnBacklog()
+	return nil
+}
+
+// Addrs returns the addresses that Open got for each listener, with the real ports; also those that are closed because the
+// certificates do not serve.
+func (s *Server) Addrs() map[string][]string {
+	all := map[string][]string{}
+	for _, p := range s.ports {
+		all[p.name] = append(all[p.name], p.addr)
+	}
+	return all
+}
+
+// Run accepts and hands on until ctx ends; then it stops accepting, ends what is not handed on yet, and waits for the handlers,
+// which get the same ctx. It returns nil, or why it cannot run.
+func (s *Server) Run(ctx context.Context) error {
+	if s.ports == nil && len(s.cfg.TLS)+len(s.cfg.XMPP)+len(s.cfg.HTTP) > 0 {
+		return errors.New("listen: Run before Open")
+	}
+	s.running.Go(func() { s.supervise(ctx) })
+	<-ctx.Done()
+	s.Stop()
+	s.running.Wait()
+	return nil
+}
+
+// Stop closes the listening sockets for good and lets every connection go on, for a drain. It may be called at any time and more
+// than once.
+func (s *Server) Stop() {
+	s.stopOnce.Do(func() { close(s.stopped) })
+	s.closePorts()
+}
+
+func (s *Server) closePorts() {
+	for _, p := range s.ports {
+		p.close()
+	}
+}
+
+// admit counts a new connection, or returns nil when too many are open.
+func (s *Server) admit(p *port, raw net.Conn) *conn {
+	s.metrics.accepted.WithLabelValues(p.name).Inc()
+	if s.total.Add(1) > int64(s.cfg.MaxConnections) {
+		s.total.Add(-1)
+		return nil
+	}
+	p.open.Inc()
+	return &conn{Conn: raw, remote: addrPort(raw.RemoteAddr()), place: p}
+}
+
+// giveBack is called once for each admitted connection, when it closes.
+func (s *Server) giveBack(c *conn) {
+	s.total.Add(-1)
+	c.place.open.Dec()
+	if c.source.IsValid() {
+		s.sources.give(c.source)
+	}
+}

@@ -1,0 +1,58 @@
+package listen
+
+import (
+	"context"
+	"errors"
+	"net"
+	"time"
+
+	"signalbox/internal/link"
+)
+
+// errAhead means that bytes in plain text lie before the client's hello.
+var errAhead = errors.New("unread bytes in plain text before the TLS handshake")
+
+// StartTLS is a link.StartTLS: it upgrades a connection that was handed over for STARTTLS, through the same queue and within the
+// same time as direct TLS. The caller must have read nothing beyond <starttls/>: what it holds in a buffer came without
+// protection and must end the stream (RFC 6120 section 5.4.3.3). The returned connection has no deadline.
+func (s *Server) StartTLS(ctx context.Context, c net.Conn) (net.Conn, link.TLS, error) {
+	out, facts, err := s.upgrade(ctx, c)
+	if err == nil {
+		return out, facts, nil
+	}
+	var r *refusal
+	if errors.As(err, &r) {
+		s.metrics.closed.WithLabelValues(string(r.reason)).Inc()
+	}
+	return nil, link.TLS{}, err
+}
+
+func (s *Server) upgrade(ctx context.Context, under net.Conn) (net.Conn, link.TLS, error) {
+	c, ok := under.(*conn)
+	if !ok {
+		c = &conn{Conn: under, remote: addrPort(under.RemoteAddr())}
+	}
+	if len(c.ahead) > 0 {
+		return nil, link.TLS{}, refuse(HandshakeFailed, errAhead)
+	}
+	deadline := time.Now().Add(s.cfg.HandshakeTimeout)
+	if err := c.SetDeadline(deadline); err != nil {
+		return nil, link.TLS{}, refuse(ClosedEarly, err)
+	}
+	unwatch := context.AfterFunc(ctx, c.expire)
+	defer unwatch()
+	if err := awaitRecord(c); err != nil {
+		return nil, link.TLS{}, err
+	}
+	secured, facts, err := s.handshake(ctx, c, sourceOf(c.remote.Addr()), s.starttls, deadline)
+	if err != nil {
+		return nil, link.TLS{}, err
+	}
+	if err := c.SetDeadline(time.Time{}); err != nil {
+		return nil, link.TLS{}, refuse(ClosedEarly, err)
+	}
+	if !unwatch() {
+		return nil, link.TLS{}, refuse(Stopping, ctx.Err())
+	}
+	return secured, facts, nil
+}
