@@ -1,0 +1,109 @@
+package xmpp
+
+import (
+	"errors"
+	"time"
+
+	"mellium.im/xmpp/jid"
+	"mellium.im/xmpp/stanza"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/telemetry"
+	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
+	"signalbox/xmpp/transport"
+)
+
+const nsBind = "urn:ietf:params:xml:ns:xmpp-bind"
+
+// takeBind is resource binding (RFC 6120 section 7), or the resumption of an earlier session (XEP-0198 section 5).
+func (st *stream) takeBind(el *scan.Stanza) transport.Next {
+	switch {
+	case el.Kind == scan.IQ && el.ChildIs(nsBind, "bind") && string(el.Type()) == "set" && el.Children == 1 && el.ID() != nil:
+		return st.bind(el)
+	case el.Is(nsSM, "resume"):
+		return st.resume(el.Element())
+	case el.Is(nsSM, "enable"):
+		st.conn.Control(smFailed("unexpected-request", ""))
+		return transport.Read
+	}
+	return st.end(endpoint.ReasonNotAuthorized)
+}
+
+func (st *stream) bind(el *scan.Stanza) transport.Next {
+	requested := el.Element().Child(nsBind, "bind").Child(nsBind, "resource").Text()
+	if requested == "" {
+		requested = randomID()
+	}
+	full, err := jid.New(st.login.key.ID, st.login.key.Domain, requested)
+	if err != nil {
+		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Modify, stanza.JIDMalformed)))
+		return transport.Read
+	}
+	s := newSession(st, full.Resourcepart())
+	st.session.Store(s)
+	if next := s.bind(); next != transport.Read {
+		return next
+	}
+	if r := st.admitted(); r.Name != "" {
+		return st.end(r)
+	}
+	b := appendReply(make([]byte, 0, 256), el, "result", s.jid)
+	b = append(b, "<bind xmlns='"+nsBind+"'><jid>"...)
+	b = scan.AppendEscaped(b, s.jid)
+	st.conn.Control(append(b, "</jid></bind></iq>"...))
+	return st.settle()
+}
+
+// admitted looks once more whether the endpoint may be here, now that whoever disables or deletes it finds the session.
+func (st *stream) admitted() endpoint.Reason {
+	_, enabled, err := st.srv.deps.Logins.EndpointSecret(st.login.ctx, st.login.key)
+	switch {
+	case errors.Is(err, endpoint.ErrUnknown):
+		return endpoint.ReasonDeleted
+	case err != nil:
+		st.srv.log.Error("endpoint could not be read at bind", telemetry.Endpoint(st.login.key.JID()), telemetry.Cause(err))
+		return endpoint.ReasonInternal
+	case !enabled:
+		return endpoint.ReasonDisabled
+	}
+	return endpoint.Reason{}
+}
+
+// settle ends the negotiation: from now on nothing that the stream does may wait.
+func (st *stream) settle() transport.Next {
+	st.phase, st.login = bound, nil
+	st.srv.wheel.Set(&st.timer, st.srv.cfg.PingAfter)
+	return transport.Settle
+}
+
+// resume answers <resume/>.
+func (st *stream) resume(el scan.Element) transport.Next {
+	id, _ := el.Attr("previd")
+	h, ok := parseCount(el)
+	s := st.srv.resumables.find(string(id))
+	if s == nil || s.key != st.login.key {
+		st.conn.Control(smFailed("item-not-found", ""))
+		return transport.Read
+	}
+	if !ok {
+		return st.end(endpoint.ReasonBadAck)
+	}
+	if r := st.admitted(); r.Name != "" {
+		return st.end(r)
+	}
+	return s.resumeOn(st, h)
+}
+
+// newSession makes the session of a stream that logged in.
+func newSession(st *stream, resource string) *session {
+	return &session{
+		srv: st.srv,
+		key: st.login.key,
+		jid: st.login.key.JID() + "/" + resource,
+		facts: endpoint.Facts{
+			Resource: resource, Remote: st.info.Remote, Via: st.info.Via, TLSVersion: st.info.TLS.Version, Bound: time.Now(),
+		},
+		stream: st,
+	}
+}

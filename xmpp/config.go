@@ -1,0 +1,118 @@
+package xmpp
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"signalbox/xmpp/scan"
+	"signalbox/xmpp/transport"
+)
+
+// Routing says who may write to whom.
+const (
+	RoutingManaged = "managed" // endpoints talk to the server alone
+	RoutingOpen    = "open"    // ordinary routing between accounts
+)
+
+// Config holds the limits and times of XMPP streams.
+type Config struct {
+	Routing         string        `key:"routing" doc:"Who may write to whom: managed (endpoints talk to the server, default-deny between them) or open (ordinary routing between accounts)."`
+	MaxStanzaBytes  int           `key:"max_stanza_bytes" doc:"Largest stanza after login, in bytes; 10000 to 2097152."`
+	MaxLoginBytes   int           `key:"max_login_bytes" doc:"Largest element before login, in bytes; 10000 to 65536."`
+	MaxDepth        int           `key:"max_depth" doc:"Deepest nesting of elements in a stanza after login; 8 to 256."`
+	MaxAttributes   int           `key:"max_attributes" doc:"Most attributes of one element; 8 to 64."`
+	MaxNamespaces   int           `key:"max_namespaces" doc:"Most namespace declarations in scope within a stanza; 8 to 64."`
+	LoginTimeout    time.Duration `key:"login_timeout" doc:"Time from the start of the stream to bind; 5s to 5m."`
+	LoginTries      int           `key:"login_tries" doc:"Failed logins on one stream before it is closed; 1 to 10."`
+	FailureDelay    time.Duration `key:"failure_delay" doc:"Time from the start of a login to the answer that it failed, the same for every cause; 100ms to 10s."`
+	StanzaTimeout   time.Duration `key:"stanza_timeout" doc:"Time that a begun stanza may take to arrive; 5s to 10m."`
+	PingAfter       time.Duration `key:"ping_after" doc:"Silence after which the server pings an endpoint; shorter than liveness."`
+	Liveness        time.Duration `key:"liveness" doc:"Silence after which an endpoint counts as offline; 10s to 1h."`
+	WriteTimeout    time.Duration `key:"write_timeout" doc:"Time that one write to an endpoint may take; 1s to 5m."`
+	QueueBytes      int           `key:"queue_bytes" doc:"Most bytes that wait for one endpoint to read and to acknowledge (XEP-0198), beyond which new pushes stay in the store; 65536 to 67108864."`
+	ResumeTimeout   time.Duration `key:"resume_timeout" doc:"Time that a lost session stays resumable (XEP-0198); 0 offers no resumption, at most 1h."`
+	StanzasPerSec   int           `key:"stanzas_per_second" doc:"Stanzas per second that one endpoint may send for long; ten times as many at once."`
+	BytesPerSec     int           `key:"bytes_per_second" doc:"Bytes per second that one endpoint may send for long; ten times as many at once."`
+	ConcurrentSlow  int           `key:"concurrent_slow_logins" doc:"Logins by PLAIN with a secret that somebody chose that are checked at the same time, each about 2 ms of one core; 1 to 64."`
+	ShutdownTimeout time.Duration `key:"shutdown_timeout" doc:"Time that sessions have to close when the server stops; 1s to 5m."`
+}
+
+// Default returns the configuration that suits managed endpoints.
+func Default() Config {
+	return Config{
+		Routing:         RoutingManaged,
+		MaxStanzaBytes:  256 << 10,
+		MaxLoginBytes:   16 << 10,
+		MaxDepth:        64,
+		MaxAttributes:   64,
+		MaxNamespaces:   64,
+		LoginTimeout:    30 * time.Second,
+		LoginTries:      3,
+		FailureDelay:    500 * time.Millisecond,
+		StanzaTimeout:   time.Minute,
+		PingAfter:       50 * time.Second,
+		Liveness:        80 * time.Second,
+		WriteTimeout:    20 * time.Second,
+		QueueBytes:      1 << 20,
+		ResumeTimeout:   2 * time.Minute,
+		StanzasPerSec:   200,
+		BytesPerSec:     1 << 20,
+		ConcurrentSlow:  2,
+		ShutdownTimeout: 10 * time.Second,
+	}
+}
+
+// Validate names every mistake.
+func (c Config) Validate() error {
+	var errs []error
+	within := func(key string, v, low, high int) {
+		if v < low || v > high {
+			errs = append(errs, fmt.Errorf("%s: is %d, must be %d to %d", key, v, low, high))
+		}
+	}
+	span := func(key string, v, low, high time.Duration) {
+		if v < low || v > high {
+			errs = append(errs, fmt.Errorf("%s: is %v, must be %v to %v", key, v, low, high))
+		}
+	}
+	if c.Routing != RoutingManaged && c.Routing != RoutingOpen {
+		errs = append(errs, fmt.Errorf("routing: is %q, must be managed or open", c.Routing))
+	}
+	within("max_stanza_bytes", c.MaxStanzaBytes, 10000, 2<<20)
+	within("max_login_bytes", c.MaxLoginBytes, 10000, 64<<10)
+	within("max_depth", c.MaxDepth, 8, 256)
+	within("max_attributes", c.MaxAttributes, 8, 64)
+	within("max_namespaces", c.MaxNamespaces, 8, 64)
+	within("login_tries", c.LoginTries, 1, 10)
+	within("queue_bytes", c.QueueBytes, 64<<10, 64<<20)
+	within("stanzas_per_second", c.StanzasPerSec, 1, 1e6)
+	within("bytes_per_second", c.BytesPerSec, 1<<10, 1<<30)
+	within("concurrent_slow_logins", c.ConcurrentSlow, 1, 64)
+	span("login_timeout", c.LoginTimeout, 5*time.Second, 5*time.Minute)
+	span("failure_delay", c.FailureDelay, 100*time.Millisecond, 10*time.Second)
+	span("stanza_timeout", c.StanzaTimeout, 5*time.Second, 10*time.Minute)
+	span("liveness", c.Liveness, 10*time.Second, time.Hour)
+	span("ping_after", c.PingAfter, time.Second, c.Liveness-time.Second)
+	span("write_timeout", c.WriteTimeout, time.Second, 5*time.Minute)
+	span("resume_timeout", c.ResumeTimeout, 0, time.Hour)
+	span("shutdown_timeout", c.ShutdownTimeout, time.Second, 5*time.Minute)
+	return errors.Join(errs...)
+}
+
+func (c Config) loginLimits() scan.Limits {
+	return scan.Limits{Bytes: c.MaxLoginBytes, Depth: 32, Attributes: 32, Namespaces: 32}
+}
+
+func (c Config) stanzaLimits() scan.Limits {
+	return scan.Limits{Bytes: c.MaxStanzaBytes, Depth: c.MaxDepth, Attributes: c.MaxAttributes, Namespaces: c.MaxNamespaces}
+}
+
+func (c Config) transport() transport.Limits {
+	return transport.Limits{
+		QueueBytes:   4 * c.QueueBytes,        // pushes stop at QueueBytes, answers at twice that, a resumed session sends all of it again
+		ReadBytes:    c.MaxStanzaBytes + 4096, // the scanner refuses a stanza that is too long before this much is held
+		WriteTimeout: c.WriteTimeout,
+		Linger:       2 * time.Second,
+	}
+}

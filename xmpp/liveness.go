@@ -1,0 +1,67 @@
+package xmpp
+
+import (
+	"strconv"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/xmpp/scan"
+)
+
+// tick is the stream's timer. It runs on the wheel and returns when to look again.
+func (st *stream) tick(now time.Time) time.Duration {
+	s := st.session.Load()
+	switch {
+	case st.over.Load():
+		return 0
+	case s == nil:
+		st.end(endpoint.ReasonHandshakeTimeout)
+		return 0
+	}
+	cfg := &st.srv.cfg
+	next := min(cfg.PingAfter, cfg.StanzaTimeout)
+	if since := st.partial.Load(); since != 0 {
+		waited := now.Sub(time.Unix(0, since))
+		if waited >= cfg.StanzaTimeout {
+			st.end(endpoint.ReasonStanzaTimeout)
+			return 0
+		}
+		next = min(next, cfg.StanzaTimeout-waited)
+	}
+	silent := now.Sub(st.lastHeard())
+	switch {
+	case silent >= cfg.Liveness:
+		st.end(endpoint.ReasonSilent)
+		return 0
+	case silent >= cfg.PingAfter:
+		st.ping(s, now)
+		return min(next, cfg.Liveness-silent)
+	}
+	return min(next, cfg.PingAfter-silent)
+}
+
+// ping asks a silent endpoint for a sign of life, once per silence: by XEP-0198 where it is enabled, else by XEP-0199.
+func (st *stream) ping(s *session, now time.Time) {
+	if st.pinged.Load() >= st.heard.Load() {
+		return
+	}
+	st.pinged.Store(now.UnixNano())
+	if s.requestSign(st) {
+		return
+	}
+	b := []byte("<iq type='get' id='ping-" + strconv.FormatInt(now.UnixNano(), 36) + "' from='" + st.srv.domain + "' to='")
+	b = scan.AppendEscaped(b, s.jid)
+	s.reply(append(b, "'><ping xmlns='urn:xmpp:ping'/></iq>"...))
+}
+
+// requestSign sends an <r/>; it is false where stream management is not enabled.
+func (s *session) requestSign(st *stream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.sm.enabled {
+		return false
+	}
+	s.sm.requested = true
+	st.conn.Control(requestAck)
+	return true
+}

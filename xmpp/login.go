@@ -1,0 +1,191 @@
+package xmpp
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/telemetry"
+	"signalbox/xmpp/sasl"
+	"signalbox/xmpp/scan"
+	"signalbox/xmpp/transport"
+)
+
+const (
+	nsTLS     = "urn:ietf:params:xml:ns:xmpp-tls"
+	nsSASL    = "urn:ietf:params:xml:ns:xmpp-sasl"
+	nsBinding = "urn:xmpp:sasl-cb:0"
+)
+
+// login is what a stream needs until a session is bound. The goroutine that negotiates owns it; unlike a session's, its steps may wait for the store.
+type login struct {
+	ctx      context.Context // of the negotiation
+	exchange *sasl.Exchange  // under way, or nil
+	begun    time.Time       // of the exchange
+	tries    int             // that failed
+	key      endpoint.Key    // who logged in; zero before
+}
+
+// features appends the stream features of the phase (RFC 6120 section 4.3.2).
+func (st *stream) features(b []byte) []byte {
+	b = append(b, "<stream:features>"...)
+	switch st.phase {
+	case awaitSTARTTLS:
+		b = append(b, "<starttls xmlns='"+nsTLS+"'><required/></starttls>"...)
+	case awaitAuth:
+		b = st.mechanisms(b)
+	case awaitBind:
+		b = append(b, "<bind xmlns='"+nsBind+"'/><session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session><sm xmlns='"+nsSM+"'/>"...)
+	}
+	return append(b, "</stream:features>"...)
+}
+
+// mechanisms appends what SASL offers, and the channel bindings (XEP-0440).
+func (st *stream) mechanisms(b []byte) []byte {
+	b = append(b, "<mechanisms xmlns='"+nsSASL+"'>"...)
+	for _, name := range sasl.Offer(st.info.TLS) {
+		b = append(b, "<mechanism>"...)
+		b = append(b, name...)
+		b = append(b, "</mechanism>"...)
+	}
+	b = append(b, "</mechanisms>"...)
+	types := sasl.BindingTypes(st.info.TLS)
+	if len(types) == 0 {
+		return b
+	}
+	b = append(b, "<sasl-channel-binding xmlns='"+nsBinding+"'>"...)
+	for _, name := range types {
+		b = append(b, "<channel-binding type='"...)
+		b = append(b, name...)
+		b = append(b, "'/>"...)
+	}
+	return append(b, "</sasl-channel-binding>"...)
+}
+
+// takePlain knows one request: TLS. Nothing else is done in plain text.
+func (st *stream) takePlain(el *scan.Stanza) transport.Next {
+	if !el.Is(nsTLS, "starttls") {
+		return st.end(endpoint.ReasonNotAuthorized)
+	}
+	st.conn.Control([]byte("<proceed xmlns='" + nsTLS + "'/>"))
+	return transport.Secure
+}
+
+// takeAuth is SASL, RFC 6120 section 6.4.
+func (st *stream) takeAuth(el *scan.Stanza) transport.Next {
+	switch {
+	case el.Is(nsSASL, "auth"):
+		return st.auth(el.Element())
+	case el.Is(nsSASL, "response") && st.login.exchange != nil:
+		return st.respond(el.Element())
+	case el.Is(nsSASL, "response"):
+		return st.refuse(&sasl.Failure{Condition: sasl.MalformedRequest, Cause: errNoExchange})
+	case el.Is(nsSASL, "abort"):
+		st.login.begun = time.Now()
+		return st.refuse(&sasl.Failure{Condition: sasl.Aborted, Cause: errAborted})
+	case el.Is(nsSM, "enable"), el.Is(nsSM, "resume"):
+		st.conn.Control(smFailed("unexpected-request", ""))
+		return transport.Read
+	}
+	return st.end(endpoint.ReasonNotAuthorized)
+}
+
+var (
+	errNoExchange = errors.New("response without a login under way")
+	errAborted    = errors.New("the client gave up")
+)
+
+func (st *stream) auth(el scan.Element) transport.Next {
+	st.login.begun = time.Now()
+	name, _ := el.Attr("mechanism")
+	x, err := st.srv.deps.SASL.Start(string(name), sasl.Input{Domain: st.srv.domain, TLS: st.info.TLS})
+	if err != nil {
+		return st.refuse(err)
+	}
+	st.login.exchange = x
+	return st.respond(el)
+}
+
+func (st *stream) respond(el scan.Element) transport.Next {
+	x := st.login.exchange
+	response, err := sasl.DecodeBase64([]byte(el.Text()))
+	if err != nil {
+		return st.refuse(err)
+	}
+	if el.Is(nsSASL, "response") && response == nil {
+		response = []byte{}
+	}
+	challenge, done, err := x.Step(st.login.ctx, response)
+	if err != nil {
+		return st.refuse(err)
+	}
+	if !done {
+		st.conn.Control(saslElement("challenge", challenge))
+		return transport.Read
+	}
+	st.login.key, st.login.exchange = x.Identity(), nil
+	st.srv.metrics.logins.WithLabelValues("ok").Inc()
+	st.conn.Control(saslElement("success", challenge))
+	st.restart(awaitBind)
+	st.sc.SetLimits(st.srv.cfg.stanzaLimits())
+	return transport.Read
+}
+
+// saslElement carries data as RFC 6120 section 6.4.2 says: in base64, an empty message in <success/> as no text.
+func saslElement(name string, data []byte) []byte {
+	b := append(make([]byte, 0, 256), '<')
+	b = append(b, name...)
+	b = append(b, " xmlns='"+nsSASL+"'>"...)
+	b = base64.StdEncoding.AppendEncode(b, data)
+	b = append(b, "</"...)
+	b = append(b, name...)
+	return append(b, '>')
+}
+
+// refuse answers a failed login. The answer comes a fixed time after the login began, so that time does not tell which endpoints exist and guessing is slow.
+func (st *stream) refuse(err error) transport.Next {
+	var f *sasl.Failure
+	if !errors.As(err, &f) {
+		f = &sasl.Failure{Condition: sasl.TemporaryAuthFailure, Cause: err}
+	}
+	st.noteFailure(f)
+	if !st.pause(time.Until(st.login.begun.Add(st.srv.cfg.FailureDelay))) {
+		return st.end(endpoint.ReasonShutdown)
+	}
+	st.login.exchange = nil
+	st.login.tries++
+	st.conn.Control([]byte("<failure xmlns='" + nsSASL + "'><" + string(f.Condition) + "/></failure>"))
+	if st.login.tries >= st.srv.cfg.LoginTries {
+		return st.end(endpoint.ReasonAuthFailed)
+	}
+	return transport.Read
+}
+
+func (st *stream) noteFailure(f *sasl.Failure) {
+	st.srv.metrics.logins.WithLabelValues(string(f.Condition)).Inc()
+	fields := []zap.Field{telemetry.Remote(st.info.Remote), telemetry.Reason(string(f.Condition)), telemetry.Cause(f.Cause)}
+	if st.login.exchange != nil && st.login.exchange.Claimed().ID != "" {
+		fields = append(fields, telemetry.Endpoint(st.login.exchange.Claimed().JID()))
+	}
+	if f.Condition == sasl.TemporaryAuthFailure {
+		st.srv.log.Error("login could not be checked", fields...)
+		return
+	}
+	st.srv.log.Debug("login refused", fields...)
+}
+
+// pause waits, unless the server stops meanwhile.
+func (st *stream) pause(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-st.login.ctx.Done():
+		return false
+	}
+}

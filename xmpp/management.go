@@ -1,0 +1,250 @@
+package xmpp
+
+import (
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/xmpp/scan"
+	"signalbox/xmpp/transport"
+)
+
+const nsSM = "urn:xmpp:sm:3"
+
+var requestAck = []byte("<r xmlns='" + nsSM + "'/>")
+
+// maxPending bounds the stanzas of one endpoint that wait for the store.
+const maxPending = 1024
+
+// management is the state of XEP-0198 stream management. The session's mutex guards it. Counters wrap at 2^32 (section 4).
+type management struct {
+	enabled   bool
+	resumable bool
+	requested bool        // an <r/> of ours is unanswered
+	owed      bool        // the endpoint asked while stanzas waited for the store: it gets an <a/> when they are done
+	id        string      // by which the session is resumed
+	acked     uint32      // stanzas that the endpoint acknowledged
+	unacked   []*outbound // sent and not acknowledged, oldest first
+	bytes     int         // of unacked
+	received  uint32      // stanzas that came in
+	pending   []uint32    // those that wait for the store, ascending
+	round     uint32      // grows with every resumption, so that late answers of the store are not counted twice
+}
+
+// outbound is one stanza on its way out. Its written callback is called once, whichever connection carried it first.
+type outbound struct {
+	raw     []byte
+	written func(time.Time)
+	called  atomic.Bool
+}
+
+func (o *outbound) done() func(time.Time) {
+	if o.written == nil {
+		return nil
+	}
+	return func(t time.Time) {
+		if !o.called.Swap(true) {
+			o.written(t)
+		}
+	}
+}
+
+// requestLocked returns the <r/> that goes with a stanza, if none is unanswered.
+func (m *management) requestLocked() []byte {
+	if !m.enabled || m.requested {
+		return nil
+	}
+	m.requested = true
+	return requestAck
+}
+
+// requestFailedLocked takes back what requestLocked noted for a stanza that was not sent. An answer that comes all the same does no harm.
+func (m *management) requestFailedLocked() {
+	if len(m.unacked) == 0 {
+		m.requested = false
+	}
+}
+
+func (m *management) sentLocked(o *outbound) {
+	if !m.enabled {
+		return
+	}
+	m.unacked = append(m.unacked, o)
+	m.bytes += len(o.raw)
+}
+
+// acknowledgeLocked drops what the endpoint has handled; it is false if the count is impossible.
+func (m *management) acknowledgeLocked(h uint32) bool {
+	n := int(h - m.acked)
+	if n > len(m.unacked) {
+		return false
+	}
+	for _, o := range m.unacked[:n] {
+		m.bytes -= len(o.raw)
+	}
+	clear(m.unacked[:n])
+	m.unacked = m.unacked[n:]
+	m.acked = h
+	if len(m.unacked) == 0 {
+		m.unacked = nil
+	}
+	return true
+}
+
+// handledLocked is our h: the stanzas up to the first that still waits for the store (SPEC section 6).
+func (m *management) handledLocked() uint32 {
+	if len(m.pending) > 0 {
+		return m.pending[0] - 1
+	}
+	return m.received
+}
+
+// takeManagement handles the elements of XEP-0198 on a bound stream.
+func (s *session) takeManagement(st *stream, el *scan.Stanza) transport.Next {
+	switch string(el.Local()) {
+	case "r":
+		s.answerAck(st)
+	case "a":
+		return s.acknowledged(st, el.Element())
+	case "enable":
+		return s.enable(st, el.Element())
+	case "resume":
+		st.conn.Control(smFailed("unexpected-request", ""))
+	default:
+		return st.end(endpoint.ReasonUnsupported)
+	}
+	return transport.Read
+}
+
+// answerAck sends our count; it is never withheld (section 4).
+func (s *session) answerAck(st *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sm.enabled {
+		st.conn.Control(appendCount(nil, s.sm.handledLocked()))
+		s.sm.owed = len(s.sm.pending) > 0
+	}
+}
+
+func (s *session) acknowledged(st *stream, el scan.Element) transport.Next {
+	h, ok := parseCount(el)
+	s.mu.Lock()
+	if !s.sm.enabled {
+		s.mu.Unlock()
+		return transport.Read
+	}
+	sent := s.sm.acked + uint32(len(s.sm.unacked))
+	ok = ok && s.sm.acknowledgeLocked(h)
+	if ok {
+		s.sm.requested = false
+		if len(s.sm.unacked) > 0 {
+			st.conn.Control(s.sm.requestLocked())
+		}
+	}
+	s.mu.Unlock()
+	if !ok {
+		return st.endWith(endpoint.ReasonBadAck, "<handled-count-too-high xmlns='"+nsSM+"' h='"+count(h)+"' send-count='"+count(sent)+"'/>")
+	}
+	return transport.Read
+}
+
+// enable answers <enable/> (section 3).
+func (s *session) enable(st *stream, el scan.Element) transport.Next {
+	resume, _ := el.Attr("resume")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sm.enabled || s.stream != st {
+		st.conn.Control(smFailed("unexpected-request", ""))
+		return transport.Read
+	}
+	s.sm.enabled = true
+	answer := "<enabled xmlns='" + nsSM + "'/>"
+	if wants := string(resume); (wants == "true" || wants == "1") && s.srv.cfg.ResumeTimeout > 0 {
+		s.sm.resumable = true
+		s.sm.id = randomID()
+		s.srv.resumables.add(s.sm.id, s)
+		answer = "<enabled xmlns='" + nsSM + "' id='" + s.sm.id + "' resume='true' max='" + strconv.Itoa(int(s.srv.cfg.ResumeTimeout/time.Second)) + "'/>"
+	}
+	st.conn.Control([]byte(answer))
+	return transport.Read
+}
+
+// receive counts a stanza that came in. It is false once the stream is no longer the session's, whose new stream counts.
+func (s *session) receive(st *stream) (number uint32, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stream != st {
+		return 0, false
+	}
+	if s.sm.enabled {
+		s.sm.received++
+	}
+	return s.sm.received, true
+}
+
+// hold keeps our count below this stanza until the returned function is called: with nil once what the stanza caused is durable; with an error it stays, so
+// that the endpoint sends the stanza again in its next session. It is nil if too much waits already.
+func (s *session) hold(number uint32) func(error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.sm.enabled {
+		return func(error) {}
+	}
+	if len(s.sm.pending) >= maxPending {
+		return nil
+	}
+	s.sm.pending = append(s.sm.pending, number)
+	round := s.sm.round
+	return func(err error) {
+		if err == nil {
+			s.release(number, round)
+		}
+	}
+}
+
+func (s *session) release(number, round uint32) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := &s.sm
+	if m.round != round {
+		return
+	}
+	for i, n := range m.pending {
+		if n == number {
+			m.pending = append(m.pending[:i], m.pending[i+1:]...)
+			break
+		}
+	}
+	if len(m.pending) > 0 {
+		return
+	}
+	m.pending = nil
+	if m.owed && m.enabled && s.stream != nil {
+		m.owed = false
+		s.stream.conn.Control(appendCount(nil, m.handledLocked()))
+	}
+}
+
+func appendCount(b []byte, h uint32) []byte {
+	b = append(b, "<a xmlns='"+nsSM+"' h='"...)
+	b = strconv.AppendUint(b, uint64(h), 10)
+	return append(b, "'/>"...)
+}
+
+func count(h uint32) string { return strconv.FormatUint(uint64(h), 10) }
+
+// parseCount reads the attribute h.
+func parseCount(el scan.Element) (uint32, bool) {
+	v, ok := el.Attr("h")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(v), 10, 32)
+	return uint32(n), err == nil
+}
+
+// smFailed is the answer of section 3 and 5; more goes into its start tag.
+func smFailed(condition, more string) []byte {
+	return []byte("<failed xmlns='" + nsSM + "'" + more + "><" + condition + " xmlns='" + nsStanzaErrors + "'/></failed>")
+}

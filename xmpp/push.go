@@ -1,0 +1,150 @@
+package xmpp
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
+	"signalbox/xmpp/transport"
+)
+
+const (
+	nsPush     = "urn:signalbox:push:1"
+	nsJSON     = "urn:xmpp:json:0"
+	nsReceipts = "urn:xmpp:receipts"
+)
+
+// Pushes is told what endpoints answer. Neither method blocks; done is called once, with nil when the change is durable.
+type Pushes interface {
+	// Receipt says that the endpoint has got the push (XEP-0184).
+	Receipt(k endpoint.Key, id push.ID, done func(error))
+	// Result says what the endpoint made of the push; result is valid JSON or nil.
+	Result(k endpoint.Key, id push.ID, ok bool, result json.RawMessage, done func(error))
+}
+
+// takeMessage takes receipts and results, and routes the rest.
+func (s *session) takeMessage(st *stream, el *scan.Stanza, number uint32) transport.Next {
+	to, key := s.target(el)
+	switch to {
+	case toOther:
+		s.route(el, key)
+		return transport.Read
+	case toServer:
+		return s.takeAnswers(st, el, number)
+	}
+	s.refuse(el, feature.Unavailable())
+	return transport.Read
+}
+
+// takeAnswers reads the receipt or the result in a message to the server.
+func (s *session) takeAnswers(st *stream, el *scan.Stanza, number uint32) transport.Next {
+	if string(el.Type()) == "error" {
+		return transport.Read
+	}
+	known := false
+	for c := range el.Element().Children() {
+		isReceipt, isResult := c.Is(nsReceipts, "received"), c.Is(nsPush, "result")
+		if !isReceipt && !isResult {
+			continue
+		}
+		known = true
+		text, _ := c.Attr("id")
+		id, err := push.ParseID(string(text))
+		if err != nil {
+			continue // a receipt for something else
+		}
+		done := s.hold(number)
+		if done == nil {
+			return st.end(endpoint.ReasonFlood)
+		}
+		if isReceipt {
+			s.srv.deps.Pushes.Receipt(s.key, id, done)
+		} else if !s.takeResult(c, id, done) {
+			done(nil)
+			s.refuse(el, badRequest)
+		}
+	}
+	if !known {
+		s.refuse(el, feature.Unavailable())
+	}
+	return transport.Read
+}
+
+// takeResult hands a result on; it is false if its status or its JSON is not valid.
+func (s *session) takeResult(c scan.Element, id push.ID, done func(error)) bool {
+	status, _ := c.Attr("status")
+	ok := string(status) == "ok"
+	if !ok && string(status) != "failed" {
+		return false
+	}
+	var result json.RawMessage
+	if j := c.Child(nsJSON, "json"); j.Exists() {
+		if result = json.RawMessage(j.Text()); !json.Valid(result) {
+			return false
+		}
+	}
+	s.srv.deps.Pushes.Result(s.key, id, ok, result, done)
+	return true
+}
+
+// Sender puts pushes on the wire. It implements push.Sender.
+type Sender struct {
+	registry *endpoint.Registry
+}
+
+// NewSender returns a sender to the sessions of this registry.
+func NewSender(r *endpoint.Registry) *Sender { return &Sender{registry: r} }
+
+// Send implements push.Sender.
+func (s *Sender) Send(k endpoint.Key, epoch uint64, p push.Push, delayed bool, written func(time.Time)) error {
+	return s.registry.RouteEpoch(k, epoch, endpoint.Stanza{Raw: encodePush(p, delayed), Written: written})
+}
+
+// encodePush is the wire form of SPEC section 6.
+func encodePush(p push.Push, delayed bool) []byte {
+	id := p.ID.String()
+	b := make([]byte, 0, 512+len(p.Payload)+len(p.Payload)/2)
+	b = append(b, "<message from='"...)
+	b = scan.AppendEscaped(b, p.To.Domain)
+	b = append(b, "' to='"...)
+	b = scan.AppendEscaped(b, p.To.JID())
+	b = append(b, "' id='"...)
+	b = append(b, id...)
+	b = append(b, "'><push xmlns='"+nsPush+"' id='"...)
+	b = append(b, id...)
+	b = append(b, "' type='"...)
+	b = scan.AppendEscaped(b, p.Type)
+	b = append(b, "' priority='"...)
+	b = append(b, p.Priority.String()...)
+	b = append(b, "' expires='"...)
+	b = p.Expires().UTC().AppendFormat(b, time.RFC3339)
+	b = append(b, "'>"...)
+	b = appendPayload(b, p)
+	b = append(b, "</push><request xmlns='"+nsReceipts+"'/>"...)
+	if delayed {
+		b = append(b, "<delay xmlns='urn:xmpp:delay' from='"...)
+		b = scan.AppendEscaped(b, p.To.Domain)
+		b = append(b, "' stamp='"...)
+		b = p.Created.UTC().AppendFormat(b, time.RFC3339)
+		b = append(b, "'/>"...)
+	}
+	return append(b, "</message>"...)
+}
+
+func appendPayload(b []byte, p push.Push) []byte {
+	switch {
+	case p.Binary:
+		b = append(b, "<data xmlns='"+nsPush+"' encoding='base64'>"...)
+		b = base64.StdEncoding.AppendEncode(b, p.Payload)
+		return append(b, "</data>"...)
+	case len(p.Payload) > 0:
+		b = append(b, "<json xmlns='"+nsJSON+"'>"...)
+		b = scan.AppendText(b, p.Payload)
+		return append(b, "</json>"...)
+	}
+	return b
+}

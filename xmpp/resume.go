@@ -1,0 +1,105 @@
+package xmpp
+
+import (
+	"sync"
+
+	"signalbox/internal/endpoint"
+	"signalbox/xmpp/transport"
+)
+
+// resumables finds sessions by the id under which they can be resumed. The zero value is empty. It is safe for concurrent use.
+type resumables struct {
+	mu   sync.Mutex
+	byID map[string]*session
+}
+
+func (r *resumables) add(id string, s *session) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.byID == nil {
+		r.byID = make(map[string]*session)
+	}
+	r.byID[id] = s
+}
+
+func (r *resumables) find(id string) *session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.byID[id]
+}
+
+func (r *resumables) remove(id string) {
+	if id == "" {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.byID, id)
+}
+
+// resumeOn continues the session on a new stream (XEP-0198 section 5): what the endpoint did not handle is sent again before anything else. An older stream
+// that is still open gets a conflict.
+func (s *session) resumeOn(st *stream, h uint32) transport.Next {
+	old, ok, badCount := s.switchTo(st, h)
+	switch {
+	case badCount:
+		return st.end(endpoint.ReasonBadAck)
+	case !ok:
+		st.conn.Control(smFailed("item-not-found", ""))
+		return transport.Read
+	}
+	st.session.Store(s)
+	if old != nil {
+		old.end(endpoint.ReasonReplaced)
+	}
+	if !s.srv.deps.Registry.Resume(s.key, s.epochNow()) {
+		return st.end(endpoint.ReasonReplaced)
+	}
+	return st.settle()
+}
+
+func (s *session) epochNow() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.epoch
+}
+
+// switchTo makes st the session's stream and sends what is due on it.
+func (s *session) switchTo(st *stream, h uint32) (old *stream, ok, badCount bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended.Name != "" || !s.sm.resumable {
+		return nil, false, false
+	}
+	if !s.sm.acknowledgeLocked(h) {
+		return nil, false, true
+	}
+	old, s.stream = s.stream, st
+	s.stopExpiryLocked()
+	s.facts.Remote, s.facts.Via, s.facts.TLSVersion = st.info.Remote, st.info.Via, st.info.TLS.Version
+	handled := s.sm.handledLocked()
+	s.sm.received, s.sm.pending, s.sm.owed = handled, nil, false // what was not committed comes again
+	s.sm.round++
+	st.conn.Control([]byte("<resumed xmlns='" + nsSM + "' previd='" + s.sm.id + "' h='" + count(handled) + "'/>"))
+	for _, o := range s.sm.unacked {
+		_ = st.conn.Send(o.raw, nil, o.done()) // fits: these bytes are within the bound of both queues
+	}
+	s.sm.requested = false
+	if len(s.sm.unacked) > 0 {
+		st.conn.Control(s.sm.requestLocked())
+	}
+	return old, true, false
+}
+
+// endAll ends every session that waits to be resumed.
+func (r *resumables) endAll(reason endpoint.Reason) {
+	r.mu.Lock()
+	all := make([]*session, 0, len(r.byID))
+	for _, s := range r.byID {
+		all = append(all, s)
+	}
+	r.mu.Unlock()
+	for _, s := range all {
+		s.End(reason)
+	}
+}

@@ -1,0 +1,149 @@
+// Package xmpp is the XMPP server for managed endpoints: it negotiates streams, binds and resumes sessions, answers for the server, and carries pushes.
+package xmpp
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/link"
+	"signalbox/internal/telemetry"
+	"signalbox/xmpp/feature"
+	"signalbox/xmpp/sasl"
+	"signalbox/xmpp/transport"
+)
+
+// Deps are the parts that a server needs.
+type Deps struct {
+	SASL     *sasl.Server
+	Logins   sasl.Accounts
+	Registry *endpoint.Registry
+	Pushes   Pushes
+	Features *feature.Set
+	StartTLS link.StartTLS // nil: no upgrade of plain-text connections
+}
+
+// Server speaks XMPP with endpoints of one domain. It implements link.Handler and is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	domain  string
+	deps    Deps
+	log     *zap.Logger
+	metrics *metrics
+	driver  *transport.Goroutine
+	wheel   *transport.Wheel
+
+	resumables resumables
+
+	mu      sync.Mutex
+	streams map[*stream]struct{}
+	closing bool
+}
+
+// New returns a server for a domain, in lower case. It starts nothing.
+func New(cfg Config, domain string, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Server, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("xmpp: %w", err)
+	}
+	return &Server{
+		cfg:     cfg,
+		domain:  domain,
+		deps:    deps,
+		log:     log.Named("xmpp"),
+		metrics: newMetrics(reg),
+		driver:  transport.NewGoroutine(cfg.transport(), deps.StartTLS),
+		wheel:   new(transport.Wheel),
+		streams: make(map[*stream]struct{}),
+	}, nil
+}
+
+// ServeConn implements link.Handler: it negotiates on the caller's goroutine and returns when a session is bound or the stream is over.
+func (s *Server) ServeConn(ctx context.Context, nc net.Conn, info link.Info) {
+	s.driver.Serve(ctx, nc, func(conn transport.Conn) transport.Handler {
+		st := newStream(s, conn, info, &login{ctx: ctx})
+		s.wheel.Set(&st.timer, s.cfg.LoginTimeout)
+		if !s.remember(st) {
+			st.end(endpoint.ReasonShutdown)
+		}
+		return st
+	})
+}
+
+// Run keeps the time of all streams until ctx is done, then closes them, and returns when the last is closed. Listeners must have stopped handing connections over
+// when ctx is done.
+func (s *Server) Run(ctx context.Context) error {
+	wheel, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var turning sync.WaitGroup
+	turning.Go(func() { s.wheel.Run(wheel) })
+	<-ctx.Done()
+	s.closeAll()
+	stop()
+	turning.Wait()
+	return nil
+}
+
+// closeAll tells every stream that the server stops, and cuts those that do not go.
+func (s *Server) closeAll() {
+	s.mu.Lock()
+	s.closing = true
+	open := make([]*stream, 0, len(s.streams))
+	for st := range s.streams {
+		open = append(open, st)
+	}
+	s.mu.Unlock()
+	if len(open) > 0 {
+		s.log.Info("closing streams", telemetry.Count(len(open)))
+	}
+	for _, st := range open {
+		st.endWith(endpoint.ReasonShutdown, s.hint(endpoint.ReasonShutdown))
+	}
+	cut := time.AfterFunc(s.cfg.ShutdownTimeout, func() {
+		for _, st := range open {
+			st.conn.Abort()
+		}
+	})
+	s.driver.Wait()
+	cut.Stop()
+	s.resumables.endAll(endpoint.ReasonShutdown)
+}
+
+// hint tells an endpoint when to come back, where many are sent away at once: spread so that a thousand return per second.
+func (s *Server) hint(r endpoint.Reason) string {
+	if r.Name != endpoint.ReasonShutdown.Name {
+		return ""
+	}
+	s.mu.Lock()
+	n := len(s.streams)
+	s.mu.Unlock()
+	after := 1 + rand.IntN(2+n/1000)
+	return "<retry xmlns='" + nsHint + "' after='" + strconv.Itoa(after) + "'/>"
+}
+
+// remember keeps a stream for the shutdown; it is false once that has begun.
+func (s *Server) remember(st *stream) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closing {
+		return false
+	}
+	s.streams[st] = struct{}{}
+	s.metrics.streams.Inc()
+	return true
+}
+
+func (s *Server) forget(st *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.streams[st]; ok {
+		delete(s.streams, st)
+		s.metrics.streams.Dec()
+	}
+}

@@ -1,0 +1,188 @@
+package xmpp
+
+import (
+	"sync"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/xmpp/transport"
+)
+
+// session is one bound session of an endpoint. It survives the loss of its stream while it can be resumed. It implements endpoint.Session.
+//
+// Locks: session.mu before the connection's own; the registry is never called with session.mu held.
+type session struct {
+	// set at construction
+	srv *Server
+	key endpoint.Key
+	jid string // full
+
+	mu        sync.Mutex
+	stream    *stream // nil while suspended and after the end
+	facts     endpoint.Facts
+	epoch     uint64          // 0 until the registry has bound it
+	ended     endpoint.Reason // zero while it lives
+	available bool            // between initial and unavailable presence
+	heard     time.Time       // when the lost stream last received bytes
+	sm        management
+	expiry    *transport.Timer // of a suspended session
+}
+
+// bind makes the session the endpoint's own.
+func (s *session) bind() transport.Next {
+	epoch := s.srv.deps.Registry.Bind(s.key, s)
+	s.mu.Lock()
+	s.epoch = epoch
+	ended := s.ended
+	s.mu.Unlock()
+	if ended.Name != "" { // between the two lines above, when End knew no epoch
+		s.srv.deps.Registry.Unbind(s.key, epoch, s, ended)
+		return transport.Stop
+	}
+	return transport.Read
+}
+
+// Deliver implements endpoint.Session.
+func (s *session) Deliver(e endpoint.Stanza) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stream == nil || !s.available {
+		return endpoint.ErrOffline
+	}
+	if s.sm.enabled && s.sm.bytes > 0 && s.sm.bytes+len(e.Raw) > s.srv.cfg.QueueBytes {
+		return endpoint.ErrFull
+	}
+	o := &outbound{raw: e.Raw, written: e.Written}
+	if err := s.stream.conn.Send(o.raw, s.sm.requestLocked(), o.done()); err != nil {
+		s.sm.requestFailedLocked()
+		if err == transport.ErrFull {
+			return endpoint.ErrFull
+		}
+		return endpoint.ErrOffline
+	}
+	s.sm.sentLocked(o)
+	return nil
+}
+
+// reply sends a stanza that answers one of the endpoint's own. It passes a full queue; an endpoint that goes on asking without acknowledging is closed.
+func (s *session) reply(raw []byte) {
+	s.mu.Lock()
+	st := s.stream
+	full := s.sm.enabled && s.sm.bytes > 2*s.srv.cfg.QueueBytes
+	if st != nil && !full {
+		s.sm.sentLocked(&outbound{raw: raw})
+		st.conn.Control(raw)
+	}
+	s.mu.Unlock()
+	if full && st != nil {
+		st.end(endpoint.ReasonQueueFull)
+	}
+}
+
+// End implements endpoint.Session.
+func (s *session) End(r endpoint.Reason) {
+	st, epoch, first := s.close(r)
+	if !first {
+		return
+	}
+	if epoch != 0 {
+		s.srv.deps.Registry.Unbind(s.key, epoch, s, r)
+	}
+	if st != nil {
+		st.endWith(r, s.srv.hint(r))
+	}
+}
+
+// close marks the session as ended, once.
+func (s *session) close(r endpoint.Reason) (st *stream, epoch uint64, first bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended.Name != "" {
+		return nil, 0, false
+	}
+	st, s.stream, s.ended = s.stream, nil, r
+	if st != nil {
+		s.heard = st.lastHeard()
+	}
+	s.stopExpiryLocked()
+	s.srv.resumables.remove(s.sm.id)
+	s.sm = management{}
+	return st, s.epoch, true
+}
+
+// detach is what becomes of the session when its stream st is over: it is suspended if it can be resumed, else it ends.
+func (s *session) detach(st *stream, r endpoint.Reason) {
+	s.mu.Lock()
+	mine := s.stream == st && s.ended.Name == ""
+	suspend := mine && s.sm.resumable && resumableAfter(r)
+	epoch := s.epoch
+	if suspend {
+		s.stream, s.heard = nil, st.lastHeard()
+		s.startExpiryLocked()
+	}
+	s.mu.Unlock()
+	switch {
+	case suspend:
+		s.srv.deps.Registry.Suspend(s.key, epoch, r)
+	case mine:
+		s.finish(r)
+	}
+}
+
+func (s *session) finish(r endpoint.Reason) {
+	if _, epoch, first := s.close(r); first && epoch != 0 {
+		s.srv.deps.Registry.Unbind(s.key, epoch, s, r)
+	}
+}
+
+// resumableAfter tells losses of the connection from ends that somebody meant.
+func resumableAfter(r endpoint.Reason) bool {
+	switch r.Name {
+	case endpoint.ReasonConnectionLost.Name, endpoint.ReasonSilent.Name, endpoint.ReasonSlowReader.Name:
+		return true
+	}
+	return false
+}
+
+// Facts implements endpoint.Session.
+func (s *session) Facts() endpoint.Facts {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.facts
+}
+
+// LastHeard implements endpoint.Session.
+func (s *session) LastHeard() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stream != nil {
+		return s.stream.lastHeard()
+	}
+	return s.heard
+}
+
+func (st *stream) lastHeard() time.Time { return time.Unix(0, st.heard.Load()) }
+
+// setAvailable notes the endpoint's presence; true if it became available.
+func (s *session) setAvailable(available bool) (became bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	became = available && !s.available
+	s.available = available
+	return became
+}
+
+func (s *session) startExpiryLocked() {
+	s.expiry = &transport.Timer{Do: func(time.Time) time.Duration {
+		s.finish(endpoint.ReasonResumeExpired)
+		return 0
+	}}
+	s.srv.wheel.Set(s.expiry, s.srv.cfg.ResumeTimeout)
+}
+
+func (s *session) stopExpiryLocked() {
+	if s.expiry != nil {
+		s.srv.wheel.Stop(s.expiry)
+		s.expiry = nil
+	}
+}

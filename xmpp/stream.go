@@ -1,0 +1,225 @@
+package xmpp
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/link"
+	"signalbox/xmpp/scan"
+	"signalbox/xmpp/transport"
+)
+
+// stream is one XML stream on one connection: a state machine without socket or goroutine of its own. It implements transport.Handler.
+type stream struct {
+	// set at construction
+	srv  *Server
+	conn transport.Conn
+
+	// owned by the reader: the goroutine that calls Data
+	sc    scan.Scanner
+	info  link.Info
+	phase phase
+	login *login // nil once a session is bound
+	rate  rate
+
+	// shared
+	heard   atomic.Int64 // when bytes last came, in nanoseconds
+	partial atomic.Int64 // since when a stanza is incomplete, 0: it is not
+	pinged  atomic.Int64 // when we last asked for a sign of life
+	open    atomic.Bool  // our stream header was sent since the last restart
+	over    atomic.Bool  // the end was decided; nothing is read or answered any more
+	session atomic.Pointer[session]
+	timer   transport.Timer
+}
+
+// phase says what a stream waits for.
+type phase uint8
+
+const (
+	awaitSTARTTLS phase = iota // in plain text
+	awaitAuth
+	awaitBind
+	bound
+)
+
+// take is what each phase does with a top-level element.
+var take = [...]func(*stream, *scan.Stanza) transport.Next{
+	awaitSTARTTLS: (*stream).takePlain,
+	awaitAuth:     (*stream).takeAuth,
+	awaitBind:     (*stream).takeBind,
+	bound:         (*stream).takeStanza,
+}
+
+func newStream(srv *Server, conn transport.Conn, info link.Info, l *login) *stream {
+	st := &stream{srv: srv, conn: conn, info: info, login: l, sc: scan.New(srv.cfg.loginLimits()), rate: newRate(srv.cfg)}
+	if info.TLS.Secure() {
+		st.phase = awaitAuth
+	}
+	st.heard.Store(time.Now().UnixNano())
+	st.timer.Do = st.tick
+	return st
+}
+
+// Data implements transport.Handler.
+func (st *stream) Data(p []byte) (n int, next transport.Next) {
+	if st.over.Load() {
+		return len(p), transport.Stop
+	}
+	now := time.Now()
+	st.heard.Store(now.UnixNano())
+	for n < len(p) {
+		ev, used, err := st.sc.Next(p[n:])
+		if err != nil {
+			return len(p), st.end(reasonOfScan(err))
+		}
+		if ev.Kind == scan.NeedMore {
+			break
+		}
+		n += used
+		if !st.rate.allow(now, used, ev.Kind == scan.TopLevel) {
+			return len(p), st.end(endpoint.ReasonFlood)
+		}
+		if next = st.event(&ev); next != transport.Read {
+			break
+		}
+	}
+	st.notePartial(now, n < len(p) && next == transport.Read)
+	return n, next
+}
+
+func (st *stream) notePartial(now time.Time, incomplete bool) {
+	switch {
+	case !incomplete:
+		st.partial.Store(0)
+	case st.partial.Load() == 0:
+		st.partial.Store(now.UnixNano())
+	}
+}
+
+func (st *stream) event(ev *scan.Event) transport.Next {
+	switch ev.Kind {
+	case scan.StreamOpen:
+		return st.opened(ev.Header)
+	case scan.StreamClose:
+		return st.end(endpoint.ReasonClosedByPeer)
+	case scan.TopLevel:
+		return take[st.phase](st, &ev.Stanza)
+	}
+	return transport.Read
+}
+
+// opened answers a stream header (RFC 6120 section 4.7) with ours and the features of the phase, or refuses it.
+func (st *stream) opened(h *scan.Header) transport.Next {
+	if r := st.refuseHeader(h); r.Name != "" {
+		return st.end(r)
+	}
+	to := ""
+	if st.login.key.ID != "" {
+		to = st.login.key.JID()
+	}
+	st.conn.Control(st.features(st.header(make([]byte, 0, 1024), to)))
+	return transport.Read
+}
+
+func (st *stream) refuseHeader(h *scan.Header) endpoint.Reason {
+	to := strings.ToLower(strings.TrimSuffix(h.To, "."))
+	switch {
+	case !h.IsStream():
+		return endpoint.ReasonBadNamespace
+	case h.Prefix != "stream":
+		return endpoint.ReasonBadPrefix
+	case h.Default != scan.NamespaceClient:
+		return endpoint.ReasonBadNamespace
+	case h.Version != "1.0":
+		return endpoint.ReasonBadVersion
+	case to == "" || strings.ContainsAny(to, "@/"):
+		return endpoint.ReasonAddressing
+	case to != st.srv.domain:
+		return endpoint.ReasonHostUnknown
+	}
+	if _, err := jid.Parse(h.From); h.From != "" && err != nil {
+		return endpoint.ReasonInvalidFrom
+	}
+	return endpoint.Reason{}
+}
+
+// header appends our stream header. The stream id is unguessable (RFC 6120 section 4.7.3).
+func (st *stream) header(b []byte, to string) []byte {
+	st.open.Store(true)
+	b = append(b, "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en' id='"...)
+	b = append(b, randomID()...)
+	b = append(b, "' from='"...)
+	b = append(b, st.srv.domain...)
+	if to != "" {
+		b = append(b, "' to='"...)
+		b = append(b, to...)
+	}
+	return append(b, "'>"...)
+}
+
+// restart expects a new stream header, as after TLS and after SASL.
+func (st *stream) restart(to phase) {
+	st.phase = to
+	st.open.Store(false)
+	st.sc.Reset()
+}
+
+// Secured implements transport.Handler.
+func (st *stream) Secured(t link.TLS) {
+	st.info.TLS, st.info.Via = t, link.ViaSTARTTLS
+	st.restart(awaitAuth)
+}
+
+// Closed implements transport.Handler.
+func (st *stream) Closed(err error) {
+	st.over.Store(true)
+	st.srv.wheel.Stop(&st.timer)
+	if s := st.session.Load(); s != nil {
+		s.detach(st, reasonOfTransport(err))
+	} else if err != nil {
+		st.srv.metrics.unbound(reasonOfTransport(err))
+	}
+	st.srv.forget(st)
+}
+
+// end closes the stream with a reason: the first one counts. It returns Stop. It may be called from any goroutine.
+func (st *stream) end(r endpoint.Reason) transport.Next { return st.endWith(r, "") }
+
+func (st *stream) endWith(r endpoint.Reason, application string) transport.Next {
+	if st.over.Swap(true) {
+		return transport.Stop
+	}
+	s := st.session.Load()
+	if s != nil {
+		s.detach(st, r)
+	} else {
+		st.srv.metrics.unbound(r)
+	}
+	st.conn.Finish(st.lastWords(r, application))
+	return transport.Stop
+}
+
+// lastWords are our header if it was not sent, the error if the reason has one, and the closing tag (RFC 6120 section 4.9.1.1).
+func (st *stream) lastWords(r endpoint.Reason, application string) []byte {
+	b := make([]byte, 0, 512)
+	if !st.open.Load() {
+		b = st.header(b, "")
+	}
+	if r.Condition != "" {
+		b = appendStreamError(b, r, application)
+	}
+	return append(b, "</stream:stream>"...)
+}
+
+// randomID returns 128 random bits as text.
+func randomID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails, see crypto/rand
+	return base64.RawURLEncoding.EncodeToString(b[:])
+}
