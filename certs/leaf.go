@@ -23,7 +23,7 @@ func newLeaf(cert *x509.Certificate) *Leaf {
 }
 
 // endPoint hashes the certificate with the hash of its signature; MD5 and SHA-1 become SHA-256. RFC 5929 leaves
-// signatures without a single hash (Ed25519) undefined: SHA-256 is what OpenSSL and the other servers take there.
+// signatures without a hash of their own (Ed25519) undefined; SHA-256 stands in for it.
 func endPoint(cert *x509.Certificate) []byte {
 	switch cert.SignatureAlgorithm {
 	case x509.SHA384WithRSA, x509.ECDSAWithSHA384, x509.SHA384WithRSAPSS:

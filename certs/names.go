@@ -26,11 +26,7 @@ func matchName(pattern, host string) match {
 		return exactMatch
 	}
 	parent, isWildcard := strings.CutPrefix(pattern, "*.")
-	if !isWildcard || parent == "" {
-		return noMatch
-	}
-	label, rest, found := strings.Cut(host, ".")
-	if found && label != "" && rest == parent {
+	if isWildcard && parent != "" && parentName(host) == parent {
 		return wildcardMatch
 	}
 	return noMatch
@@ -58,14 +54,18 @@ func certNames(cert *x509.Certificate) []string {
 	return names
 }
 
+// isAddress looks closer only at what ends like an address, which no host name does: a failure to parse costs memory.
 func isAddress(name string) bool {
+	if last := name[len(name)-1]; last != ']' && (last < '0' || last > '9') && !strings.Contains(name, ":") {
+		return false
+	}
 	_, err := netip.ParseAddr(strings.Trim(name, "[]"))
 	return err == nil
 }
 
-// parentName returns the name without its leftmost label; empty if nothing is left or nothing is taken.
+// parentName returns the name without its leftmost label; empty if nothing is left or the label is none of a host.
 func parentName(host string) string {
-	if label, parent, _ := strings.Cut(host, "."); label != "" {
+	if label, parent, _ := strings.Cut(host, "."); label != "" && label != "*" {
 		return parent
 	}
 	return ""
