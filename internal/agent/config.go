@@ -1,0 +1,146 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Config says who the agent is, where its server is and what it does for pushes. The zero value is not valid: see Default.
+type Config struct {
+	ID                string             `key:"id" doc:"Endpoint id: the part of the JID before the @."`
+	Domain            string             `key:"domain" doc:"Domain of the JID; the server's certificate must be valid for it."`
+	Secret            string             `key:"secret" doc:"Secret of the endpoint. Better kept in secret_file."`
+	SecretFile        string             `key:"secret_file" doc:"File with the secret and nothing else; other users must not be able to read it."`
+	Addresses         []string           `key:"addresses" doc:"Addresses of the server as host:port, tried in order; port 5222 means STARTTLS, every other port TLS from the first byte. Empty: looked up in DNS (SRV)."`
+	CAFile            string             `key:"ca_file" doc:"PEM file with the certificate authorities to trust. Empty: those of the system."`
+	AllowPlain        bool               `key:"allow_plain" doc:"Whether the secret may be sent as it is (SASL PLAIN, inside TLS) to a server that offers no SCRAM."`
+	StateDir          string             `key:"state_dir" doc:"Directory of the journal; made if it is missing. One agent at a time can use it."`
+	Handlers          map[string]Handler `key:"handlers" doc:"What to run for a push type, or for all types of a prefix such as policy.*."`
+	Concurrency       int                `key:"concurrency" doc:"How many handlers run at the same time, 1 to 64; with 1 pushes are handled in the order of their arrival."`
+	Keepalive         time.Duration      `key:"keepalive" doc:"How often the server is asked for a sign of life, 5s to 1h, give or take a tenth."`
+	Liveness          time.Duration      `key:"liveness" doc:"How long after that question the server may stay silent before the connection counts as dead, 1s to 10m."`
+	Grace             time.Duration      `key:"grace" doc:"How long running handlers may go on when the agent is stopped, 0s to 10m."`
+	JournalKeep       time.Duration      `key:"journal_keep" doc:"How long finished pushes are remembered, so that one which comes again is known, 1h to 8760h."`
+	JournalKeepPushes int                `key:"journal_keep_pushes" doc:"How many finished pushes are remembered at most, 100 to 100000."`
+	LogLevel          string             `key:"log_level" doc:"Least level that is logged: debug, info, warn or error."`
+}
+
+// Handler is the program that handles pushes of a type.
+type Handler struct {
+	Command    []string      `key:"command" doc:"Program and its arguments; no shell is involved."`
+	Timeout    time.Duration `key:"timeout" doc:"How long the program may run before it is killed with all that it started, 1s to 24h; 1m if it is not given."`
+	Repeatable bool          `key:"repeatable" doc:"Whether the program may run again for the same push when the agent ended while it ran."`
+}
+
+// DefaultTimeout is the Timeout of a handler that does not say another.
+const DefaultTimeout = time.Minute
+
+// Default returns the configuration that Load starts from. ID, Domain, StateDir and a secret are still missing.
+func Default() Config {
+	return Config{
+		Concurrency:       4,
+		Keepalive:         time.Minute,
+		Liveness:          30 * time.Second,
+		Grace:             10 * time.Second,
+		JournalKeep:       7 * 24 * time.Hour,
+		JournalKeepPushes: 1000,
+		LogLevel:          "info",
+	}
+}
+
+// levels are the values of LogLevel.
+var levels = [...]string{"debug", "info", "warn", "error"}
+
+// Validate returns all mistakes joined, each beginning with its key, or nil.
+func (c Config) Validate() error {
+	var errs []error
+	bad := func(key, format string, args ...any) { errs = append(errs, fmt.Errorf(key+": "+format, args...)) }
+	if _, err := c.jid(); err != nil {
+		if c.ID == "" {
+			bad("id", "is missing")
+		}
+		if c.Domain == "" {
+			bad("domain", "is missing")
+		}
+		if c.ID != "" && c.Domain != "" {
+			bad("id", "%q and domain %q do not make a JID: %w", c.ID, c.Domain, err)
+		}
+	}
+	switch {
+	case c.Secret == "" && c.SecretFile == "":
+		bad("secret", "is missing; set secret_file or secret")
+	case c.Secret != "" && c.SecretFile != "":
+		bad("secret", "stands beside secret_file; keep one of them")
+	}
+	if c.StateDir == "" {
+		bad("state_dir", "is missing")
+	}
+	for i, a := range c.Addresses {
+		if host, port, err := net.SplitHostPort(a); err != nil || host == "" || port == "" {
+			bad(fmt.Sprintf("addresses[%d]", i), "%q is not host:port", a)
+		}
+	}
+	if !slices.Contains(levels[:], c.LogLevel) {
+		bad("log_level", "must be one of %s", strings.Join(levels[:], ", "))
+	}
+	errs = append(errs, c.validateBounds()...)
+	for _, name := range sortedKeys(c.Handlers) {
+		errs = append(errs, c.Handlers[name].validate(name)...)
+	}
+	return errors.Join(errs...)
+}
+
+func (c Config) validateBounds() []error {
+	var errs []error
+	for _, b := range []struct {
+		key              string
+		value, low, high time.Duration
+	}{
+		{"keepalive", c.Keepalive, 5 * time.Second, time.Hour},
+		{"liveness", c.Liveness, time.Second, 10 * time.Minute},
+		{"grace", c.Grace, 0, 10 * time.Minute},
+		{"journal_keep", c.JournalKeep, time.Hour, 8760 * time.Hour},
+	} {
+		if b.value < b.low || b.value > b.high {
+			errs = append(errs, fmt.Errorf("%s: must be between %v and %v", b.key, b.low, b.high))
+		}
+	}
+	if c.Concurrency < 1 || c.Concurrency > 64 {
+		errs = append(errs, errors.New("concurrency: must be between 1 and 64"))
+	}
+	if c.JournalKeepPushes < 100 || c.JournalKeepPushes > 100000 {
+		errs = append(errs, errors.New("journal_keep_pushes: must be between 100 and 100000"))
+	}
+	return errs
+}
+
+func (h Handler) validate(pattern string) []error {
+	var errs []error
+	key := "handlers." + pattern
+	switch {
+	case !validPattern(pattern):
+		errs = append(errs, fmt.Errorf("%s: must be a dotted name such as policy.refresh, or a prefix such as policy.*", key))
+	case strings.HasPrefix(pattern, builtinPrefix):
+		errs = append(errs, fmt.Errorf("%s: types that begin with %s are the agent's own", key, builtinPrefix))
+	}
+	if len(h.Command) == 0 || h.Command[0] == "" {
+		errs = append(errs, fmt.Errorf("%s.command: is missing", key))
+	}
+	if h.Timeout < time.Second || h.Timeout > 24*time.Hour {
+		errs = append(errs, fmt.Errorf("%s.timeout: must be between 1s and 24h", key))
+	}
+	return errs
+}
+
+func sortedKeys(m map[string]Handler) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
