@@ -75,3 +75,114 @@ func TestNextReportsWhatItFinds(t *testing.T) {
 		t.Errorf("events (-want +got):\n%s", d)
 	}
 }
+
+func TestErrorsAreFinalUntilReset(t *testing.T) {
+	s := openScanner(t)
+	_, _, first := s.Next([]byte(`<a><!--`))
+	_, n, second := s.Next([]byte(`<a/>`))
+	if first == nil || first != second || n != 0 {
+		t.Errorf("Next = %d, %v after %v", n, second, first)
+	}
+	if want := "restricted-xml at byte 3: comment"; first.Error() != want {
+		t.Errorf("Error() = %q, want %q", first, want)
+	}
+	s.Reset()
+	if ev, _, err := s.Next([]byte(openClient)); ev.Kind != StreamOpen || err != nil {
+		t.Errorf("Next after Reset = %v, %v", ev.Kind, err)
+	}
+}
+
+func TestResetInPipelinedInput(t *testing.T) {
+	s := New(Limits{})
+	buf := []byte(decl + openWithPrefix + `<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AA==</auth>` + decl + openClient + `<iq/>`)
+	var kinds []Kind
+	for len(buf) > 0 {
+		ev, n, err := s.Next(buf)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ev.Kind == TopLevel && ev.Stanza.Is("urn:ietf:params:xml:ns:xmpp-sasl", "auth") {
+			s.Reset()
+		}
+		buf = buf[n:]
+		kinds = append(kinds, ev.Kind)
+	}
+	if d := cmp.Diff([]Kind{StreamOpen, TopLevel, StreamOpen, TopLevel}, kinds); d != "" {
+		t.Error(d)
+	}
+	if s.scope != clientScope {
+		t.Error("the first stream's prefixes are still there")
+	}
+}
+
+func TestZeroScanner(t *testing.T) {
+	var s, reset Scanner
+	reset.Reset()
+	for _, s := range []*Scanner{&s, &reset} {
+		events, err := drain(s, []byte(openClient+"<a/>"))
+		if err != nil || len(events) != 2 {
+			t.Errorf("%q, %v", events, err)
+		}
+	}
+}
+
+func TestFramed(t *testing.T) {
+	tests := []struct {
+		name, in string
+		events   int
+		want     Condition
+	}{
+		{"open", `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='example.com' version='1.0'/>`, 1, 0},
+		{"message", `<message xmlns='jabber:client'/>`, 1, 0},
+		{"two in a frame", `<a/><b/>`, 2, 0},
+		{"prefix of a stream", `<stream:features/>`, 0, NotWellFormed},
+		{"declared prefix", `<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>`, 1, 0},
+		{"stream header", openClient, 0, InvalidXML},
+		{"XML declaration", decl + `<a/>`, 0, NotWellFormed},
+		{"end tag", `</stream:stream>`, 0, NotWellFormed},
+		{"empty end tag", `</>`, 0, NotWellFormed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := NewFramed(Limits{})
+			events, err := drain(&s, []byte(tt.in))
+			if got := conditionOf(t, err); got != tt.want || len(events) != tt.events {
+				t.Errorf("%q: %q, %v, want %d events, %v", tt.in, events, err, tt.events, tt.want)
+			}
+			s.Reset()
+			if events, err := drain(&s, []byte(`<a/>`)); err != nil || len(events) != 1 {
+				t.Errorf("after Reset: %q, %v", events, err)
+			}
+		})
+	}
+}
+
+func TestHeaderFacts(t *testing.T) {
+	tests := []struct {
+		in   string
+		want Header
+		is   bool
+	}{
+		{
+			`<stream:stream xmlns='jabber:client' xmlns:stream="http://etherx.jabber.org/streams" to='a&amp;b' from='f' id='i' xml:lang='de' version='1.0'>`,
+			Header{"stream", "stream", NamespaceStreams, NamespaceClient, "a&b", "f", "i", "de", "1.0"}, true,
+		},
+		{`<stream xmlns='http://etherx.jabber.org/streams'>`, Header{Local: "stream", Namespace: NamespaceStreams, Default: NamespaceStreams}, true},
+		{`<x:flow xmlns:x='urn:wrong'>`, Header{Prefix: "x", Local: "flow", Namespace: "urn:wrong"}, false},
+		{`<stream>`, Header{Local: "stream"}, false},
+	}
+	for _, tt := range tests {
+		s := New(Limits{})
+		ev, n, err := s.Next([]byte(tt.in))
+		if err != nil || ev.Kind != StreamOpen || n != len(tt.in) {
+			t.Errorf("Next(%q) = %v, %d, %v", tt.in, ev.Kind, n, err)
+			continue
+		}
+		if d := cmp.Diff(tt.want, *ev.Header); d != "" {
+			t.Errorf("%q (-want +got):\n%s", tt.in, d)
+		}
+		if got := ev.Header.IsStream(); got != tt.is {
+			t.Errorf("IsStream(%q) = %t, want %t", tt.in, got, tt.is)
+		}
+	}
+}

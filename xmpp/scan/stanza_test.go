@@ -3,6 +3,8 @@ package scan
 import (
 	"testing"
 	"unsafe"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 const ping = `<iq from='laptop-0042@example.com/agent' to='example.com' id='p-00001' type='get'><ping xmlns='urn:xmpp:ping'/></iq>`
@@ -20,6 +22,89 @@ func scanOne(t testing.TB, header, in string) Stanza {
 		t.Fatalf("Next(%q) = %v, %d, %v", in, ev.Kind, n, err)
 	}
 	return ev.Stanza
+}
+
+func TestFacts(t *testing.T) {
+	type facts struct {
+		Kind                                      StanzaKind
+		Children                                  int
+		Inherits, Streams, Nested, NeedsRedeclare bool
+	}
+	tests := []struct {
+		name, in string
+		want     facts
+	}{
+		{"message", `<message><body/></message>`, facts{Kind: Message, Children: 1, Inherits: true}},
+		{"own default namespace", `<message xmlns='jabber:client'><body/></message>`, facts{Kind: Message, Children: 1}},
+		{"only children inherit", `<c:iq xmlns:c='jabber:client'><a/><b/></c:iq>`, facts{Kind: IQ, Children: 2, Inherits: true}},
+		{"nothing inherited", `<c:iq xmlns:c='jabber:client'><c:a/></c:iq>`, facts{Kind: IQ, Children: 1}},
+		{"other namespace", `<message xmlns='jabber:server'/>`, facts{Kind: Nonza}},
+		{"escaped namespace", `<presence xmlns='jabber:&#99;lient'/>`, facts{Kind: Presence}},
+		{"grandchildren do not count", `<iq><a><b/><c/></a></iq>`, facts{Kind: IQ, Children: 1, Inherits: true}},
+		{"other name", `<messages/>`, facts{Inherits: true}},
+		{"streams element at the top", `<stream:error/>`, facts{NeedsRedeclare: true}},
+		{"streams element below", `<message><stream:error/></message>`, facts{Kind: Message, Children: 1, Inherits: true, Streams: true, NeedsRedeclare: true}},
+		{"streams element by default namespace", `<message><x><stream xmlns='http://etherx.jabber.org/streams'/></x></message>`, facts{Kind: Message, Children: 1, Inherits: true, Streams: true}},
+		{"prefix of an attribute", `<message><x j:a=''/></message>`, facts{Kind: Message, Children: 1, Inherits: true, NeedsRedeclare: true}},
+		{"prefix declared again", `<message><x xmlns:j='u' j:a=''/></message>`, facts{Kind: Message, Children: 1, Inherits: true}},
+		{"nested stanza", `<message><forwarded xmlns='urn:xmpp:forward:0'><message xmlns='jabber:client'/></forwarded></message>`, facts{Kind: Message, Children: 1, Inherits: true, Nested: true}},
+		{"nested stanza inherits", `<message><presence/></message>`, facts{Kind: Message, Children: 1, Inherits: true, Nested: true}},
+		{"nested namesake", `<message><iq xmlns='u'/></message>`, facts{Kind: Message, Children: 1, Inherits: true}},
+		{"back in the default namespace", `<message><x xmlns='u'/><y/></message>`, facts{Kind: Message, Children: 2, Inherits: true}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			st := scanOne(t, openWithPrefix, tt.in)
+			got := facts{st.Kind, st.Children, st.InheritsDefault, st.HasStreams, st.NestedStanza, st.NeedsRedeclare()}
+			if d := cmp.Diff(tt.want, got); d != "" {
+				t.Errorf("%q (-want +got):\n%s", tt.in, d)
+			}
+		})
+	}
+}
+
+func TestAttributes(t *testing.T) {
+	st := scanOne(t, openWithPrefix, `<iq to='' j:from='x' id='a&#x9;b'  type="g&#101;t" xml:lang='de&amp;'/>`)
+	if got := st.To(); got == nil || len(got) > 0 {
+		t.Errorf("To() = %v, want an empty value that is there", got)
+	}
+	if got := st.From(); got != nil {
+		t.Errorf("From() = %q, want nil", got)
+	}
+	if id, typ, lang := st.ID(), st.Type(), st.Lang(); string(id) != "a\tb" || string(typ) != "get" || string(lang) != "de&" {
+		t.Errorf("ID, Type, Lang = %q, %q, %q", id, typ, lang)
+	}
+	if st.ChildLocal() != nil || st.ChildNamespace() != nil || st.ChildIs("", "") {
+		t.Error("there is a first child")
+	}
+}
+
+func TestCloneOutlivesTheBuffer(t *testing.T) {
+	s := openScanner(t)
+	buf := []byte(ping)
+	ev, _, err := s.Next(buf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := ev.Stanza.Clone()
+	clear(buf)
+	if got := c.Element().Child("urn:xmpp:ping", "ping"); !got.Exists() || string(c.ID()) != "p-00001" || string(c.Raw) != ping {
+		t.Errorf("the clone changed: %q", c.Raw)
+	}
+}
+
+func TestZeroViews(t *testing.T) {
+	var st Stanza
+	e := st.Element()
+	if _, ok := e.Attr("a"); ok || e.Exists() || e.Text() != "" || len(e.Raw())+len(e.Inner())+len(e.Local())+len(e.Namespace()) > 0 {
+		t.Errorf("the zero element has something: %+v", e)
+	}
+	for range e.Children() {
+		t.Error("the zero element has a child")
+	}
+	if st.Is("", "x") || st.To() != nil || len(st.Local())+len(st.Namespace()) > 0 {
+		t.Error("the zero stanza has something")
+	}
 }
 
 const openWithPrefix = `<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' xmlns:j='urn:j' xmlns:k='urn:k&amp;' version='1.0'>`
