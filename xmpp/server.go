@@ -67,14 +67,17 @@ func New(cfg Config, domain string, deps Deps, log *zap.Logger, reg prometheus.R
 
 // ServeConn implements link.Handler: it negotiates on the caller's goroutine and returns when a session is bound or the stream is over.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, info link.Info) {
+	stop := func() bool { return true }
 	s.driver.Serve(ctx, nc, func(conn transport.Conn) transport.Handler {
 		st := newStream(s, conn, info, &login{ctx: ctx})
 		s.wheel.Set(&st.timer, s.cfg.LoginTimeout)
 		if !s.remember(st) {
 			st.end(endpoint.ReasonShutdown)
 		}
+		stop = context.AfterFunc(ctx, func() { st.endWith(endpoint.ReasonShutdown, s.hint(endpoint.ReasonShutdown)) })
 		return st
 	})
+	stop()
 }
 
 // Run keeps the time of all streams until ctx is done, then closes them, and returns when the last is closed. Listeners must have stopped handing connections over

@@ -1,0 +1,225 @@
+// Package app builds every part, starts it, and stops it in reverse order; it is the only place where the parts meet.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"signalbox/certs"
+	"signalbox/internal/access"
+	"signalbox/internal/api"
+	"signalbox/internal/bus"
+	"signalbox/internal/config"
+	"signalbox/internal/endpoint"
+	"signalbox/internal/listen"
+	"signalbox/internal/push"
+	"signalbox/internal/store"
+	"signalbox/internal/telemetry"
+	"signalbox/xmpp"
+	"signalbox/xmpp/feature"
+	"signalbox/xmpp/sasl"
+)
+
+// App is one server, built and with open listeners.
+type App struct {
+	cfg      config.Config
+	version  Version
+	log      *zap.Logger
+	lock     *dirLock
+	registry *prometheus.Registry
+	certs    *certs.Store
+	store    *store.Store
+	endpoint *endpoint.Registry
+	pushes   *push.Service
+	xmpp     *xmpp.Server
+	listen   *listen.Server
+	api      *api.Server
+	apiPorts []net.Listener
+	stopping atomic.Bool
+}
+
+// New builds every part and opens all listeners, or none. Run must follow, or Close.
+func New(ctx context.Context, cfg config.Config, v Version, log *zap.Logger) (*App, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	a := &App{cfg: cfg, version: v, log: log, registry: telemetry.NewRegistry(v.Version)}
+	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEdges, a.open} {
+		if err := build(ctx); err != nil {
+			return nil, errors.Join(err, a.Close())
+		}
+	}
+	return a, nil
+}
+
+// buildState builds what everything else stands on: certificates and the store.
+func (a *App) buildState(ctx context.Context) (err error) {
+	need := certs.RequiredFor(a.cfg.BaseDomain, a.cfg.Domain)
+	if a.certs, err = certs.New(a.cfg.Certs, need, a.log, a.registry); err != nil {
+		return err
+	}
+	if a.lock, err = lockDir(a.cfg.DataDir); err != nil {
+		return err
+	}
+	path, err := store.Locate(a.cfg.Store.URL, a.cfg.DataDir)
+	if err != nil {
+		return err
+	}
+	a.store, err = store.Open(ctx, path, a.cfg.Store.Config, a.log, a.registry)
+	return err
+}
+
+// buildDomain builds what knows endpoints and pushes.
+func (a *App) buildDomain(context.Context) (err error) {
+	a.endpoint = endpoint.NewRegistry(bus.Local{}, a.store, a.registry)
+	if a.pushes, err = push.New(a.cfg.Push, a.store, xmpp.NewSender(a.endpoint), a.log, a.registry); err != nil {
+		return err
+	}
+	a.endpoint.Watch(a.pushes)
+	return nil
+}
+
+// buildEdges builds what speaks with the outside.
+func (a *App) buildEdges(context.Context) (err error) {
+	if a.listen, err = listen.New(a.cfg.Listen, a.certs, a.log, a.registry); err != nil {
+		return err
+	}
+	key, err := access.LoadOrCreateKey(filepath.Join(a.cfg.DataDir, "auth.key"), sasl.MinFakeKeyBytes)
+	if err != nil {
+		return err
+	}
+	mechanisms, err := sasl.New(a.store, key, a.cfg.XMPP.ConcurrentSlow)
+	if err != nil {
+		return err
+	}
+	a.xmpp, err = xmpp.New(a.cfg.XMPP, a.cfg.Domain, xmpp.Deps{
+		SASL:     mechanisms,
+		Logins:   a.store,
+		Registry: a.endpoint,
+		Pushes:   a.pushes,
+		Features: features(a.version.Version),
+		StartTLS: a.listen.StartTLS,
+	}, a.log, a.registry)
+	if err != nil {
+		return err
+	}
+	a.listen.Register(listen.XMPP, a.xmpp)
+	a.listen.Register(listen.STARTTLS, a.xmpp)
+	return a.buildAPI()
+}
+
+// features is what the server answers itself.
+func features(version string) *feature.Set {
+	extra := []string{"urn:xmpp:sm:3", "urn:xmpp:receipts"}
+	return feature.NewSet(extra, feature.Ping(), feature.Version(version), feature.ManagedRoster(), feature.LegacySession())
+}
+
+func (a *App) buildAPI() (err error) {
+	a.api, err = api.New(a.cfg.API, api.Deps{
+		Domain:    a.cfg.Domain,
+		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
+		Registry:  a.endpoint,
+		Waiting:   a.store,
+		Pushes:    a.pushes,
+		Tokens:    access.New(a.store, time.Now),
+		Health:    health{a},
+		Certs:     bundles{a.certs},
+		Metrics:   telemetry.MetricsHandler(a.registry),
+		Version:   a.version.api(),
+	}, a.log, a.registry)
+	return err
+}
+
+// open opens all listeners before anything is announced.
+func (a *App) open(ctx context.Context) (err error) {
+	if err := a.listen.Open(ctx); err != nil {
+		return err
+	}
+	a.apiPorts, err = listen.OpenTCP(ctx, "listen.api", a.cfg.Listen.API)
+	return err
+}
+
+// Addrs returns the addresses of each listener, with real ports.
+func (a *App) Addrs() map[string][]string {
+	addrs := a.listen.Addrs()
+	for _, l := range a.apiPorts {
+		addrs["api"] = append(addrs["api"], l.Addr().String())
+	}
+	return addrs
+}
+
+// Close gives back what New took, for an App that is not Run.
+func (a *App) Close() error {
+	var errs []error
+	for _, l := range a.apiPorts {
+		errs = append(errs, l.Close())
+	}
+	if a.listen != nil {
+		a.listen.Stop()
+	}
+	if a.store != nil {
+		errs = append(errs, a.store.Close())
+	}
+	errs = append(errs, a.lock.release())
+	return errors.Join(errs...)
+}
+
+// Run serves until ctx is done, then stops in reverse order. It returns when everything has ended.
+func (a *App) Run(ctx context.Context) error {
+	err := runStack(ctx,
+		part{"certs", a.certs.Run},
+		part{"store", a.store.Run},
+		part{"push", a.pushes.Run},
+		part{"serve", a.serve},
+	)
+	if errClose := a.store.Close(); err == nil {
+		err = errClose
+	}
+	return errors.Join(err, a.lock.release())
+}
+
+// serve makes what is stored true again after the last run, then lets endpoints and the management server in.
+func (a *App) serve(ctx context.Context) error {
+	defer a.stopping.Store(true)
+	if err := a.recover(ctx); err != nil {
+		return errors.Join(err, a.closePorts())
+	}
+	ready, err := a.announce()
+	if err != nil {
+		return errors.Join(err, a.closePorts())
+	}
+	defer os.Remove(ready)
+	return runStack(ctx,
+		part{"xmpp", a.xmpp.Run},
+		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
+		part{"listen", func(ctx context.Context) error { defer a.stopping.Store(true); return a.listen.Run(ctx) }},
+	)
+}
+
+func (a *App) closePorts() error {
+	a.listen.Stop()
+	var errs []error
+	for _, l := range a.apiPorts {
+		errs = append(errs, l.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (a *App) recover(ctx context.Context) error {
+	if err := a.endpoint.Recover(ctx); err != nil {
+		return err
+	}
+	if err := a.pushes.Recover(ctx); err != nil {
+		return fmt.Errorf("recover pushes of the last run: %w", err)
+	}
+	return nil
+}

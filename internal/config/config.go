@@ -1,0 +1,108 @@
+// Package config reads the configuration from file and environment, composes that of all parts, validates it and documents it.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"mellium.im/xmpp/jid"
+
+	"signalbox/certs"
+	"signalbox/internal/api"
+	"signalbox/internal/listen"
+	"signalbox/internal/push"
+	"signalbox/internal/store"
+	"signalbox/internal/telemetry"
+	"signalbox/xmpp"
+)
+
+// Config is the whole configuration.
+type Config struct {
+	Domain     string              `key:"domain" doc:"JID domain of the endpoints; the certificate must cover it."`
+	BaseDomain string              `key:"base_domain" doc:"Domain after which the certificate bundle is named: base_domain.pem, else domain.pem; TIGASE_DOMAIN in the environment."`
+	DataDir    string              `key:"data_dir" doc:"Directory of everything that is kept: the database, keys, signalbox.ready."`
+	Listen     listen.Config       `key:"listen" doc:"Ports."`
+	Certs      certs.Config        `key:"certs" doc:"Certificate bundles."`
+	XMPP       xmpp.Config         `key:"xmpp" doc:"Limits and times of XMPP streams."`
+	Push       push.Config         `key:"push" doc:"Pushes and their queues."`
+	API        api.Config          `key:"api" doc:"The management server's HTTP API."`
+	Store      Store               `key:"store" doc:"Durable state."`
+	Drain      Drain               `key:"drain" doc:"How a node stops."`
+	Log        telemetry.LogConfig `key:"log" doc:"Logs."`
+}
+
+// Store says where durable state is.
+type Store struct {
+	URL string `key:"url" doc:"Where durable state is kept; empty: SQLite in data_dir."`
+	store.Config
+}
+
+// Drain says how a node stops.
+type Drain struct {
+	Period time.Duration `key:"period" doc:"Time over which sessions are closed when the server stops; 1s to 5m."`
+}
+
+// Default returns the configuration that stands when nothing is set. It has no domain, so it does not validate.
+func Default() Config {
+	return Config{
+		DataDir: "/var/lib/signalbox",
+		Listen:  listen.Default(),
+		Certs:   certs.Default(),
+		XMPP:    xmpp.Default(),
+		Push:    push.Default(),
+		API:     api.Default(),
+		Store:   Store{Config: store.Default()},
+		Drain:   Drain{Period: 10 * time.Second},
+		Log:     telemetry.DefaultLog(),
+	}
+}
+
+// Validate names every mistake with the path of its key, one per line.
+func (c Config) Validate() error {
+	errs := []error{checkDomain("domain", c.Domain, true), checkDomain("base_domain", c.BaseDomain, false)}
+	if !filepath.IsAbs(c.DataDir) {
+		errs = append(errs, fmt.Errorf("data_dir: is %q, must be an absolute path", c.DataDir))
+	}
+	if c.Drain.Period < time.Second || c.Drain.Period > 5*time.Minute {
+		errs = append(errs, fmt.Errorf("drain.period: is %v, must be 1s to 5m", c.Drain.Period))
+	}
+	errs = append(errs,
+		under("listen", c.Listen.Validate()),
+		under("certs", c.Certs.Validate()),
+		under("xmpp", c.XMPP.Validate()),
+		under("push", c.Push.Validate()),
+		under("api", c.API.Validate()),
+		under("api", c.API.CheckPlain(c.Listen.API)),
+		under("store", c.Store.Validate()),
+		under("log", c.Log.Validate()),
+	)
+	return errors.Join(errs...)
+}
+
+// under puts a section's key in front of each of its mistakes.
+func under(section string, err error) error {
+	if err == nil {
+		return nil
+	}
+	lines := strings.Split(err.Error(), "\n")
+	errs := make([]error, len(lines))
+	for i, line := range lines {
+		errs[i] = errors.New(section + "." + line)
+	}
+	return errors.Join(errs...)
+}
+
+func checkDomain(key, domain string, needed bool) error {
+	switch j, err := jid.Parse(domain); {
+	case domain == "" && !needed:
+		return nil
+	case domain == "":
+		return fmt.Errorf("%s: must be set, for example xmpp.example.com (or TIGASE_DOMAIN in the environment)", key)
+	case err != nil || j.Domainpart() != domain || strings.ToLower(domain) != domain || strings.ContainsAny(domain, "/\\"):
+		return fmt.Errorf("%s: %q is not a domain name in lower case", key, domain)
+	}
+	return nil
+}
