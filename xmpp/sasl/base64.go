@@ -5,8 +5,6 @@ import (
 	"encoding/base64"
 )
 
-var maxEncodedBytes = base64.StdEncoding.EncodedLen(MaxMessageBytes)
-
 // DecodeBase64 decodes the text of <auth/> or <response/>, RFC 6120 section 6.4.2. No text gives nil, "=" the empty message that is not nil. The error is a
 // *Failure: IncorrectEncoding for anything but canonical base64 (RFC 4648 section 4: padded, unused bits zero, no white space), MalformedRequest for a message
 // of more than MaxMessageBytes.
@@ -16,12 +14,15 @@ func DecodeBase64(text []byte) ([]byte, error) {
 		return nil, nil
 	case len(text) == 1 && text[0] == '=':
 		return []byte{}, nil
-	case len(text) > maxEncodedBytes:
+	case len(text) > base64.StdEncoding.EncodedLen(MaxMessageBytes): // before anything is decoded
 		return nil, fail(MalformedRequest, "message is too long")
 	}
 	b, ok := decodeStrict(text)
 	if !ok {
 		return nil, fail(IncorrectEncoding, "text is not base64")
+	}
+	if len(b) > MaxMessageBytes {
+		return nil, fail(MalformedRequest, "message is too long")
 	}
 	return b, nil
 }
