@@ -120,6 +120,7 @@ const (
 	DefaultTTL      = 86400 * time.Second
 	MaxPayloadBytes = 64 << 10 // of the JSON text, or of the decoded base64
 	MaxTypeBytes    = 128
+	NowGrace        = time.Minute // how long a push with TTL 0 that was sent may wait for its receipt and result
 )
 
 // Push is one command or notice for one endpoint.

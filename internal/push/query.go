@@ -1,0 +1,129 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"signalbox/internal/endpoint"
+)
+
+// Status returns one push without its payload, or ErrUnknown.
+func (s *Service) Status(ctx context.Context, domain string, id ID) (Status, error) {
+	return s.store.Push(ctx, domain, id)
+}
+
+// List returns up to limit pushes, newest first, before the given id (0: from the newest), of one endpoint or of all of its domain (empty ID), in one state
+// or in all (empty).
+func (s *Service) List(ctx context.Context, k endpoint.Key, state State, before ID, limit int) ([]Status, error) {
+	return s.store.Pushes(ctx, k, state, before, limit)
+}
+
+// CountWaiting returns how many pushes of the endpoint are not final.
+func (s *Service) CountWaiting(ctx context.Context, k endpoint.Key) (int, error) {
+	return s.store.CountWaiting(ctx, k)
+}
+
+// Cancel ends a push that still waits and returns it, once that is durable. Errors: ErrUnknown, or an error that wraps ErrState, with the push as it is, if it
+// does not wait any more.
+func (s *Service) Cancel(ctx context.Context, domain string, id ID) (Status, error) {
+	st, err := s.store.Push(ctx, domain, id)
+	if err != nil {
+		return Status{}, err
+	}
+	if st.State != Accepted {
+		return st, fmt.Errorf("%w: it is %s", ErrState, st.State)
+	}
+	outcomes := make(chan verdict, 1)
+	w := write{
+		t:    Transition{ID: id, To: Cancelled, Key: st.To, At: time.Now(), Reason: ReasonCancelled},
+		done: func(o Outcome, err error) { outcomes <- verdict{outcome: o, err: err} },
+	}
+	if !s.hold(w) {
+		return st, fmt.Errorf("%w: it is on its way to the endpoint", ErrState)
+	}
+	select {
+	case v := <-outcomes:
+		return s.cancelled(ctx, domain, id, v)
+	case <-ctx.Done():
+		return st, ctx.Err()
+	}
+}
+
+// hold writes the end of a waiting push so that it cannot be sent meanwhile; false: it is on its way. No lane can come before the write is queued, since
+// that needs mu for writing, and a lane that comes later reads after it.
+func (s *Service) hold(w write) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	l := s.lanes[w.t.Key]
+	if l == nil {
+		s.scribe.add(w)
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.findLocked(w.t.ID) != nil {
+		return false
+	}
+	l.holdLocked(w.t.ID)
+	w.held = true
+	s.scribe.add(w)
+	return true
+}
+
+func (s *Service) cancelled(ctx context.Context, domain string, id ID, v verdict) (Status, error) {
+	if v.err != nil {
+		return Status{}, v.err
+	}
+	st, err := s.store.Push(ctx, domain, id)
+	if err == nil && !v.outcome.Applied {
+		err = fmt.Errorf("%w: it is %s", ErrState, st.State)
+	}
+	return st, err
+}
+
+// Wait returns the push once its state is final. When ctx ends first it returns the push as it is, with ctx's error. Errors: ErrUnknown.
+func (s *Service) Wait(ctx context.Context, domain string, id ID) (Status, error) {
+	ended := make(chan struct{})
+	s.waitersMu.Lock()
+	s.waiters[id] = append(s.waiters[id], ended)
+	s.waitersMu.Unlock()
+	defer s.forget(id, ended)
+
+	st, err := s.store.Push(ctx, domain, id)
+	if err != nil || Final(st.State, st.Ack) {
+		return st, err
+	}
+	select {
+	case <-ended:
+		return s.store.Push(ctx, domain, id)
+	case <-ctx.Done():
+		last, err := s.store.Push(context.WithoutCancel(ctx), domain, id)
+		if err != nil {
+			return st, ctx.Err()
+		}
+		return last, ctx.Err()
+	}
+}
+
+func (s *Service) forget(id ID, ended chan struct{}) {
+	s.waitersMu.Lock()
+	defer s.waitersMu.Unlock()
+	left := slices.DeleteFunc(s.waiters[id], func(c chan struct{}) bool { return c == ended })
+	if len(left) == 0 {
+		delete(s.waiters, id)
+		return
+	}
+	s.waiters[id] = left
+}
+
+// notify wakes those who wait for the end of a push.
+func (s *Service) notify(id ID) {
+	s.waitersMu.Lock()
+	defer s.waitersMu.Unlock()
+	for _, ended := range s.waiters[id] {
+		close(ended)
+	}
+	delete(s.waiters, id)
+}

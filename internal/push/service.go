@@ -1,0 +1,246 @@
+package push
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/telemetry"
+)
+
+const (
+	tickPeriod  = time.Second      // between two looks for pushes whose TTL is over, and two tries of stalled lanes
+	sweepPeriod = 30 * time.Second // between two looks at every lane, for wake-ups that were lost
+	expireChunk = 500              // pushes expired in one transaction
+)
+
+// Service is the life of a push from its acceptance to its acknowledgement or expiry. All methods may be called concurrently.
+//
+// It is an endpoint.Watcher: what it hears of sessions makes it hand out what waits.
+type Service struct {
+	// Set at construction.
+	cfg    Config
+	store  Store
+	sender Sender
+	log    *zap.Logger
+	m      *metrics
+	scribe *scribe
+	pool   *pool
+
+	mu    sync.RWMutex
+	lanes map[endpoint.Key]*lane // guarded by mu
+
+	keysMu sync.Mutex
+	keys   map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
+
+	waitersMu sync.Mutex
+	waiters   map[ID][]chan struct{} // of Wait; guarded by waitersMu
+}
+
+var _ endpoint.Watcher = (*Service)(nil)
+
+// New returns a service that has started nothing: call Recover before sessions are accepted, then Run. Errors: a configuration that is not valid, or metrics
+// that are registered already.
+func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus.Registerer) (*Service, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Service{
+		cfg: cfg, store: store, sender: sender, log: log.Named("push"),
+		pool:    &pool{wake: make(chan struct{}, workers)},
+		lanes:   make(map[endpoint.Key]*lane),
+		keys:    make(map[idempotencyKey]struct{}),
+		waiters: make(map[ID][]chan struct{}),
+	}
+	m, err := newMetrics(reg, s.countLanes, s.countInflight)
+	if err != nil {
+		return nil, err
+	}
+	s.m = m
+	s.scribe = &scribe{store: store, log: s.log, m: m, settle: s.settle, wake: make(chan struct{}, 1)}
+	return s, nil
+}
+
+// Recover returns to the queue what was on its way when the last process ended. Call it once, before any session is accepted.
+func (s *Service) Recover(ctx context.Context) error {
+	if err := s.store.RecoverPushes(ctx, endpoint.ReasonRestarted.Name, time.Now()); err != nil {
+		return fmt.Errorf("recover pushes: %w", err)
+	}
+	return nil
+}
+
+// Run hands out, writes and expires pushes until ctx is done; then it writes what is left and returns when everything that it started has ended. Sessions
+// should have ended before that: receipts that come later are refused with ErrStopped.
+func (s *Service) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() { s.pool.run(ctx, s.work) })
+	}
+	wg.Go(func() { s.scribe.run(ctx) })
+	s.tick(ctx)
+	wg.Wait()
+	return nil
+}
+
+// DefaultTTL returns how long a push lives whose request names no TTL.
+func (s *Service) DefaultTTL() time.Duration { return s.cfg.DefaultTTL }
+
+func (s *Service) tick(ctx context.Context) {
+	ticks, sweeps := time.NewTicker(tickPeriod), time.NewTicker(sweepPeriod)
+	defer ticks.Stop()
+	defer sweeps.Stop()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticks.C:
+			for _, l := range s.pool.takeStalled() {
+				s.retry(l)
+			}
+			failing = s.expire(ctx, failing)
+		case <-sweeps.C:
+			for _, l := range s.allLanes() {
+				s.retry(l)
+			}
+		}
+	}
+}
+
+// retry gives a lane another try.
+func (s *Service) retry(l *lane) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.stalled = false
+	s.kickLocked(l)
+}
+
+// kickLocked queues the lane if it has work that can be done and nobody does it. The lane's mutex is held.
+func (s *Service) kickLocked(l *lane) {
+	if !l.queued && !l.owned && l.wantsLocked(s.cfg.Window) {
+		l.queued = true
+		s.pool.push(l)
+	}
+}
+
+// expire ends pushes whose TTL is over until none is due. It logs the first failure of a row and returns whether it failed.
+func (s *Service) expire(ctx context.Context, failing bool) bool {
+	for ctx.Err() == nil {
+		ended, err := s.store.ExpirePushes(ctx, time.Now(), expireChunk)
+		if err != nil {
+			if !failing && ctx.Err() == nil {
+				s.log.Warn("pushes could not be expired", telemetry.Cause(err))
+			}
+			return true
+		}
+		for i := range ended {
+			s.expired(&ended[i])
+		}
+		if len(ended) < expireChunk {
+			return false
+		}
+	}
+	return false
+}
+
+// expired frees the place that an expired push had in its endpoint's window.
+func (s *Service) expired(st *Status) {
+	s.m.transitions[st.State].Inc()
+	s.notify(st.ID)
+	if l := s.lane(st.To); l != nil {
+		s.release(l, st.ID)
+	}
+}
+
+// settle is told by the scribe what became of a write.
+func (s *Service) settle(w write, o Outcome, err error) {
+	if o.Applied {
+		s.m.transitions[w.t.To].Inc()
+		if w.t.To == Delivered && !w.created.IsZero() {
+			s.m.delivery.Observe(w.t.At.Sub(w.created).Seconds())
+		}
+		if Final(o.State, o.Ack) {
+			s.notify(w.t.ID)
+		}
+	}
+	if w.held {
+		s.unhold(w.t, err)
+	}
+	if w.done != nil {
+		w.done(o, err)
+	}
+}
+
+// unhold ends what a write held back. The endpoint's session may be another one by now: its lane may have sent the push again before the receipt came.
+func (s *Service) unhold(t Transition, err error) {
+	l := s.lane(t.Key)
+	switch {
+	case l == nil:
+	case err == nil:
+		s.release(l, t.ID)
+	default:
+		s.restore(l, t.ID)
+	}
+}
+
+// release forgets a flight and lets the lane go on.
+func (s *Service) release(l *lane, id ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropLocked(id)
+	s.kickLocked(l)
+}
+
+// restore takes back a change that could not be written: the push counts as on the way again, so that the end of the session returns it to the queue.
+func (s *Service) restore(l *lane, id ID) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := l.findLocked(id)
+	if f == nil || f.phase != settling {
+		return
+	}
+	if f.created.IsZero() {
+		l.dropLocked(id)
+		return
+	}
+	f.phase = written
+	l.onWay++
+}
+
+// lane returns the lane of the endpoint's session, or nil.
+func (s *Service) lane(k endpoint.Key) *lane {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.lanes[k]
+}
+
+func (s *Service) allLanes() []*lane {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	ls := make([]*lane, 0, len(s.lanes))
+	for _, l := range s.lanes {
+		ls = append(ls, l)
+	}
+	return ls
+}
+
+func (s *Service) countLanes() float64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return float64(len(s.lanes))
+}
+
+func (s *Service) countInflight() float64 {
+	n := 0
+	for _, l := range s.allLanes() {
+		l.mu.Lock()
+		n += l.onWay
+		l.mu.Unlock()
+	}
+	return float64(n)
+}
