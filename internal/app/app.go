@@ -128,7 +128,6 @@ func (a *App) buildAPI() (err error) {
 		Domain:    a.cfg.Domain,
 		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
 		Registry:  a.endpoint,
-		Waiting:   a.store,
 		Pushes:    a.pushes,
 		Tokens:    access.New(a.store, time.Now),
 		Health:    health{a},
