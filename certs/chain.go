@@ -30,6 +30,9 @@ func (a *analysis) findChain() {
 	for _, c := range a.chain {
 		a.checkStrength(c)
 	}
+	if a.root != nil {
+		a.checkStrength(a.root)
+	}
 	a.checkEnd(last, misfit)
 	a.warnUnused()
 }

@@ -2,6 +2,7 @@ package certs
 
 import (
 	"crypto/x509"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -31,11 +32,20 @@ func (a *analysis) checkNames() {
 		return
 	}
 	if a.opts.Domain != "" && bestMatch(names, a.opts.Domain) == noMatch {
-		a.fail(NameNotCovered, "the certificate covers %s but not the domain %s", strings.Join(names, ", "), a.opts.Domain)
+		a.fail(NameNotCovered, "the certificate covers %s but not the domain %s", listed(names), a.opts.Domain)
 	}
 }
 
-// checkStrength is asked for everything that is sent; a root's own signature protects nothing.
+// listed joins names for a message, which a certificate with a thousand of them must not fill.
+func listed(names []string) string {
+	const most = 8
+	if len(names) > most {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+	}
+	return strings.Join(names, ", ")
+}
+
+// checkStrength is asked for the whole path; a root's own signature protects nothing.
 func (a *analysis) checkStrength(cert *x509.Certificate) {
 	if isWeakKey(cert.PublicKey) {
 		a.fail(WeakKey, "the key of %s is too weak (%s)", title(cert), keyType(cert.PublicKey))

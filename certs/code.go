@@ -6,6 +6,7 @@ type Code string
 // What can be wrong with a bundle. Fix has the advice for each.
 const (
 	FileMissing      Code = "file_missing"
+	DirUnreadable    Code = "directory_unreadable"
 	PermissionDenied Code = "permission_denied"
 	Unreadable       Code = "unreadable"
 	TooLarge         Code = "too_large"
@@ -57,6 +58,8 @@ func (c Code) Fix() string {
 	switch c {
 	case FileMissing:
 		return "put key, certificate, chain and root into one PEM file under that name"
+	case DirUnreadable:
+		return "make the directory and let the user that runs signalbox list it, or set certs.dir to where the bundles are"
 	case PermissionDenied:
 		return "let the user that runs signalbox read the file and enter its directory"
 	case Unreadable:

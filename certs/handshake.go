@@ -104,8 +104,7 @@ func (s *Store) ServerConfig(alpn []string) *tls.Config {
 	}
 }
 
-// maxConfigs bounds the configurations kept per bundle; a caller that makes a policy per connection loses the sharing,
-// not the memory.
+// maxConfigs bounds the configurations kept per bundle, for callers that replace their policies now and then.
 const maxConfigs = 16
 
 // config returns the configuration that all connections of this bundle and policy share.
@@ -123,9 +122,10 @@ func (s *Store) config(b *Bundle, p *Policy) *tls.Config {
 		ClientCAs:    p.ClientCAs,
 	}
 	s.tickets.bind(c, b.Leaf)
-	if len(b.configs) < maxConfigs {
-		b.configs[p] = c
+	if len(b.configs) == maxConfigs {
+		clear(b.configs) // connections keep theirs; policies in use are soon back
 	}
+	b.configs[p] = c
 	return c
 }
 

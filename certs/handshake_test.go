@@ -203,7 +203,7 @@ func TestPolicyIsAppliedAndShared(t *testing.T) {
 		t.Errorf("protocol %q, %d client certificates; want xmpp-client and 1", got.NegotiatedProtocol, len(got.PeerCertificates))
 	}
 	b := s.Required()
-	if s.config(b, policy) != s.config(b, policy) {
+	if one, two := s.config(b, policy), s.config(b, policy); one != two {
 		t.Error("connections of one policy do not share their configuration")
 	}
 	for range 2 * maxConfigs {

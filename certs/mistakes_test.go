@@ -159,7 +159,10 @@ func chainMistakes(t *testing.T, p pki) map[string]mistake {
 	strange := newCA(t, "Somebody's Root", nil) // another name
 	noCert := newCA(t, "Test Intermediate", p.root, func(c *x509.Certificate) { c.IsCA, c.KeyUsage = false, x509.KeyUsageDigitalSignature })
 	under := newLeafCert(t, noCert, []string{testDomain})
-	limited := newCA(t, "Limited", p.root, func(c *x509.Certificate) { c.PermittedDNSDomains = []string{"example.org"}; c.PermittedDNSDomainsCritical = true })
+	limited := newCA(t, "Limited", p.root, func(c *x509.Certificate) {
+		c.PermittedDNSDomains = []string{"example.org"}
+		c.PermittedDNSDomainsCritical = true
+	})
 	outside := newLeafCert(t, limited, []string{testDomain})
 	early := newCA(t, "Early", p.root, valid(now.AddDate(-4, 0, 0), now.AddDate(-3, 0, 0)))
 	late := newLeafCert(t, early, []string{testDomain})
@@ -285,5 +288,33 @@ func TestParseWarns(t *testing.T) {
 				t.Errorf("warnings differ (-want +got):\n%s\n%v", diff, b.Warnings)
 			}
 		})
+	}
+}
+
+func TestMessagesStayShort(t *testing.T) {
+	p := newPKI(t)
+	names := make([]string, 1000)
+	for i := range names {
+		names[i] = strings.Repeat("a", 40) + ".example"
+	}
+	tests := map[string][]byte{
+		"many names": of(t, newLeafCert(t, p.inter, names), p.inter, p.root),
+		"long label": []byte("-----BEGIN " + strings.Repeat("A", 10000) + "-----\nAAAA\n-----END "),
+	}
+	for name, data := range tests {
+		if _, err := Parse("b.pem", data, now, testOptions()); err == nil || len(err.Error()) > 1000 {
+			t.Errorf("%s: %d bytes of message, want an error of at most 1000", name, len(err.Error()))
+		}
+	}
+}
+
+func TestEveryCodeHasAdvice(t *testing.T) {
+	codes := []Code{FileMissing, DirUnreadable, PermissionDenied, Unreadable, TooLarge, Empty, NoPEM, PFX, DER, CorruptBlock, PKCS7, PublicKey, CSR,
+		EncryptedKey, NoKey, SeveralKeys, UnsupportedKey, NoCertificate, NoLeaf, KeyMismatch, CAAsLeaf, SelfSigned, ChainMissing,
+		ChainBroken, NoSAN, NameNotCovered, NoServerAuth, WeakKey, WeakSignature, Expired, NotYetValid, RootMissing, RootExpired, Unused, Repaired}
+	for _, c := range codes {
+		if fix := c.Fix(); fix == KeyReadable.Fix() || strings.HasSuffix(fix, ".") {
+			t.Errorf("advice for %s = %q", c, fix)
+		}
 	}
 }

@@ -9,10 +9,11 @@ import (
 	"unicode/utf16"
 )
 
-// MaxFile is the greatest size of a bundle file in bytes; maxBlocks bounds the work that one file can cause.
+// MaxFile is the greatest size of a bundle file in bytes; the other two bound the work and the messages that one can cause.
 const (
 	MaxFile   = 1 << 20
 	maxBlocks = 64
+	maxLabel  = 64
 )
 
 // block is one PEM block (RFC 7468) and where it was found.
@@ -81,7 +82,7 @@ func scanPEM(path string, text []byte) (blocks []block, glued bool, problems Err
 // next block, which may share them. A non-empty detail says what is broken.
 func readBlock(s string) (b block, used int, detail string) {
 	label, _, ok := strings.Cut(s[len(pemBegin):], pemDash)
-	if !ok || strings.Contains(label, "\n") {
+	if !ok || len(label) > maxLabel || strings.Contains(label, "\n") {
 		return b, len(pemBegin), "has no closing dashes on its BEGIN line"
 	}
 	start := len(pemBegin) + len(label) + len(pemDash)

@@ -26,7 +26,9 @@ func (s *Store) read(now time.Time) reading {
 		old = &snapshot{}
 	}
 	paths, problem := s.paths()
-	if problem != nil {
+	// Whoever names files may do without the directory, as long as it never gave anything.
+	before := withOld(nil, old, s.cfg.Dir)
+	if problem != nil && (len(s.cfg.Files) == 0 || len(before) > 0) {
 		r.report.Files = append(r.report.Files, FileReport{Path: s.cfg.Dir, Outcome: Refused, Problems: Errors{problem}})
 		paths = withOld(paths, old, s.cfg.Dir)
 	}
@@ -127,7 +129,7 @@ func (s *Store) paths() ([]string, *Error) {
 	if s.cfg.Dir != "" {
 		entries, err := os.ReadDir(s.cfg.Dir)
 		if err != nil {
-			problem = fileProblem(s.cfg.Dir, err)
+			problem = newError(s.cfg.Dir, DirUnreadable, fmt.Sprintf("the directory cannot be listed: %v", err))
 		}
 		for _, e := range entries {
 			if n := e.Name(); strings.HasSuffix(n, ".pem") && !strings.HasPrefix(n, ".") {

@@ -89,13 +89,16 @@ func TestNewTakesSecondNameAndNamedFiles(t *testing.T) {
 		t.Errorf("required = %s, want the second name", got)
 	}
 	elsewhere := dir(t, map[string][]byte{"company.local.pem": goodBundle(t, testDomain)})
-	cfg := Config{Files: []string{filepath.Join(elsewhere, "company.local.pem")}}
+	cfg := Config{Dir: filepath.Join(d, "absent"), Files: []string{filepath.Join(elsewhere, "company.local.pem")}}
 	s, err := New(cfg, RequiredFor(testBase, testDomain), zap.NewNop(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Required().Path; got != cfg.Files[0] {
 		t.Errorf("required = %s, want %s", got, cfg.Files[0])
+	}
+	if bad := s.Report().Bad(); len(bad) != 0 {
+		t.Errorf("bad = %+v, want no complaint about a directory that nobody asked for", bad)
 	}
 }
 
