@@ -86,10 +86,12 @@ func TestALPNMismatch(t *testing.T) {
 	for listener, alpn := range map[string]string{"tls": "h2", "xmpp": "http/1.1"} {
 		t.Run(listener, func(t *testing.T) {
 			w := newWorld(t, testConfig(), Protocols()...).start()
-			err := tls.Client(w.dial(listener), w.clientTLS(alpn)).Handshake()
+			raw := w.dial(listener)
+			err := tls.Client(raw, w.clientTLS(alpn)).Handshake()
 			if want := "remote error: tls: no application protocol"; err == nil || err.Error() != want {
 				t.Errorf("Handshake() = %v, want %s", err, want)
 			}
+			closes(t, raw)
 			w.wantClosed(ALPNMismatch)
 		})
 	}

@@ -24,7 +24,7 @@ type Config struct {
 	SNIPassthrough map[string]string `key:"sni_passthrough" doc:"Host names whose connections are handed to another server as they are, each with its host:port. *.name stands for one label."`
 
 	MaxConnections   int           `key:"max_connections" doc:"Open connections of all these listeners together, 1 to 10000000; more are closed at once."`
-	MaxPerSource     int           `key:"max_per_source" doc:"Open connections of one IPv4 address or one IPv6 /64 network, 1 to max_connections; many endpoints may share one address behind a router."`
+	MaxPerSource     int           `key:"max_per_source" doc:"Open connections of one IPv4 address or one IPv6 /64 network, 1 to 10000000; many endpoints may share one address behind a router."`
 	MaxHandshakes    int           `key:"max_handshakes" doc:"TLS handshakes at the same time, 1 to 100000. Each takes about 35 KiB of memory."`
 	HandshakeQueue   int           `key:"handshake_queue" doc:"Connections that may wait for their TLS handshake, 1 to 1000000. Sources take turns."`
 	HandshakeTimeout time.Duration `key:"handshake_timeout" doc:"Time from the first byte to the end of the TLS handshake, waiting included, 1s to 5m."`
@@ -60,14 +60,19 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("trusted_proxies[%d]: %w", i, err))
 		}
 	}
+	seen := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(c.SNIPassthrough)) {
+		if seen[fold(name)] {
+			errs = append(errs, fmt.Errorf("sni_passthrough.%s: is there twice", name))
+		}
+		seen[fold(name)] = true
 		if err := validateRoute(name, c.SNIPassthrough[name]); err != nil {
 			errs = append(errs, fmt.Errorf("sni_passthrough.%s: %w", name, err))
 		}
 	}
 	errs = append(errs,
 		between("max_connections", c.MaxConnections, 1, 10_000_000),
-		between("max_per_source", c.MaxPerSource, 1, max(1, c.MaxConnections)),
+		between("max_per_source", c.MaxPerSource, 1, 10_000_000),
 		between("max_handshakes", c.MaxHandshakes, 1, 100_000),
 		between("handshake_queue", c.HandshakeQueue, 1, 1_000_000),
 		between("handshake_timeout", c.HandshakeTimeout, time.Second, 5*time.Minute),

@@ -5,30 +5,42 @@ import (
 	"net"
 	"net/netip"
 	"sync/atomic"
-	"time"
 )
 
 // conn is one accepted connection: the TCP connection, the bytes that were looked at and not read yet, and what is given back when
 // it closes. It lives as long as the connection, so it is small.
 type conn struct {
 	net.Conn
-	ahead  []byte         // read before Conn; nil once consumed. Owned by the reader.
-	remote netip.AddrPort // behind a proxy the client's
-	place  *port          // whose count is given back; nil: none
-	source netip.Addr     // whose count is given back; invalid: none
-	closed atomic.Bool
+	place   *port          // whose count is given back; nil: none
+	remote  netip.AddrPort // behind a proxy the client's
+	counted bool           // the source's count is given back, too
+	closed  atomic.Bool
+
+	// Owned by the reader.
+	ahead []byte // comes before what Conn has; nil once read
+	gate  gate   // during the handshake; nil otherwise
 }
 
 // Read returns first what was looked at.
 func (c *conn) Read(b []byte) (int, error) {
 	if len(c.ahead) == 0 {
-		return c.Conn.Read(b)
+		return c.readOn(b)
 	}
 	n := copy(b, c.ahead)
 	if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
 		c.ahead = nil
 	}
 	return n, nil
+}
+
+// readOn reads from the network, outside of the gate.
+func (c *conn) readOn(b []byte) (int, error) {
+	if c.gate == nil {
+		return c.Conn.Read(b)
+	}
+	c.gate.leave()
+	defer c.gate.enter()
+	return c.Conn.Read(b)
 }
 
 // Close closes the TCP connection and gives its place back, once.
@@ -55,10 +67,13 @@ func (c *conn) NetConn() net.Conn {
 	return c.Conn
 }
 
-// expire makes every present and future wait on the connection end.
-func (c *conn) expire() { _ = c.SetDeadline(time.Unix(1, 0)) } // fails only on a closed connection, on which nobody waits
+// source returns what the connection counts for.
+func (c *conn) source() netip.Addr { return sourceOf(c.remote.Addr()) }
 
-// fill reads once and keeps what came ahead, at most size bytes in all. The buffer grows with what came, not with what is announced.
+// end closes the connection when its context ends, so that every wait on it does. Nobody is left to be told of an error.
+func (c *conn) end() { _ = c.Close() }
+
+// fill reads at least one byte and keeps what came ahead, at most size bytes in all. The buffer grows with what came, not with what is announced.
 func (c *conn) fill(size int) error {
 	old := len(c.ahead)
 	if old+1 > cap(c.ahead) {
@@ -66,12 +81,16 @@ func (c *conn) fill(size int) error {
 		copy(grown, c.ahead)
 		c.ahead = grown
 	}
-	n, err := c.Conn.Read(c.ahead[old:min(size, cap(c.ahead))])
-	c.ahead = c.ahead[:old+n]
-	if n > 0 {
-		return nil
+	for {
+		n, err := c.Conn.Read(c.ahead[old:min(size, cap(c.ahead))])
+		c.ahead = c.ahead[:old+n]
+		if n > 0 {
+			return nil // an error comes again
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return err
 }
 
 // sniffed is a TLS connection of which one decrypted byte was looked at.

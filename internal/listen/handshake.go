@@ -53,7 +53,7 @@ func (p policies) accepts(hello *tls.ClientHelloInfo) bool {
 
 // secure makes the handshake and finds the protocol, by ALPN or by the first decrypted byte.
 func (v *visit) secure(ctx context.Context) error {
-	secured, facts, err := v.server.handshake(ctx, v.c, v.c.source, v.port.policies, v.start.Add(v.server.cfg.HandshakeTimeout))
+	secured, facts, err := v.server.handshake(ctx, v.c, v.port.policies, v.start.Add(v.server.cfg.HandshakeTimeout))
 	if err != nil {
 		return err
 	}
@@ -82,11 +82,17 @@ func (v *visit) chooseALPN(name string) error {
 }
 
 // handshake waits for the connection's turn and makes the TLS handshake. On failure c is left open.
-func (s *Server) handshake(ctx context.Context, c *conn, source netip.Addr, p policies, deadline time.Time) (*tls.Conn, link.TLS, error) {
-	if err := s.turn(ctx, source, deadline); err != nil {
+func (s *Server) handshake(ctx context.Context, c *conn, p policies, deadline time.Time) (*tls.Conn, link.TLS, error) {
+	if err := s.turn(ctx, c.source(), deadline); err != nil {
 		return nil, link.TLS{}, err
 	}
 	defer s.queue.leave()
+	c.gate = s.gate
+	c.gate.enter()
+	defer func() {
+		c.gate.leave()
+		c.gate = nil
+	}()
 	start := time.Now()
 	mismatch := false
 	h := s.certs.Handshake(func(hello *tls.ClientHelloInfo) *certs.Policy {

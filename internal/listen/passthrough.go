@@ -105,7 +105,7 @@ func (v *visit) splice(ctx context.Context, target string) error {
 		return refuse(PassthroughDial, err)
 	}
 	defer there.Close()
-	unwatch := context.AfterFunc(ctx, func() { _ = there.SetDeadline(time.Unix(1, 0)) })
+	unwatch := context.AfterFunc(ctx, func() { _ = there.Close() }) // as the visit does with v.c
 	defer unwatch()
 	if err := v.c.SetDeadline(time.Time{}); err != nil {
 		return refuse(ClosedEarly, err)

@@ -11,7 +11,7 @@ import (
 
 // trusted reports whether the source must send a PROXY header.
 func (s *Server) trusted(a netip.Addr) bool {
-	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(a) })
+	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(a.WithZone("")) })
 }
 
 // proxyHeader reads the header that a trusted proxy must send, so that nobody can forge one through a proxy that passes bytes

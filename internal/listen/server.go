@@ -26,6 +26,7 @@ type Server struct {
 	proxies  []netip.Prefix
 	routes   routes
 	queue    *queue
+	gate     gate
 	sources  *sources
 	starttls policies // for streams that are upgraded
 
@@ -48,6 +49,7 @@ func New(cfg Config, store *certs.Store, log *zap.Logger, reg prometheus.Registe
 	s := &Server{
 		cfg: cfg, certs: store, log: log.Named("listen"),
 		queue:    newQueue(cfg.MaxHandshakes, cfg.HandshakeQueue),
+		gate:     newGate(),
 		sources:  newSources(cfg.MaxPerSource),
 		routes:   newRoutes(cfg.SNIPassthrough),
 		handlers: map[Protocol]link.Handler{},
@@ -142,7 +144,7 @@ func (s *Server) admit(p *port, raw net.Conn) *conn {
 func (s *Server) giveBack(c *conn) {
 	s.total.Add(-1)
 	c.place.open.Dec()
-	if c.source.IsValid() {
-		s.sources.give(c.source)
+	if c.counted {
+		s.sources.give(c.source())
 	}
 }

@@ -39,12 +39,12 @@ func (s *Server) upgrade(ctx context.Context, under net.Conn) (net.Conn, link.TL
 	if err := c.SetDeadline(deadline); err != nil {
 		return nil, link.TLS{}, refuse(ClosedEarly, err)
 	}
-	unwatch := context.AfterFunc(ctx, c.expire)
+	unwatch := context.AfterFunc(ctx, c.end)
 	defer unwatch()
 	if err := awaitRecord(c); err != nil {
 		return nil, link.TLS{}, err
 	}
-	secured, facts, err := s.handshake(ctx, c, sourceOf(c.remote.Addr()), s.starttls, deadline)
+	secured, facts, err := s.handshake(ctx, c, s.starttls, deadline)
 	if err != nil {
 		return nil, link.TLS{}, err
 	}

@@ -57,7 +57,7 @@ type visit struct {
 // handshake and would stay so for the connection's life.
 func (s *Server) visit(ctx context.Context, p *port, c *conn) {
 	v := &visit{server: s, port: p, c: c, out: c}
-	unwatch := context.AfterFunc(ctx, c.expire)
+	unwatch := context.AfterFunc(ctx, c.end)
 	err := v.walk(ctx)
 	if err == nil && v.protocol != "" {
 		err = c.SetDeadline(time.Time{})
@@ -110,11 +110,10 @@ func (v *visit) walk(ctx context.Context) error {
 
 // countSource holds the connection against its source's limit.
 func (v *visit) countSource() error {
-	source := sourceOf(v.c.remote.Addr())
-	if !v.server.sources.take(source) {
+	if !v.server.sources.take(v.c.source()) {
 		return refuse(TooManySource, nil)
 	}
-	v.c.source = source
+	v.c.counted = true
 	return nil
 }
 
