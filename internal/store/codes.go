@@ -1,0 +1,55 @@
+package store
+
+import (
+	"fmt"
+	"time"
+
+	"signalbox/internal/push"
+)
+
+// states holds the states in the order of the numbers under which they are stored; a number never changes its meaning. Partial indexes name some of them.
+var states = [...]push.State{
+	push.Accepted, push.Sent, push.Delivered, push.Handled, push.Failed, push.Expired, push.Replaced, push.Cancelled, push.Rejected,
+}
+
+// firstResultCode is the smallest number of the states that the index push_result holds.
+const firstResultCode = 3
+
+// stateCode returns the number of a state, or -1 if there is no such state.
+func stateCode(s push.State) int64 {
+	for i, known := range states {
+		if known == s {
+			return int64(i)
+		}
+	}
+	return -1
+}
+
+func stateOf(code int64) (push.State, error) {
+	if code < 0 || code >= int64(len(states)) {
+		return "", fmt.Errorf("stored push has the unknown state %d", code)
+	}
+	return states[code], nil
+}
+
+func boolCode(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// micros is how a time is stored; the zero time is 0.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func timeOf(micros int64) time.Time {
+	if micros == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(micros).UTC()
+}

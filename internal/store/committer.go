@@ -1,0 +1,184 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"signalbox/internal/telemetry"
+)
+
+// probeInterval is how long the committer waits before it tries the disk again after a failure that met everybody.
+const probeInterval = time.Second
+
+// batchWriter makes operations durable in one transaction, or changes nothing and returns why.
+type batchWriter interface {
+	write(ops []operation) error
+}
+
+// committer writes what callers queued: everything that waits, in one transaction, while the next callers queue up. There is no artificial delay: the time of
+// one commit is the window of the next. One goroutine runs it.
+type committer struct {
+	queue    *queue
+	answers  *answerer
+	writer   batchWriter
+	maxBatch int
+	metrics  *metrics
+	log      *zap.Logger
+	ops      []operation // reused
+
+	failure atomic.Pointer[error] // why the last transaction failed for everybody; nil: it did not
+}
+
+// run writes until ctx is done and everything that was queued before is written or answered.
+func (c *committer) run(ctx context.Context) {
+	for ctx.Err() == nil {
+		if c.await(ctx) {
+			c.round()
+		}
+	}
+	c.queue.close()
+	for {
+		batch := c.queue.take(c.maxBatch)
+		if len(batch) == 0 {
+			return
+		}
+		c.drop(c.commit(batch))
+	}
+}
+
+// await returns true when there is something to write. After a failure, marks alone do not count until the disk was left in peace for a while.
+func (c *committer) await(ctx context.Context) bool {
+	if c.failure.Load() == nil {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-c.queue.wake:
+			return true
+		}
+	}
+	timer := time.NewTimer(probeInterval)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		case <-c.queue.wake:
+			if requests, _ := c.queue.waiting(); requests > 0 {
+				return true
+			}
+		}
+	}
+}
+
+// round writes one batch; after a failure it writes at least a probe, so that recovery is seen without traffic.
+func (c *committer) round() {
+	batch := c.queue.take(c.maxBatch)
+	if len(batch) == 0 {
+		if c.failure.Load() == nil {
+			return
+		}
+		batch = []*entry{{op: probe{}}}
+	}
+	c.queue.putBack(c.commit(batch))
+}
+
+// commit writes a batch and answers it. It returns the marks that are to be tried again.
+func (c *committer) commit(batch []*entry) (again []*entry) {
+	batch = dropAbandoned(batch)
+	if len(batch) == 0 {
+		return nil
+	}
+	begin := time.Now()
+	err := c.write(batch)
+	if err == nil {
+		c.metrics.commits.Inc()
+		c.metrics.batch.Observe(float64(len(batch)))
+		c.metrics.commitSeconds.Observe(time.Since(begin).Seconds())
+		c.succeeded()
+		for _, e := range batch {
+			c.answer(e, nil)
+		}
+		return nil
+	}
+	c.metrics.errors.WithLabelValues(errorKind(err)).Inc()
+	if concernsAll(err) {
+		c.failed(err)
+		return c.refuse(batch, err)
+	}
+	if len(batch) == 1 {
+		c.log.Error("operation failed", telemetry.Detail(fmt.Sprintf("%T", batch[0].op)), telemetry.Cause(err))
+		c.answer(batch[0], err)
+		return nil
+	}
+	// One of them is bad: the halves are tried in order, so that the others are not held responsible.
+	again = c.commit(batch[:len(batch)/2])
+	return append(again, c.commit(batch[len(batch)/2:])...)
+}
+
+func (c *committer) write(batch []*entry) error {
+	c.ops = c.ops[:0]
+	for _, e := range batch {
+		c.ops = append(c.ops, e.op)
+	}
+	err := c.writer.write(c.ops)
+	clear(c.ops)
+	return err
+}
+
+// refuse answers those who wait and returns the others.
+func (c *committer) refuse(batch []*entry, err error) (marks []*entry) {
+	for _, e := range batch {
+		if e.mark() {
+			marks = append(marks, e)
+		} else {
+			c.answer(e, err)
+		}
+	}
+	return marks
+}
+
+func (c *committer) answer(e *entry, err error) {
+	if e.done != nil {
+		e.done <- err
+	}
+	if e.call != nil {
+		c.answers.post(func() { e.call(err) })
+	}
+}
+
+func (c *committer) drop(marks []*entry) {
+	for _, e := range marks {
+		c.metrics.droppedMarks.Add(float64(e.weight))
+	}
+}
+
+func (c *committer) failed(err error) {
+	if c.failure.Swap(&err) == nil {
+		c.log.Error("state cannot be written; pushes are refused until it can", telemetry.Cause(err))
+	}
+}
+
+func (c *committer) succeeded() {
+	if c.failure.Load() != nil && c.failure.Swap(nil) != nil {
+		c.log.Info("state can be written again")
+	}
+}
+
+// dropAbandoned removes the entries whose caller has gone already.
+func dropAbandoned(batch []*entry) []*entry {
+	kept := batch[:0]
+	for _, e := range batch {
+		if e.ctx != nil && e.ctx.Err() != nil {
+			e.done <- e.ctx.Err()
+			continue
+		}
+		kept = append(kept, e)
+	}
+	return kept
+}

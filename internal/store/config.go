@@ -1,0 +1,45 @@
+package store
+
+import (
+	"errors"
+	"time"
+)
+
+// Config bounds the store and says how long it keeps what is over.
+type Config struct {
+	Queue                int           `key:"queue" doc:"Writes that may wait for the disk before new ones are refused with 503; 64 to 1000000."`
+	Marks                int           `key:"marks" doc:"Changes of state that may wait for the disk without anybody waiting for them, before further ones are dropped and counted; 64 to 10000000."`
+	Batch                int           `key:"batch" doc:"Writes that share one transaction at most; 1 to 10000."`
+	Retention            time.Duration `key:"retention" doc:"How long finished pushes can be read; 1h or longer."`
+	IdempotencyRetention time.Duration `key:"idempotency_retention" doc:"How long an Idempotency-Key is remembered; 24h or longer."`
+	OutboxRetention      time.Duration `key:"outbox_retention" doc:"How long events are kept for their readers; 1h or longer."`
+}
+
+// Default returns the configuration of one machine.
+func Default() Config {
+	return Config{
+		Queue:                8192,
+		Marks:                65536,
+		Batch:                1024,
+		Retention:            7 * 24 * time.Hour,
+		IdempotencyRetention: 48 * time.Hour,
+		OutboxRetention:      72 * time.Hour,
+	}
+}
+
+// Validate returns all mistakes, each beginning with its key.
+func (c Config) Validate() error {
+	var errs []error
+	check := func(ok bool, mistake string) {
+		if !ok {
+			errs = append(errs, errors.New(mistake))
+		}
+	}
+	check(c.Queue >= 64 && c.Queue <= 1_000_000, "queue: must be 64 to 1000000")
+	check(c.Marks >= 64 && c.Marks <= 10_000_000, "marks: must be 64 to 10000000")
+	check(c.Batch >= 1 && c.Batch <= 10_000, "batch: must be 1 to 10000")
+	check(c.Retention >= time.Hour, "retention: must be at least 1h")
+	check(c.IdempotencyRetention >= 24*time.Hour, "idempotency_retention: must be at least 24h, which the API promises")
+	check(c.OutboxRetention >= time.Hour, "outbox_retention: must be at least 1h")
+	return errors.Join(errs...)
+}

@@ -1,0 +1,109 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"signalbox/internal/endpoint"
+)
+
+// createEndpoint stores a new endpoint.
+type createEndpoint struct {
+	endpoint endpoint.Endpoint
+	secret   endpoint.Secret
+	result   error
+}
+
+// CreateEndpoint implements endpoint.Accounts.
+func (s *Store) CreateEndpoint(ctx context.Context, e endpoint.Endpoint, secret endpoint.Secret) error {
+	op := &createEndpoint{endpoint: e, secret: secret}
+	if err := s.do(ctx, op); err != nil {
+		return err
+	}
+	return op.result
+}
+
+func (op *createEndpoint) apply(t *tx) error {
+	op.result = nil
+	created, err := t.insertEndpoint(&op.endpoint, op.secret)
+	if err == nil && !created {
+		op.result = endpoint.ErrExists
+	}
+	return err
+}
+
+// updateEndpoint changes an endpoint.
+type updateEndpoint struct {
+	key   endpoint.Key
+	patch endpoint.Patch
+	now   time.Time
+
+	out    endpoint.Endpoint
+	result error
+}
+
+// UpdateEndpoint implements endpoint.Accounts.
+func (s *Store) UpdateEndpoint(ctx context.Context, k endpoint.Key, p endpoint.Patch, now time.Time) (endpoint.Endpoint, error) {
+	op := &updateEndpoint{key: k, patch: p, now: now}
+	if err := s.do(ctx, op); err != nil {
+		return endpoint.Endpoint{}, err
+	}
+	return op.out, op.result
+}
+
+func (op *updateEndpoint) apply(t *tx) error {
+	record, _, err := t.findRecord(op.key)
+	if err := expected(&op.result, err, endpoint.ErrUnknown); err != nil || op.result != nil {
+		return err
+	}
+	op.out = record.Endpoint
+	op.out.Updated = timeOf(micros(op.now))
+	if op.patch.Enabled != nil {
+		op.out.Enabled = *op.patch.Enabled
+	}
+	if op.patch.Labels != nil {
+		op.out.Labels = op.patch.Labels
+	}
+	if op.patch.Groups != nil {
+		op.out.Groups = op.patch.Groups
+	}
+	return t.updateEndpoint(&op.out, op.patch.Secret)
+}
+
+// deleteEndpoint removes an endpoint with everything that hangs on it.
+type deleteEndpoint struct {
+	key    endpoint.Key
+	result error
+}
+
+// DeleteEndpoint implements endpoint.Accounts.
+func (s *Store) DeleteEndpoint(ctx context.Context, k endpoint.Key) error {
+	op := &deleteEndpoint{key: k}
+	if err := s.do(ctx, op); err != nil {
+		return err
+	}
+	return op.result
+}
+
+func (op *deleteEndpoint) apply(t *tx) error {
+	num, _, err := t.findEndpoint(op.key)
+	if err := expected(&op.result, err, endpoint.ErrUnknown); err != nil || op.result != nil {
+		return err
+	}
+	return t.deleteEndpoint(num)
+}
+
+// Endpoints implements endpoint.Accounts.
+func (s *Store) Endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Record, error) {
+	return s.reader.endpoints(ctx, q)
+}
+
+// Endpoint implements endpoint.Logins.
+func (s *Store) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
+	return s.reader.endpoint(ctx, k)
+}
+
+// EndpointSecret implements endpoint.Logins.
+func (s *Store) EndpointSecret(ctx context.Context, k endpoint.Key) (endpoint.Secret, bool, error) {
+	return s.reader.secret(ctx, k)
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+// acceptPush makes a push durable in state Accepted.
+type acceptPush struct {
+	in push.Submission
+
+	out    push.Status
+	result error
+}
+
+// AcceptPush implements push.Writer. If ctx ends while it waits, the push may have been accepted all the same. A bound of 0 in s.Queue is no bound.
+func (s *Store) AcceptPush(ctx context.Context, in push.Submission) (push.Status, error) {
+	op := &acceptPush{in: in}
+	if err := s.do(ctx, op); err != nil {
+		return push.Status{}, err
+	}
+	return op.out, op.result
+}
+
+func (op *acceptPush) apply(t *tx) error {
+	return expected(&op.result, op.accept(t), endpoint.ErrUnknown, endpoint.ErrDisabled, push.ErrQueueFull, push.ErrKeyReused)
+}
+
+func (op *acceptPush) accept(t *tx) error {
+	if done, err := op.replay(t); done || err != nil {
+		return err
+	}
+	ep, enabled, err := t.findEndpoint(op.in.Push.To)
+	if err != nil {
+		return err
+	}
+	if !enabled {
+		return endpoint.ErrDisabled
+	}
+	if err := op.checkQueue(t, ep); err != nil {
+		return err
+	}
+	return op.insert(t, ep)
+}
+
+// replay answers a request that was answered before. The first answer is made again from the request, which is the same: its push may be gone by now.
+func (op *acceptPush) replay(t *tx) (done bool, err error) {
+	if op.in.Idempotency == nil {
+		return false, nil
+	}
+	used, found, err := t.findKey(op.in.Idempotency)
+	if err != nil || !found {
+		return false, err
+	}
+	if used.body != op.in.Idempotency.Body {
+		return false, push.ErrKeyReused
+	}
+	op.answer(used.push, used.created)
+	op.out.Replayed = true
+	return true, nil
+}
+
+func (op *acceptPush) checkQueue(t *tx, ep int64) error {
+	bound := op.in.Queue
+	if bound.Count <= 0 && bound.Bytes <= 0 {
+		return nil
+	}
+	count, bytes, err := t.usage(ep)
+	if err != nil {
+		return err
+	}
+	if bound.Count > 0 && count+1 > int64(bound.Count) || bound.Bytes > 0 && bytes+int64(len(op.in.Push.Payload)) > int64(bound.Bytes) {
+		return push.ErrQueueFull
+	}
+	return nil
+}
+
+func (op *acceptPush) insert(t *tx, ep int64) error {
+	id, err := t.nextPush()
+	if err != nil {
+		return err
+	}
+	p := op.in.Push
+	p.ID, p.Created = id, t.now
+	if err := t.insertPush(ep, &p, p.TTL > 0); err != nil {
+		return err
+	}
+	if op.in.Idempotency != nil {
+		if err := t.insertKey(op.in.Idempotency, id, t.now); err != nil {
+			return err
+		}
+	}
+	op.answer(id, t.now)
+	return t.insertEvent(p.To, pushKinds[0], t.now.UnixMicro(), pushEvent(id, ""))
+}
+
+func (op *acceptPush) answer(id push.ID, created time.Time) {
+	p := op.in.Push
+	p.ID, p.Created, p.Payload = id, created, nil
+	op.out = push.Status{Push: p, State: push.Accepted, History: []push.Change{{State: push.Accepted, At: created}}}
+}

@@ -1,0 +1,91 @@
+package store
+
+import (
+	"encoding/json"
+	"time"
+
+	"signalbox/internal/push"
+)
+
+// advancePushes applies transitions, each from the state that it finds.
+type advancePushes struct {
+	in  []push.Transition
+	out []push.Outcome
+}
+
+// AdvancePushes implements push.Writer. done is called by the committer's answering goroutine, also with push.ErrBusy; only when the store is closed it is called
+// at once with ErrClosed. Without done the transitions stay queued while the disk is full or busy, and are dropped and counted where too many wait.
+func (s *Store) AdvancePushes(ts []push.Transition, done func([]push.Outcome, error)) {
+	op := &advancePushes{in: ts}
+	e := &entry{op: op, weight: max(1, len(ts))}
+	if done != nil {
+		e.weight = 0
+		e.call = func(err error) {
+			if err != nil {
+				done(nil, err)
+				return
+			}
+			done(op.out, nil)
+		}
+	}
+	err := s.queue.put(e)
+	switch {
+	case err == nil:
+	case done == nil:
+		s.committer.drop([]*entry{e})
+	case !s.answers.post(func() { done(nil, err) }):
+		done(nil, err)
+	}
+}
+
+func (op *advancePushes) apply(t *tx) error {
+	op.out = make([]push.Outcome, len(op.in))
+	for i := range op.in {
+		if err := op.advance(t, &op.in[i], &op.out[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (op *advancePushes) advance(t *tx, in *push.Transition, out *push.Outcome) error {
+	row, found, err := t.findPush(in.ID)
+	if err != nil || !found || row.key != in.Key {
+		return err
+	}
+	*out = push.Outcome{Found: true, State: row.state, Ack: row.ack}
+	if !push.Next(row.state, in.To, row.ack) {
+		return nil
+	}
+	if err := change(t, &row, in.To, in.At, in.Reason, in.Result); err != nil {
+		return err
+	}
+	out.Applied, out.State = true, row.state
+	return nil
+}
+
+// change takes a push to another state, with history and event, and deletes its payload when nobody will ask for it again.
+func change(t *tx, r *pushRow, to push.State, at time.Time, reason string, result json.RawMessage) error {
+	if at.IsZero() {
+		at = t.now
+	}
+	micros, code, wasFinal := at.UnixMicro(), stateCode(to), push.Final(r.state, r.ack)
+	history, err := boundHistory(r.history)
+	if err != nil {
+		return err
+	}
+	r.history, r.state = appendChange(history, code, micros, reason), to
+	var ended int64
+	if push.Final(to, r.ack) {
+		ended = micros
+	}
+	if err := t.updatePush(r, ended, result); err != nil {
+		return err
+	}
+	if ended != 0 && !wasFinal {
+		if err := t.deleteBody(r.id); err != nil {
+			return err
+		}
+	}
+	return t.insertEvent(r.key, pushKinds[code], micros, pushEvent(r.id, reason))
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+// ErrClosed says that the store takes no more writes because Run has ended or is about to.
+var ErrClosed = errors.New("the store is closed")
+
+// operation is one change, applied inside a transaction that it shares with others. What its caller may expect to go wrong is a result that it keeps; only what
+// must undo the transaction is an error. apply may run again after a failed transaction and begins anew then.
+type operation interface {
+	apply(t *tx) error
+}
+
+// entry is an operation in the queue, with whoever waits for it.
+type entry struct {
+	op     operation
+	ctx    context.Context // of a waiting caller; nil: nobody waits
+	done   chan error      // buffered; nil: nobody waits
+	call   func(error)     // called by the answerer; nil: nobody asks
+	weight int             // against the limit for marks; 0 for what somebody waits for
+}
+
+// mark reports whether the entry is one that nobody waits for: it stays queued while the disk does not take it.
+func (e *entry) mark() bool { return e.weight > 0 }
+
+// queue holds what waits for the next transaction, in order, bounded separately for what somebody waits for and for marks. Presences of one endpoint replace
+// each other. All methods may be called concurrently.
+type queue struct {
+	wake chan struct{} // holds a token while there may be something to take
+
+	mu        sync.Mutex
+	entries   []*entry
+	requests  int // entries that are not marks
+	marks     int // weight of the others
+	presences map[endpoint.Key]endpoint.Presence
+	closed    bool
+
+	maxRequests, maxMarks int
+}
+
+func newQueue(maxRequests, maxMarks int) *queue {
+	return &queue{
+		wake: make(chan struct{}, 1), presences: make(map[endpoint.Key]endpoint.Presence), maxRequests: maxRequests, maxMarks: maxMarks,
+	}
+}
+
+// put appends e, or returns push.ErrBusy or ErrClosed.
+func (q *queue) put(e *entry) error {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	switch {
+	case q.closed:
+		return ErrClosed
+	case e.mark() && q.marks+e.weight > q.maxMarks, !e.mark() && q.requests >= q.maxRequests:
+		return push.ErrBusy
+	}
+	q.count(e, 1)
+	q.entries = append(q.entries, e)
+	q.wakeUp()
+	return nil
+}
+
+// putPresence replaces what waits for the same endpoint, or reports false if there is no room.
+func (q *queue) putPresence(k endpoint.Key, p endpoint.Presence) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if _, known := q.presences[k]; q.closed || !known && len(q.presences) >= q.maxMarks {
+		return false
+	}
+	q.presences[k] = p
+	q.wakeUp()
+	return true
+}
+
+// take removes up to limit entries: first in, first out, then presences.
+func (q *queue) take(limit int) []*entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := min(limit, len(q.entries))
+	batch := make([]*entry, n, min(limit, n+len(q.presences)))
+	copy(batch, q.entries)
+	rest := copy(q.entries, q.entries[n:])
+	clear(q.entries[rest:])
+	q.entries = q.entries[:rest]
+	for _, e := range batch {
+		q.count(e, -1)
+	}
+	for k, p := range q.presences {
+		if len(batch) >= limit {
+			break
+		}
+		batch = append(batch, &entry{op: &savePresence{key: k, presence: p}, weight: 1})
+		delete(q.presences, k)
+	}
+	if len(q.entries) > 0 || len(q.presences) > 0 {
+		q.wakeUp()
+	}
+	return batch
+}
+
+// putBack returns marks that the disk did not take to the front, beyond the limit if need be. A presence yields to a newer one.
+func (q *queue) putBack(marks []*entry) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	front := make([]*entry, 0, len(marks)+len(q.entries))
+	for _, e := range marks {
+		if s, ok := e.op.(*savePresence); ok {
+			if _, newer := q.presences[s.key]; !newer {
+				q.presences[s.key] = s.presence
+			}
+			continue
+		}
+		q.count(e, 1)
+		front = append(front, e)
+	}
+	q.entries = append(front, q.entries...)
+}
+
+// waiting returns how many requests, and how many entries and presences in all, are queued.
+func (q *queue) waiting() (requests, all int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.requests, len(q.entries) + len(q.presences)
+}
+
+// close refuses everything that comes later.
+func (q *queue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+}
+
+func (q *queue) count(e *entry, sign int) {
+	if e.mark() {
+		q.marks += sign * e.weight
+	} else {
+		q.requests += sign
+	}
+}
+
+func (q *queue) wakeUp() {
+	select {
+	case q.wake <- struct{}{}:
+	default:
+	}
+}

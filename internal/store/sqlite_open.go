@@ -1,0 +1,140 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+)
+
+//go:embed migrations/sqlite/*.sql
+var migrations embed.FS
+
+const (
+	busyTimeout = "5000" // ms; how long a write waits for another process
+	readers     = 4      // connections at least
+
+	// The writer copies the log into the database when it holds this many pages of 4 KiB.
+	checkpointPages = "4000"
+	cacheKiB        = "65536" // of pages, for the writer
+)
+
+// sqliteDB is an open database: the writer's connection and the readers'.
+type sqliteDB struct {
+	writer *sqliteWriter
+	reader *reader
+}
+
+func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
+	if err := createFile(path); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, path); err != nil {
+		return nil, err
+	}
+	db := &sqliteDB{}
+	c, err := openConn(dsn(path, map[string]string{
+		"busy_timeout": busyTimeout, "synchronous": "FULL", "wal_autocheckpoint": checkpointPages, "cache_size": "-" + cacheKiB,
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", path, sqliteError(err))
+	}
+	db.writer = &sqliteWriter{conn: c}
+	if db.writer.tx, err = newTx(c); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, sqliteError(err)), c.close())
+	}
+	if db.reader, err = openReader(ctx, path); err != nil {
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, sqliteError(err)), c.close())
+	}
+	return db, nil
+}
+
+// close closes all connections.
+func (db *sqliteDB) close() error {
+	return errors.Join(db.reader.close(), db.writer.conn.close())
+}
+
+func openReader(ctx context.Context, path string) (*reader, error) {
+	pool, err := openPool(dsn(path, map[string]string{"busy_timeout": busyTimeout, "query_only": "1"}))
+	if err != nil {
+		return nil, err
+	}
+	n := max(readers, runtime.GOMAXPROCS(0))
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	r, err := newReader(ctx, pool)
+	if err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return r, nil
+}
+
+func openPool(dsn string) (*sql.DB, error) {
+	c, err := sqlite.NewConnector(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(c), nil
+}
+
+// dsn is how the driver takes a path and settings of a connection.
+func dsn(path string, pragmas map[string]string) string {
+	q := url.Values{"_txlock": {"immediate"}}
+	for name, value := range pragmas {
+		q.Add("_pragma", name+"("+value+")")
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+}
+
+// createFile makes the directory and an empty file, so that nobody else can read what is written later: SQLite gives its other files the same rights.
+func createFile(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return pathError("create the directory of the database", err)
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return pathError("open the database", err)
+	}
+	return f.Close()
+}
+
+// migrate brings the schema up to date. Two processes may do it at once.
+func migrate(ctx context.Context, path string) (err error) {
+	pool, err := openPool(dsn(path, map[string]string{"busy_timeout": busyTimeout, "journal_mode": "WAL", "synchronous": "FULL"}))
+	if err != nil {
+		return fmt.Errorf("open %s: %w", path, err)
+	}
+	defer func() { err = errors.Join(err, pool.Close()) }()
+	dir, err := fs.Sub(migrations, "migrations/sqlite")
+	if err != nil {
+		return err
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, pool, dir, goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return fmt.Errorf("read migrations: %w", err)
+	}
+	current, known, err := p.GetVersions(ctx)
+	if err != nil {
+		return fmt.Errorf("read the schema version of %s: %w", path, sqliteError(err))
+	}
+	if current > known {
+		return fmt.Errorf("%s has schema version %d, this program knows up to %d: use the newer signalbox that wrote it, or restore a backup from before the upgrade",
+			path, current, known)
+	}
+	if _, err := p.Up(ctx); err != nil {
+		// The other process may have been faster; then there is nothing left to do.
+		if _, again := p.Up(ctx); again != nil {
+			return fmt.Errorf("bring the schema of %s up to date: %w", path, sqliteError(err))
+		}
+	}
+	return nil
+}

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"signalbox/internal/access"
+	"signalbox/internal/endpoint"
+)
+
+// reader answers queries on connections of its own, which see what is committed and never wait for the writer. All methods may be called concurrently.
+type reader struct {
+	db *sql.DB
+
+	findEndpoint, listEndpoints, secretOf *sql.Stmt
+	findToken, listTokens                 *sql.Stmt
+	findPush, listWaiting, countOpen      *sql.Stmt
+	listOfEndpoint, listAll               *sql.Stmt
+	listAccepted, listResults             *sql.Stmt
+	listInterrupted                       *sql.Stmt
+	oldPushes                             *sql.Stmt
+}
+
+// queries are the texts of the reader's statements, with numbered parameters where one is used twice.
+const (
+	queryListEndpoints = selectRecord + fromRecord + " WHERE e.domain = ?1 AND e.id > ?2 AND (?3 = '' OR coalesce(p.state, 'never') = ?3)" +
+		" AND (?4 = '' OR instr(e.id, ?4) > 0) AND (?5 = '' OR EXISTS (SELECT 1 FROM json_each(e.groups) g WHERE g.value = ?5))" +
+		" AND (?6 = '' OR EXISTS (SELECT 1 FROM json_each(e.labels) l WHERE l.key = ?6 AND l.value = ?7)) ORDER BY e.id LIMIT ?8"
+
+	numOf = "(SELECT num FROM endpoint WHERE domain = ?1 AND id = ?2)"
+
+	queryWaiting = "SELECT p.id, p.type, p.binary, p.priority, p.ack, p.created, p.expires, b.body FROM push p LEFT JOIN push_body b ON b.id = p.id" +
+		" WHERE p.open = 1 AND p.ep = " + numOf + " AND p.state = 0 AND (p.priority, p.id) > (?3, ?4) AND p.expires > p.created" +
+		" ORDER BY p.priority, p.id LIMIT ?5"
+	queryCountOpen  = "SELECT count(*) FROM push WHERE open = 1 AND ep = " + numOf
+	queryOfEndpoint = selectStatus + " WHERE p.ep = " + numOf + " AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
+	queryAll        = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
+	queryResults    = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND p.state = ?4 AND p.state >= 3 ORDER BY p.id DESC LIMIT ?5"
+	queryAccepted   = selectStatus + " WHERE p.id IN (SELECT q.id FROM push q CROSS JOIN endpoint f ON f.num = q.ep" +
+		" WHERE q.open = 1 AND q.state = 0 AND f.domain = ?1 AND q.id < ?3 ORDER BY q.id DESC LIMIT ?5) ORDER BY p.id DESC"
+	queryInterrupted = "SELECT id FROM push INDEXED BY push_queue WHERE open = 1 AND (state = 1 OR state = 0 AND expires = created) ORDER BY id"
+)
+
+func newReader(ctx context.Context, db *sql.DB) (*reader, error) {
+	r := &reader{db: db}
+	for query, into := range map[string]**sql.Stmt{
+		selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?": &r.findEndpoint,
+		queryListEndpoints: &r.listEndpoints,
+		"SELECT secret, enabled FROM endpoint WHERE domain = ? AND id = ?": &r.secretOf,
+		selectToken + " WHERE hash = ?":                                    &r.findToken,
+		selectToken + " ORDER BY name":                                     &r.listTokens,
+		selectStatus + " WHERE p.id = ? AND e.domain = ?":                  &r.findPush,
+		queryWaiting:     &r.listWaiting,
+		queryCountOpen:   &r.countOpen,
+		queryOfEndpoint:  &r.listOfEndpoint,
+		queryAll:         &r.listAll,
+		queryResults:     &r.listResults,
+		queryAccepted:    &r.listAccepted,
+		queryInterrupted: &r.listInterrupted,
+		queryOldPushes:   &r.oldPushes,
+	} {
+		var err error
+		if *into, err = db.PrepareContext(ctx, query); err != nil {
+			return nil, fmt.Errorf("prepare %q: %w", query, err)
+		}
+	}
+	return r, nil
+}
+
+// close closes the connections. Statements end with them.
+func (r *reader) close() error { return r.db.Close() }
+
+// each scans every row of a query into a buffer and calls f.
+func each(ctx context.Context, s *sql.Stmt, columns int, f func(row []driver.Value) error, args ...any) error {
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return sqliteError(err)
+	}
+	defer rows.Close()
+	row, values, dest := make([]driver.Value, columns), make([]any, columns), make([]any, columns)
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		for i, v := range values {
+			row[i] = v
+		}
+		if err := f(row); err != nil {
+			return err
+		}
+	}
+	return sqliteError(rows.Err())
+}
+
+// list collects what read makes of every row.
+func list[T any](ctx context.Context, s *sql.Stmt, columns int, read func([]driver.Value) (T, error), args ...any) ([]T, error) {
+	var all []T
+	err := each(ctx, s, columns, func(row []driver.Value) error {
+		v, err := read(row)
+		all = append(all, v)
+		return err
+	}, args...)
+	return all, err
+}
+
+// one returns what read makes of the only row, or unknown if there is none.
+func one[T any](ctx context.Context, s *sql.Stmt, columns int, read func([]driver.Value) (T, error), unknown error, args ...any) (T, error) {
+	all, err := list(ctx, s, columns, read, args...)
+	if err == nil && len(all) == 0 {
+		err = unknown
+	}
+	if err != nil {
+		var zero T
+		return zero, err
+	}
+	return all[0], nil
+}
+
+func (r *reader) endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
+	return one(ctx, r.findEndpoint, recordColumns, recordOf, endpoint.ErrUnknown, k.Domain, k.ID)
+}
+
+func (r *reader) endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Record, error) {
+	name, value, _ := strings.Cut(q.Label, "=")
+	return list(ctx, r.listEndpoints, recordColumns, recordOf, q.Domain, q.After, string(q.State), q.Search, q.Group, name, value, q.Limit)
+}
+
+func (r *reader) secret(ctx context.Context, k endpoint.Key) (endpoint.Secret, bool, error) {
+	var text string
+	var enabled bool
+	err := r.secretOf.QueryRowContext(ctx, k.Domain, k.ID).Scan(&text, &enabled)
+	if errors.Is(err, sql.ErrNoRows) {
+		return endpoint.Secret{}, false, endpoint.ErrUnknown
+	}
+	if err != nil {
+		return endpoint.Secret{}, false, sqliteError(err)
+	}
+	var s endpoint.Secret
+	if err := json.Unmarshal([]byte(text), &s); err != nil {
+		return endpoint.Secret{}, false, fmt.Errorf("read secret of %s: %w", k, err)
+	}
+	return s, enabled, nil
+}
+
+func (r *reader) tokenByHash(ctx context.Context, hash [32]byte) (access.Token, error) {
+	return one(ctx, r.findToken, tokenColumns, tokenOf, access.ErrUnknownToken, hash[:])
+}
+
+func (r *reader) tokens(ctx context.Context) ([]access.Token, error) {
+	return list(ctx, r.listTokens, tokenColumns, tokenOf)
+}

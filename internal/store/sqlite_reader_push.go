@@ -1,0 +1,68 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"math"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+func (r *reader) push(ctx context.Context, domain string, id push.ID) (push.Status, error) {
+	return one(ctx, r.findPush, statusColumns, statusOf, push.ErrUnknown, int64(id), domain)
+}
+
+func (r *reader) waiting(ctx context.Context, k endpoint.Key, after push.Cursor, limit int) ([]push.Push, error) {
+	read := func(row []driver.Value) (push.Push, error) {
+		created, expires := timeOf(intOf(row[5])), timeOf(intOf(row[6]))
+		return push.Push{
+			ID: push.ID(intOf(row[0])), To: k, Type: textOf(row[1]), Payload: bytesOf(row[7]), Binary: intOf(row[2]) != 0, Priority: push.Priority(intOf(row[3])),
+			Ack: push.Ack(intOf(row[4])), TTL: expires.Sub(created), Created: created,
+		}, nil
+	}
+	return list(ctx, r.listWaiting, 8, read, k.Domain, k.ID, int64(after.Priority), int64(after.ID), limit)
+}
+
+func (r *reader) countWaiting(ctx context.Context, k endpoint.Key) (n int, err error) {
+	err = r.countOpen.QueryRowContext(ctx, k.Domain, k.ID).Scan(&n)
+	return n, sqliteError(err)
+}
+
+func (r *reader) pushes(ctx context.Context, k endpoint.Key, state push.State, before push.ID, limit int) ([]push.Status, error) {
+	code := int64(-1)
+	if state != "" {
+		if code = stateCode(state); code < 0 {
+			return nil, nil
+		}
+	}
+	if before == 0 {
+		before = math.MaxInt64
+	}
+	// One statement for each index that can answer.
+	s := r.listAll
+	switch {
+	case k.ID != "":
+		s = r.listOfEndpoint
+	case code == 0:
+		s = r.listAccepted
+	case code >= firstResultCode:
+		s = r.listResults
+	}
+	return list(ctx, s, statusColumns, statusOf, k.Domain, k.ID, int64(before), code, limit)
+}
+
+func idOf(row []driver.Value) (push.ID, error) { return push.ID(intOf(row[0])), nil }
+
+// interrupted returns the pushes that a session had when the process ended, and those with TTL 0 that none had yet.
+func (r *reader) interrupted(ctx context.Context) ([]push.ID, error) {
+	return list(ctx, r.listInterrupted, 1, idOf)
+}
+
+const queryOldPushes = "SELECT id FROM push WHERE id > ?1 AND id < ?2 AND open = 0 AND ended < ?3 ORDER BY id LIMIT ?4"
+
+// finishedBefore returns up to limit pushes behind after that were final before cutoff, in the order of their ids.
+func (r *reader) finishedBefore(ctx context.Context, after push.ID, cutoff time.Time, limit int) ([]push.ID, error) {
+	return list(ctx, r.oldPushes, 1, idOf, int64(after), int64(idAt(cutoff)), cutoff.UnixMicro(), limit)
+}

@@ -1,0 +1,191 @@
+package store
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/link"
+)
+
+type endpointStmts struct {
+	insert, find, update, remove           *stmt
+	removeBodies, removePushes             *stmt
+	presence, savePresence, removePresence *stmt
+	online                                 *stmt
+
+	row    [recordColumns + 1]driver.Value
+	before [3]driver.Value
+	ended  [presenceColumns + 3]driver.Value
+}
+
+// The columns that recordOf reads, and those of a presence alone.
+const (
+	selectPresence = "p.state, p.since, p.last_heard, p.reason, p.resource, p.remote_addr, p.via, p.tls_version"
+	selectRecord   = "SELECT e.domain, e.id, e.enabled, e.created, e.updated, e.labels, e.groups, " + selectPresence
+	fromRecord     = " FROM endpoint e LEFT JOIN presence p ON p.ep = e.num"
+
+	presenceColumns = 8
+	recordColumns   = 7 + presenceColumns
+)
+
+func newEndpointStmts(p *preparer) endpointStmts {
+	return endpointStmts{
+		insert: p.prepare("INSERT INTO endpoint (domain, id, enabled, created, updated, labels, groups, secret) VALUES (?, ?, ?, ?, ?, ?, ?, ?)" +
+			" ON CONFLICT (domain, id) DO NOTHING"),
+		find: p.prepare(selectRecord + ", e.num" + fromRecord + " WHERE e.domain = ? AND e.id = ?"),
+		update: p.prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
+			" WHERE domain = ? AND id = ?"),
+		remove:         p.prepare("DELETE FROM endpoint WHERE num = ?"),
+		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (SELECT id FROM push WHERE ep = ? AND open = 1)"),
+		removePushes:   p.prepare("DELETE FROM push WHERE ep = ?"),
+		presence:       p.prepare("SELECT state, since, reason FROM presence WHERE ep = ?"),
+		removePresence: p.prepare("DELETE FROM presence WHERE ep = ?"),
+		savePresence: p.prepare("INSERT INTO presence (ep, state, since, last_heard, reason, resource, remote_addr, via, tls_version)" +
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)" +
+			" ON CONFLICT (ep) DO UPDATE SET state = excluded.state, since = excluded.since, last_heard = excluded.last_heard, reason = excluded.reason," +
+			" resource = excluded.resource, remote_addr = excluded.remote_addr, via = excluded.via, tls_version = excluded.tls_version"),
+		online: p.prepare("SELECT " + selectPresence + ", e.domain, e.id, e.num FROM presence p CROSS JOIN endpoint e ON e.num = p.ep" +
+			" WHERE p.state = 'online' LIMIT ?"),
+	}
+}
+
+// insertEndpoint stores e and reports false if there is one of this key.
+func (t *tx) insertEndpoint(e *endpoint.Endpoint, s endpoint.Secret) (bool, error) {
+	labels, groups, err := encodeSets(e)
+	if err != nil {
+		return false, err
+	}
+	secret, err := json.Marshal(s)
+	if err != nil {
+		return false, fmt.Errorf("encode secret: %w", err)
+	}
+	n, err := t.endpoint.insert.exec(e.Domain, e.ID, boolCode(e.Enabled), micros(e.Created), micros(e.Updated), labels, groups, string(secret))
+	return n == 1, err
+}
+
+// findRecord returns an endpoint with its presence and its number, or endpoint.ErrUnknown.
+func (t *tx) findRecord(k endpoint.Key) (endpoint.Record, int64, error) {
+	row := t.endpoint.row[:]
+	found, err := t.endpoint.find.row(row, k.Domain, k.ID)
+	if err != nil {
+		return endpoint.Record{}, 0, err
+	}
+	if !found {
+		return endpoint.Record{}, 0, endpoint.ErrUnknown
+	}
+	r, err := recordOf(row)
+	return r, intOf(row[recordColumns]), err
+}
+
+// updateEndpoint writes what can change of e; a nil secret stays as it is.
+func (t *tx) updateEndpoint(e *endpoint.Endpoint, s *endpoint.Secret) error {
+	labels, groups, err := encodeSets(e)
+	if err != nil {
+		return err
+	}
+	var secret driver.Value
+	if s != nil {
+		b, err := json.Marshal(s)
+		if err != nil {
+			return fmt.Errorf("encode secret: %w", err)
+		}
+		secret = string(b)
+	}
+	return t.endpoint.update.run(boolCode(e.Enabled), micros(e.Updated), labels, groups, secret, e.Domain, e.ID)
+}
+
+// deleteEndpoint removes an endpoint and everything that hangs on it.
+func (t *tx) deleteEndpoint(num int64) error {
+	for _, s := range []*stmt{t.endpoint.removeBodies, t.endpoint.removePushes, t.endpoint.removePresence, t.endpoint.remove} {
+		if err := s.run(num); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// presenceBefore returns what a new presence is compared with; the zero value if there is none.
+func (t *tx) presenceBefore(ep int64) (endpoint.Presence, error) {
+	row := t.endpoint.before[:]
+	found, err := t.endpoint.presence.row(row, ep)
+	if err != nil || !found {
+		return endpoint.Presence{}, err
+	}
+	return endpoint.Presence{State: endpoint.State(textOf(row[0])), Since: timeOf(intOf(row[1])), Reason: textOf(row[2])}, nil
+}
+
+func (t *tx) writePresence(ep int64, p *endpoint.Presence) error {
+	return t.endpoint.savePresence.run(ep, string(p.State), micros(p.Since), micros(p.LastHeard), p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion)
+}
+
+// onlineEndpoint is an endpoint that is stored as online.
+type onlineEndpoint struct {
+	key      endpoint.Key
+	num      int64
+	presence endpoint.Presence
+}
+
+// online returns up to limit endpoints that are stored as online.
+func (t *tx) online(limit int) ([]onlineEndpoint, error) {
+	var found []onlineEndpoint
+	row := t.endpoint.ended[:]
+	err := t.endpoint.online.each(row, func() error {
+		key := endpoint.Key{Domain: textOf(row[presenceColumns]), ID: textOf(row[presenceColumns+1])}
+		found = append(found, onlineEndpoint{key: key, num: intOf(row[presenceColumns+2]), presence: presenceOf(row)})
+		return nil
+	}, int64(limit))
+	return found, err
+}
+
+// encodeSets encodes labels and groups; nil gives the empty object or array.
+func encodeSets(e *endpoint.Endpoint) (labels, groups string, err error) {
+	labels, groups = "{}", "[]"
+	if len(e.Labels) > 0 {
+		b, err := json.Marshal(e.Labels)
+		if err != nil {
+			return "", "", fmt.Errorf("encode labels: %w", err)
+		}
+		labels = string(b)
+	}
+	if len(e.Groups) > 0 {
+		b, err := json.Marshal(e.Groups)
+		if err != nil {
+			return "", "", fmt.Errorf("encode groups: %w", err)
+		}
+		groups = string(b)
+	}
+	return labels, groups, nil
+}
+
+// recordOf reads the columns of selectRecord. Labels and Groups are never nil, so that they show as empty and not as null.
+func recordOf(row []driver.Value) (endpoint.Record, error) {
+	r := endpoint.Record{Endpoint: endpoint.Endpoint{
+		Key: endpoint.Key{Domain: textOf(row[0]), ID: textOf(row[1])}, Enabled: intOf(row[2]) != 0, Created: timeOf(intOf(row[3])), Updated: timeOf(intOf(row[4])),
+		Labels: map[string]string{}, Groups: []string{},
+	}}
+	if text := textOf(row[5]); text != "{}" {
+		if err := json.Unmarshal([]byte(text), &r.Labels); err != nil {
+			return endpoint.Record{}, fmt.Errorf("read labels of %s: %w", r.Key, err)
+		}
+	}
+	if text := textOf(row[6]); text != "[]" {
+		if err := json.Unmarshal([]byte(text), &r.Groups); err != nil {
+			return endpoint.Record{}, fmt.Errorf("read groups of %s: %w", r.Key, err)
+		}
+	}
+	r.Presence = presenceOf(row[7:])
+	return r, nil
+}
+
+// presenceOf reads the columns of selectPresence, which are NULL where no presence was ever stored.
+func presenceOf(row []driver.Value) endpoint.Presence {
+	if row[0] == nil {
+		return endpoint.Presence{State: endpoint.StateNever}
+	}
+	return endpoint.Presence{
+		State: endpoint.State(textOf(row[0])), Since: timeOf(intOf(row[1])), LastHeard: timeOf(intOf(row[2])), Reason: textOf(row[3]), Resource: textOf(row[4]),
+		RemoteAddr: textOf(row[5]), Via: link.Via(textOf(row[6])), TLSVersion: textOf(row[7]),
+	}
+}

@@ -1,0 +1,172 @@
+package store
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+type pushStmts struct {
+	insert, insertBody, find, update, deleteBody *stmt
+	usage, findKey, insertKey, expired           *stmt
+
+	row    [statusColumns]driver.Value
+	usages [2]driver.Value
+	keyRow [3]driver.Value
+}
+
+// The columns that statusOf reads, and the place of some of them.
+const (
+	selectStatus = "SELECT p.id, e.domain, e.id, p.state, p.ack, p.priority, p.binary, p.created, p.expires, p.type, p.history, p.result" +
+		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep"
+	statusColumns = 12
+
+	columnID      = 0
+	columnDomain  = 1
+	columnSubject = 2
+	columnState   = 3
+	columnAck     = 4
+	columnCreated = 7
+	columnExpires = 8
+	columnHistory = 10
+)
+
+func newPushStmts(p *preparer) pushStmts {
+	return pushStmts{
+		insert: p.prepare("INSERT INTO push (id, ep, state, open, ack, priority, binary, size, created, expires, ended, type, history)" +
+			" VALUES (?, ?, 0, 1, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
+		insertBody: p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
+		find:       p.prepare(selectStatus + " WHERE p.id = ?"),
+		update:     p.prepare("UPDATE push SET state = ?, open = ?, ended = ?, history = ?, result = coalesce(?, result) WHERE id = ?"),
+		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),
+		usage:      p.prepare("SELECT count(*), coalesce(sum(size), 0) FROM push WHERE ep = ? AND open = 1"),
+		findKey:    p.prepare("SELECT push, body, created FROM idem WHERE token = ? AND key = ?"),
+		insertKey:  p.prepare("INSERT INTO idem (push, token, key, body, created) VALUES (?, ?, ?, ?, ?)"),
+		expired:    p.prepare("SELECT id FROM push WHERE open = 1 AND expires <= ? ORDER BY expires LIMIT ?"),
+	}
+}
+
+// insertPush stores p, which is Accepted; keep says whether its payload is kept.
+func (t *tx) insertPush(ep int64, p *push.Push, keep bool) error {
+	var size int64
+	if keep {
+		size = int64(len(p.Payload))
+	}
+	at := p.Created.UnixMicro()
+	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
+	err := t.push.insert.run(int64(p.ID), ep, int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at, p.Expires().UnixMicro(), p.Type, history)
+	if err != nil || size == 0 {
+		return err
+	}
+	return t.push.insertBody.run(int64(p.ID), p.Payload)
+}
+
+// usage returns how many pushes of an endpoint are not final, and the bytes of their payloads.
+func (t *tx) usage(ep int64) (count, bytes int64, err error) {
+	_, err = t.push.usage.row(t.push.usages[:], ep)
+	return intOf(t.push.usages[0]), intOf(t.push.usages[1]), err
+}
+
+// usedKey is what an idempotency key was used for.
+type usedKey struct {
+	push    push.ID
+	body    [16]byte
+	created time.Time
+}
+
+func (t *tx) findKey(i *push.Idempotency) (used usedKey, found bool, err error) {
+	row := t.push.keyRow[:]
+	found, err = t.push.findKey.row(row, i.Token, i.Key[:])
+	if err != nil || !found {
+		return usedKey{}, false, err
+	}
+	used = usedKey{push: push.ID(intOf(row[0])), created: timeOf(intOf(row[2]))}
+	copy(used.body[:], bytesOf(row[1]))
+	return used, true, nil
+}
+
+func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error {
+	return t.push.insertKey.run(int64(id), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
+}
+
+// pushRow is what a change of state needs to know of a push.
+type pushRow struct {
+	id      push.ID
+	key     endpoint.Key
+	state   push.State
+	ack     push.Ack
+	lasts   bool // its TTL is not 0
+	history []byte
+}
+
+// findPush returns a push. Its values stay in t.push.row until the next call.
+func (t *tx) findPush(id push.ID) (r pushRow, found bool, err error) {
+	row := t.push.row[:]
+	found, err = t.push.find.row(row, int64(id))
+	if err != nil || !found {
+		return pushRow{}, false, err
+	}
+	r = pushRow{
+		id: id, key: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])},
+		ack: push.Ack(intOf(row[columnAck])), lasts: intOf(row[columnExpires]) > intOf(row[columnCreated]), history: bytesOf(row[columnHistory]),
+	}
+	r.state, err = stateOf(intOf(row[columnState]))
+	return r, true, err
+}
+
+// updatePush writes the state that r has now; ended is 0 as long as it is not final. A nil result leaves the stored one.
+func (t *tx) updatePush(r *pushRow, ended int64, result json.RawMessage) error {
+	var text driver.Value
+	if result != nil {
+		text = string(result)
+	}
+	return t.push.update.run(stateCode(r.state), boolCode(ended == 0), ended, r.history, text, int64(r.id))
+}
+
+func (t *tx) deleteBody(id push.ID) error { return t.push.deleteBody.run(int64(id)) }
+
+// expired returns up to limit pushes whose TTL was over at now, the oldest first.
+func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
+	var ids []push.ID
+	err := t.push.expired.each(t.row2[:1], func() error {
+		ids = append(ids, push.ID(intOf(t.row2[0])))
+		return nil
+	}, now.UnixMicro(), int64(limit))
+	return ids, err
+}
+
+// status returns one push as the API shows it.
+func (t *tx) status(id push.ID) (push.Status, error) {
+	found, err := t.push.find.row(t.push.row[:], int64(id))
+	if err != nil {
+		return push.Status{}, err
+	}
+	if !found {
+		return push.Status{}, push.ErrUnknown
+	}
+	return statusOf(t.push.row[:])
+}
+
+// statusOf reads the columns of selectStatus.
+func statusOf(row []driver.Value) (push.Status, error) {
+	created, expires := timeOf(intOf(row[columnCreated])), timeOf(intOf(row[columnExpires]))
+	s := push.Status{Push: push.Push{
+		ID: push.ID(intOf(row[columnID])), To: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])}, Type: textOf(row[9]),
+		Binary: intOf(row[6]) != 0, Priority: push.Priority(intOf(row[5])), Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
+	}}
+	if result := textOf(row[11]); result != "" {
+		s.Result = json.RawMessage(result)
+	}
+	var err error
+	if s.State, err = stateOf(intOf(row[columnState])); err != nil {
+		return push.Status{}, fmt.Errorf("read %s: %w", s.ID, err)
+	}
+	if s.History, err = decodeHistory(bytesOf(row[columnHistory])); err != nil {
+		return push.Status{}, fmt.Errorf("read %s: %w", s.ID, err)
+	}
+	return s, nil
+}

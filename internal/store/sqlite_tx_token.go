@@ -1,0 +1,57 @@
+package store
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+
+	"signalbox/internal/access"
+)
+
+type tokenStmts struct {
+	insert, removeID, removeName *stmt
+}
+
+// The columns that tokenOf reads.
+const (
+	selectToken  = "SELECT id, name, hash, scopes, created FROM token"
+	tokenColumns = 5
+)
+
+func newTokenStmts(p *preparer) tokenStmts {
+	return tokenStmts{
+		insert:     p.prepare("INSERT INTO token (id, name, hash, scopes, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"),
+		removeID:   p.prepare("DELETE FROM token WHERE id = ?"),
+		removeName: p.prepare("DELETE FROM token WHERE name = ?"),
+	}
+}
+
+// insertToken stores k and reports false if the name is taken.
+func (t *tx) insertToken(k *access.Token) (bool, error) {
+	scopes, err := json.Marshal(k.Scopes)
+	if err != nil {
+		return false, fmt.Errorf("encode scopes: %w", err)
+	}
+	n, err := t.token.insert.exec(k.ID, k.Name, k.Hash[:], string(scopes), micros(k.Created))
+	return n == 1, err
+}
+
+// deleteToken deletes the token with this id, else the one with this name, and reports whether there was one.
+func (t *tx) deleteToken(idOrName string) (bool, error) {
+	n, err := t.token.removeID.exec(idOrName)
+	if err != nil || n > 0 {
+		return n > 0, err
+	}
+	n, err = t.token.removeName.exec(idOrName)
+	return n > 0, err
+}
+
+// tokenOf reads the columns of selectToken.
+func tokenOf(row []driver.Value) (access.Token, error) {
+	t := access.Token{ID: textOf(row[0]), Name: textOf(row[1]), Created: timeOf(intOf(row[4]))}
+	copy(t.Hash[:], bytesOf(row[2]))
+	if err := json.Unmarshal([]byte(textOf(row[3])), &t.Scopes); err != nil {
+		return access.Token{}, fmt.Errorf("read scopes of %s: %w", t.ID, err)
+	}
+	return t, nil
+}

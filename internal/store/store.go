@@ -1,0 +1,106 @@
+// Package store keeps durable state in a database: endpoints, pushes, API tokens and the outbox of events, written by one group committer.
+package store
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"signalbox/internal/access"
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+// Store is durable state. All methods may be called concurrently. Reads work from Open to Close; writes wait until Run runs, and end with ErrClosed after it.
+type Store struct {
+	cfg       Config
+	log       *zap.Logger
+	db        *sqliteDB
+	reader    *reader
+	queue     *queue
+	answers   *answerer
+	committer *committer
+	metrics   *metrics
+}
+
+var (
+	_ endpoint.Store = (*Store)(nil)
+	_ push.Store     = (*Store)(nil)
+	_ access.Store   = (*Store)(nil)
+)
+
+// Open opens the database file at path, which Locate returns, creates it with its directory if need be and brings its schema up to date. It starts nothing: call
+// Run to write, and Close at the end. A nil reg keeps the metrics private.
+func Open(ctx context.Context, path string, cfg Config, log *zap.Logger, reg prometheus.Registerer) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fmt.Errorf("configuration of the store: %w", err)
+	}
+	s := &Store{cfg: cfg, log: log.Named("store"), queue: newQueue(cfg.Queue, cfg.Marks), answers: newAnswerer()}
+	var err error
+	if s.metrics, err = newMetrics(reg, s.queue); err != nil {
+		return nil, err
+	}
+	if s.db, err = openSQLite(ctx, path); err != nil {
+		return nil, err
+	}
+	s.reader = s.db.reader
+	s.committer = &committer{
+		queue: s.queue, answers: s.answers, writer: s.db.writer, maxBatch: cfg.Batch, metrics: s.metrics, log: s.log,
+	}
+	return s, nil
+}
+
+// Run writes what is queued and deletes what is old until ctx is done. It returns when everything queued before that is durable or refused, and everybody who asked
+// to be called back has been called.
+func (s *Store) Run(ctx context.Context) error {
+	var workers, answering sync.WaitGroup
+	answering.Go(s.answers.run)
+	workers.Go(func() { s.retain(ctx) })
+	workers.Go(func() { s.committer.run(ctx) })
+	workers.Wait()
+	s.answers.close()
+	answering.Wait()
+	return nil
+}
+
+// Close closes the database. Run must have returned, if it was called.
+func (s *Store) Close() error {
+	s.queue.close()
+	for _, e := range s.queue.take(s.cfg.Queue + s.cfg.Marks) { // some only if Run never ran
+		if e.done != nil {
+			e.done <- ErrClosed
+		}
+		if e.call != nil {
+			e.call(ErrClosed)
+		}
+	}
+	if err := s.db.close(); err != nil {
+		return fmt.Errorf("close the database: %w", err)
+	}
+	return nil
+}
+
+// Ready returns why state cannot be written at the moment, or nil. It costs nothing: the committer tries the disk again by itself after a failure.
+func (s *Store) Ready(context.Context) error {
+	if err := s.committer.failure.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// do queues op and waits until it is durable.
+func (s *Store) do(ctx context.Context, op operation) error {
+	e := &entry{op: op, ctx: ctx, done: make(chan error, 1)}
+	if err := s.queue.put(e); err != nil {
+		return err
+	}
+	select {
+	case err := <-e.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

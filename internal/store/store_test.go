@@ -1,0 +1,81 @@
+package store
+
+import (
+	"context"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap/zaptest"
+
+	"signalbox/internal/store/storetest"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// openAt opens a store that is not running.
+func openAt(t testing.TB, path string, cfg Config) *Store {
+	t.Helper()
+	s, err := Open(context.Background(), path, cfg, zaptest.NewLogger(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// start runs a store until the returned function is called, which may happen twice.
+func start(t testing.TB, s *Store) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	stopped := false
+	return func() {
+		if stopped {
+			return
+		}
+		stopped = true
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// running opens a store in an empty directory and runs it until the test ends.
+func running(t testing.TB) *Store {
+	t.Helper()
+	s := openAt(t, filepath.Join(t.TempDir(), FileName), Default())
+	t.Cleanup(start(t, s))
+	return s
+}
+
+func TestContract(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) storetest.Subject {
+		s := running(t)
+		return storetest.Subject{Store: s, Events: s.events}
+	})
+}
+
+// events reads the outbox, which nothing else reads yet.
+func (s *Store) events(ctx context.Context) ([]storetest.Event, error) {
+	rows, err := s.reader.db.QueryContext(ctx, "SELECT at, kind, domain, subject, data FROM outbox ORDER BY seq")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var all []storetest.Event
+	for rows.Next() {
+		var e storetest.Event
+		var at int64
+		if err := rows.Scan(&at, &e.Kind, &e.Domain, &e.Subject, &e.Data); err != nil {
+			return nil, err
+		}
+		e.At = timeOf(at)
+		all = append(all, e)
+	}
+	return all, rows.Err()
+}
