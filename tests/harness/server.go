@@ -149,4 +149,3 @@ func (s *Server) must(err error) {
 		s.t.Fatal(err)
 	}
 }
-
