@@ -2,11 +2,13 @@ package listen
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"regexp"
 )
 
@@ -16,10 +18,10 @@ const maxRequest = 8 << 10
 // redirect answers one request of plain HTTP with the same address on https, and closes. 308 keeps the method and the body of
 // whatever was asked (RFC 9110 section 15.4.9); nothing is ever served in plain text. Without a usable Host the answer is 400.
 func (v *visit) redirect() error {
-	r := bufio.NewReaderSize(io.LimitReader(v.c, maxRequest), 2<<10)
-	req, err := http.ReadRequest(r)
+	limited := &io.LimitedReader{R: v.c, N: maxRequest}
+	req, err := http.ReadRequest(bufio.NewReaderSize(limited, 2<<10))
 	if err != nil {
-		return refuse(silence(err), err)
+		return refuse(requestReason(err, limited.N), err)
 	}
 	answer := "HTTP/1.1 400 Bad Request\r\n"
 	if location, ok := v.server.httpsLocation(req); ok {
@@ -28,7 +30,25 @@ func (v *visit) redirect() error {
 	if _, err := io.WriteString(v.c, answer+"Content-Length: 0\r\nConnection: close\r\n\r\n"); err != nil {
 		return refuse(ClosedEarly, err)
 	}
+	// A close with unread bytes resets the connection, and the answer may be lost with it: the client closes first if it likes.
+	if closeWrite(v.c) == nil {
+		_, _ = io.Copy(io.Discard, limited) // whatever it is, it is over
+	}
 	return refuse(Redirected, nil)
+}
+
+// requestReason returns the reason for a request that could not be read; room is what is left of maxRequest.
+func requestReason(err error, room int64) Reason {
+	var failed *net.OpError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return NoFirstByte
+	case room == 0:
+		return UnknownProtocol
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, &failed):
+		return ClosedEarly
+	}
+	return UnknownProtocol
 }
 
 // hostPattern is what may stand in a Host header of ours: letters, digits, hyphens and dots.

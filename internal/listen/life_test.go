@@ -1,0 +1,293 @@
+package listen
+
+import (
+	"crypto/tls"
+	"io"
+	"net"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// TestExpiredCertificate keeps the ports closed until the file changes.
+func TestExpiredCertificate(t *testing.T) {
+	cfg := testConfig()
+	cfg.HTTP = []string{"127.0.0.1:0"}
+	w := newWorldWith(t, cfg, newBundle(t, time.Now().Add(-48*time.Hour), time.Now().Add(-time.Hour)), XMPP)
+	if err := w.server.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	before := w.server.Addrs()
+	w.run()
+	w.until(func() bool { return w.refusesDial("tls") && w.refusesDial("xmpp") && !w.refusesDial("http") })
+
+	w.bundle = newBundle(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	w.install(w.bundle)
+	if _, err := w.store.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(func() bool { return !w.refusesDial("tls") && !w.refusesDial("xmpp") })
+	if diff := cmp.Diff(before, w.server.Addrs()); diff != "" {
+		t.Errorf("addresses after reopening (-want +got)\n%s", diff)
+	}
+	writes(t, tls.Client(w.dial("tls"), w.clientTLS("xmpp-client")), "<")
+	reads(t, w.next().conn, "<")
+}
+
+func (w *world) refusesDial(listener string) bool {
+	c, err := net.DialTimeout("tcp", w.addr(listener), time.Second)
+	if err == nil {
+		c.Close()
+	}
+	return err != nil
+}
+
+// until waits for a condition of the outside world.
+func (w *world) until(cond func() bool) {
+	w.t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	end := time.After(10 * time.Second)
+	for !cond() {
+		select {
+		case <-tick.C:
+		case <-end:
+			w.t.Fatal("the condition does not come true")
+		}
+	}
+}
+
+// TestExpiresWhileRunning closes the ports and keeps the connections.
+func TestExpiresWhileRunning(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorldWith(t, testConfig(), newBundle(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour)), STARTTLS)
+		ln := w.pipes("xmpp")
+		c := dialPipe(t, ln)
+		writes(t, c, "<")
+		h := w.next()
+		time.Sleep(2 * time.Hour)
+		if _, err := w.store.Reload(t.Context()); err != nil { // what the store's own loop does when the time comes
+			t.Fatal(err)
+		}
+		<-ln.closed
+		go io.WriteString(h.conn, "still here")
+		reads(t, c, "still here")
+		w.stop()
+	})
+}
+
+// TestStop is the begin of a drain: no new connections, the old ones live on.
+func TestStop(t *testing.T) {
+	w := newWorld(t, testConfig(), STARTTLS).start()
+	c := w.dial("xmpp")
+	writes(t, c, "<")
+	h := w.next()
+	w.server.Stop()
+	w.server.Stop()
+	if !w.refusesDial("xmpp") || !w.refusesDial("tls") {
+		t.Error("a port is open after Stop")
+	}
+	writes(t, h.conn, "bye")
+	reads(t, c, "bye")
+	w.stop()
+	closes(t, c)
+}
+
+func TestOpenTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	cfg := testConfig()
+	cfg.XMPP = []string{"127.0.0.1:0", taken.Addr().String()}
+	w := newWorld(t, cfg)
+	err = w.server.Open(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), "listen.xmpp: open "+taken.Addr().String()+": the port is taken by another program; stop it or change listen.xmpp") {
+		t.Errorf("Open() = %v", err)
+	}
+	if !w.refusesDial("tls") {
+		t.Error("a port stays open after a failed Open")
+	}
+}
+
+func TestOpenForeignAddress(t *testing.T) {
+	_, err := OpenTCP(t.Context(), "listen.api", []string{"192.0.2.1:0"})
+	if err == nil || !strings.Contains(err.Error(), "this machine does not have that address; change listen.api") {
+		t.Errorf("OpenTCP() = %v", err)
+	}
+}
+
+func TestRunBeforeOpen(t *testing.T) {
+	if err := newWorld(t, testConfig()).server.Run(t.Context()); err == nil {
+		t.Error("Run() before Open() = nil")
+	}
+}
+
+func TestMaxConnections(t *testing.T) {
+	cfg := testConfig()
+	cfg.MaxConnections = 2
+	w := newWorld(t, cfg, STARTTLS).start()
+	var last handed
+	for range 2 {
+		writes(t, w.dial("xmpp"), "<")
+		last = w.next()
+	}
+	closes(t, w.dial("xmpp"))
+	w.wantClosed(TooMany)
+	if got := testutil.ToFloat64(w.server.metrics.open.WithLabelValues("xmpp")); got != 2 {
+		t.Errorf("connections{listener=xmpp} = %v, want 2", got)
+	}
+	last.conn.Close()
+	writes(t, w.dial("xmpp"), "<")
+	w.next()
+}
+
+// TestHeldHandshakes fills every place with clients that stop in the middle: others are accepted, wait, and get their turn; one from
+// elsewhere comes before the crowd.
+func TestHeldHandshakes(t *testing.T) {
+	cfg := behindProxy()
+	cfg.MaxHandshakes, cfg.HandshakeQueue = 4, 10
+	w := newWorld(t, cfg, XMPP, STARTTLS).start()
+	hello := string(clientHello(t))
+	hold := func() net.Conn {
+		c := w.dial("tls")
+		writes(t, c, header(t, 2, "192.0.2.1:1", "192.0.2.9:443")+hello)
+		return c
+	}
+	var held []net.Conn
+	for range 4 {
+		held = append(held, hold())
+	}
+	w.until(func() bool { busy, _ := w.server.queue.load(); return busy == 4 })
+	for range 10 - 1 {
+		hold()
+	}
+	w.until(func() bool { _, waiting := w.server.queue.load(); return waiting == 9 })
+
+	raw := w.dial("tls")
+	writes(t, raw, header(t, 2, "192.0.2.2:1", "192.0.2.9:443"))
+	c := tls.Client(raw, w.clientTLS("xmpp-client"))
+	secured := make(chan error, 1)
+	go func() { secured <- c.Handshake() }()
+	w.until(func() bool { _, waiting := w.server.queue.load(); return waiting == 10 })
+	closes(t, hold()) // one too many
+	if n := w.counted(QueueFull); n != 1 {
+		t.Errorf("closed_total{reason=%q} = %d, want 1", QueueFull, n)
+	}
+	// Plain text needs no turn.
+	plain := w.dial("xmpp")
+	writes(t, plain, header(t, 2, "192.0.2.3:1", "192.0.2.9:5222")+"<")
+	w.next()
+
+	held[0].Close()
+	held[1].Close() // one of the two places goes to the crowd, one to the other source
+	if err := <-secured; err != nil {
+		t.Fatal(err)
+	}
+	writes(t, c, "<stream>")
+	reads(t, w.next().conn, "<stream>")
+}
+
+// TestClientCertificate: asked for where XMPP may be meant, never elsewhere.
+func TestClientCertificate(t *testing.T) {
+	tests := []struct {
+		listener string
+		alpn     []string
+		want     bool
+	}{
+		{"tls", []string{"xmpp-client"}, true},
+		{"tls", []string{"http/1.1"}, false},
+		{"tls", []string{"stun.turn"}, false},
+		{"tls", nil, false},
+		{"xmpp", []string{"xmpp-client"}, true},
+		{"xmpp", nil, true},
+	}
+	for _, tt := range tests {
+		t.Run(tt.listener+" "+strings.Join(tt.alpn, ","), func(t *testing.T) {
+			w := newWorld(t, testConfig(), Protocols()...).start()
+			own, err := tls.X509KeyPair(w.bundle.pem, w.bundle.pem)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var asked atomic.Bool
+			cfg := w.clientTLS(tt.alpn...)
+			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+				asked.Store(true)
+				return &own, nil
+			}
+			writes(t, tls.Client(w.dial(tt.listener), cfg), "<stream>")
+			h := w.next()
+			if asked.Load() != tt.want {
+				t.Errorf("asked for a client certificate: %v, want %v", asked.Load(), tt.want)
+			}
+			state := h.conn.(interface{ ConnectionState() tls.ConnectionState }).ConnectionState()
+			if got := len(state.PeerCertificates) > 0; got != tt.want {
+				t.Errorf("the handler sees a client certificate: %v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestHandshakeFailures(t *testing.T) {
+	tests := []struct {
+		name string
+		cfg  func(*tls.Config)
+		want Reason
+	}{
+		{"foreign name", func(c *tls.Config) { c.ServerName = "stranger.local" }, SNIUnknown},
+		{"refused certificate", func(c *tls.Config) { c.RootCAs = nil }, HandshakeFailed},
+		{"TLS 1.1", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 }, HandshakeFailed},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, testConfig(), XMPP).start()
+			cfg := w.clientTLS("xmpp-client")
+			tt.cfg(cfg)
+			raw := w.dial("tls")
+			if err := tls.Client(raw, cfg).Handshake(); err == nil {
+				t.Error("Handshake() = nil")
+			}
+			closes(t, raw)
+			w.wantClosed(tt.want)
+			if busy, _ := w.server.queue.load(); busy != 0 {
+				t.Errorf("%d turns are kept", busy)
+			}
+			if n := len(w.server.gate); n != 0 {
+				t.Errorf("%d places of the gate are kept", n)
+			}
+		})
+	}
+}
+
+// TestUnwrap takes the wrappers off after the bytes that were looked at.
+func TestUnwrap(t *testing.T) {
+	w := newWorld(t, testConfig(), XMPP, STARTTLS).start()
+	c := tls.Client(w.dial("tls"), w.clientTLS())
+	writes(t, c, "<stream>")
+	got := w.next().conn
+	s := got.(interface{ Unwrap() net.Conn })
+	if s.Unwrap() != got {
+		t.Error("Unwrap() loses a byte")
+	}
+	reads(t, got, "<stream>")
+	if _, ok := s.Unwrap().(*tls.Conn); !ok {
+		t.Errorf("Unwrap() = %T", s.Unwrap())
+	}
+
+	writes(t, w.dial("xmpp"), "<stream>")
+	got = w.next().conn
+	n := got.(interface{ NetConn() net.Conn })
+	if n.NetConn() != got {
+		t.Error("NetConn() loses bytes")
+	}
+	reads(t, got, "<stream>")
+	if _, ok := n.NetConn().(*net.TCPConn); !ok {
+		t.Errorf("NetConn() = %T", n.NetConn())
+	}
+}
