@@ -1,0 +1,55 @@
+package api
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// maxBodyBytes bounds a request body: a payload of 64 KiB in base64, with room for everything beside it.
+const maxBodyBytes = 256 << 10
+
+// readBody reads the whole body of a request that must be JSON.
+func readBody(w http.ResponseWriter, r *http.Request, optional bool) ([]byte, *Problem) {
+	if optional && r.ContentLength == 0 {
+		return nil, nil
+	}
+	if p := checkMedia(r.Header); p != nil {
+		return nil, p
+	}
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	if err != nil {
+		return nil, bodyProblem(err)
+	}
+	if len(data) == 0 && !optional {
+		return nil, malformedJSON.problem("The body is empty: send one JSON document.")
+	}
+	return data, nil
+}
+
+// checkMedia takes JSON in UTF-8 as it is, not compressed: nothing may grow while it is read.
+func checkMedia(h http.Header) *Problem {
+	media, params, err := mime.ParseMediaType(h.Get("Content-Type"))
+	charset := params["charset"]
+	encoding := h.Get("Content-Encoding")
+	switch {
+	case err != nil, media != "application/json", charset != "" && !strings.EqualFold(charset, "utf-8"), encoding != "" && encoding != "identity":
+		return unsupportedMediaType.problem("").with("Accept", "application/json")
+	}
+	return nil
+}
+
+func bodyProblem(err error) *Problem {
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		return payloadTooLarge.problem(fmt.Sprintf("The body has more than the %d bytes that are allowed.", large.Limit))
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return requestTimeout.problem("").with("Connection", "close")
+	}
+	return badRequest.problem("The body ended early: send all of it.")
+}

@@ -1,0 +1,70 @@
+package api
+
+import "net/http"
+
+// The catalogue of problems. Pages, OpenAPI and tests are made from it; a code is never renamed.
+var (
+	malformedJSON = kind{"malformed_json", http.StatusBadRequest, "The body is not JSON",
+		"Send one JSON document in UTF-8, nested at most 64 deep, with nothing behind it."}
+	badRequest = kind{"bad_request", http.StatusBadRequest, "The request cannot be read",
+		"Send the whole body, and a path without empty or dot segments."}
+	tokenInQuery = kind{"token_in_query", http.StatusBadRequest, "A token stands in the URL",
+		"URLs end in logs: send the token in the header 'Authorization: Bearer TOKEN', and revoke the one that was in the URL."}
+	missingToken = kind{"missing_token", http.StatusUnauthorized, "No token",
+		"Send 'Authorization: Bearer TOKEN'; 'signalbox token create' makes one."}
+	invalidToken = kind{"invalid_token", http.StatusUnauthorized, "The token is not valid",
+		"It is unknown or revoked, or it is not a bearer token; 'signalbox token list' shows the valid ones."}
+	insufficientScope = kind{"insufficient_scope", http.StatusForbidden, "The token may not do this",
+		"Use a token with the scope that the detail names."}
+	sourceNotAllowed = kind{"source_not_allowed", http.StatusForbidden, "This address may not use the API",
+		"Add the caller's address to api.allow_from."}
+	notFound = kind{"not_found", http.StatusNotFound, "No such path",
+		"Look the paths up at /docs."}
+	unknownEndpoint = kind{"unknown_endpoint", http.StatusNotFound, "No such endpoint",
+		"Register it with POST /v1/endpoints, or correct its id."}
+	unknownPush = kind{"unknown_push", http.StatusNotFound, "No such push",
+		"It was never accepted here, its endpoint was deleted, or it is too old to be kept."}
+	unknownToken = kind{"unknown_token", http.StatusNotFound, "No such token",
+		"GET /v1/tokens lists the tokens that are valid."}
+	methodNotAllowed = kind{"method_not_allowed", http.StatusMethodNotAllowed, "This path does not take this method",
+		"Use a method that the header Allow names."}
+	requestTimeout = kind{"request_timeout", http.StatusRequestTimeout, "The body came too slowly",
+		"Send the whole request within 30 seconds."}
+	endpointExists = kind{"endpoint_exists", http.StatusConflict, "The endpoint exists already",
+		"Change it with PATCH, or delete it first."}
+	endpointDisabled = kind{"endpoint_disabled", http.StatusConflict, "The endpoint is disabled",
+		"Enable it with PATCH {\"enabled\":true}, or leave it out."}
+	tokenExists = kind{"token_exists", http.StatusConflict, "A token of this name exists already",
+		"Choose another name, or revoke the old token first."}
+	pushNotCancellable = kind{"push_not_cancellable", http.StatusConflict, "The push can no longer be cancelled",
+		"Only a push in state accepted can be cancelled; GET it to see where it is."}
+	idempotencyInProgress = kind{"idempotency_in_progress", http.StatusConflict, "The first request with this key still runs",
+		"Wait a second and send the same request again."}
+	payloadTooLarge = kind{"payload_too_large", http.StatusRequestEntityTooLarge, "Too large",
+		"A body has at most 262144 bytes, a push's payload at most 65536: send a link to larger data."}
+	unsupportedMediaType = kind{"unsupported_media_type", http.StatusUnsupportedMediaType, "The body is not labelled as JSON",
+		"Send 'Content-Type: application/json' and no Content-Encoding."}
+	validationFailed = kind{"validation_failed", http.StatusUnprocessableEntity, "The request has mistakes",
+		"Correct what 'errors' points at."}
+	notSupported = kind{"not_supported", http.StatusUnprocessableEntity, "This server cannot do that yet",
+		"Leave out what 'errors' points at."}
+	idempotencyKeyReused = kind{"idempotency_key_reused", http.StatusUnprocessableEntity, "The Idempotency-Key was used for another request",
+		"Use a new key for each new request, and the same body for a repetition."}
+	queueFull = kind{"queue_full", http.StatusTooManyRequests, "The endpoint's queue is full",
+		"Wait until it has taken or lost what is waiting, or cancel some of it."}
+	internalError = kind{"internal_error", http.StatusInternalServerError, "The server made a mistake",
+		"Its log has the reason. Repeat a POST only with the same Idempotency-Key."}
+	busy = kind{"busy", http.StatusServiceUnavailable, "The server has too much to do",
+		"Nothing was done; try again after the time in Retry-After."}
+	insufficientStorage = kind{"insufficient_storage", http.StatusInsufficientStorage, "No space left",
+		"Nothing was done; free space on the file system of data_dir."}
+)
+
+// catalogue returns every kind of problem.
+func catalogue() []kind {
+	return []kind{
+		malformedJSON, badRequest, tokenInQuery, missingToken, invalidToken, insufficientScope, sourceNotAllowed, notFound, unknownEndpoint, unknownPush,
+		unknownToken, methodNotAllowed, requestTimeout, endpointExists, endpointDisabled, tokenExists, pushNotCancellable, idempotencyInProgress,
+		payloadTooLarge, unsupportedMediaType, validationFailed, notSupported, idempotencyKeyReused, queueFull, internalError, busy, insufficientStorage,
+	}
+}

@@ -1,0 +1,66 @@
+package api
+
+import (
+	"errors"
+	"time"
+
+	"signalbox/internal/access"
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+// How long a caller should wait before it tries again.
+const (
+	retryBusy  = 1 * time.Second
+	retryQueue = 30 * time.Second // an endpoint that is offline does not come back at once
+	retrySpace = 60 * time.Second
+)
+
+// cause says which problem an error of the domain is.
+type cause struct {
+	err   error
+	kind  kind
+	retry time.Duration // 0: the answer does not say when to try again
+}
+
+func causes() []cause {
+	return []cause{
+		{endpoint.ErrUnknown, unknownEndpoint, 0},
+		{endpoint.ErrExists, endpointExists, 0},
+		{endpoint.ErrDisabled, endpointDisabled, 0},
+		{push.ErrUnknown, unknownPush, 0},
+		{push.ErrState, pushNotCancellable, 0},
+		{push.ErrQueueFull, queueFull, retryQueue},
+		{push.ErrKeyReused, idempotencyKeyReused, 0},
+		{push.ErrKeyBusy, idempotencyInProgress, retryBusy},
+		{push.ErrBusy, busy, retryBusy},
+		{push.ErrNoSpace, insufficientStorage, retrySpace},
+		{access.ErrUnknownToken, unknownToken, 0},
+		{access.ErrTokenName, tokenExists, 0},
+	}
+}
+
+// domainProblem returns the problem for an error of the domain; nil for one that is not in the table.
+func domainProblem(err error) *Problem {
+	for _, c := range causes() {
+		if !errors.Is(err, c.err) {
+			continue
+		}
+		p := c.kind.problem("")
+		if c.retry > 0 {
+			p.retryAfter(c.retry)
+		}
+		return p
+	}
+	return nil
+}
+
+// pointing adds a place in the body to the problem that err is, if it is one of the table.
+func pointing(err error, place string) error {
+	p := domainProblem(err)
+	if p == nil {
+		return err
+	}
+	p.Errors = append(p.Errors, FieldError{Pointer: place, Detail: p.Title + "."})
+	return p
+}

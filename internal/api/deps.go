@@ -1,0 +1,64 @@
+package api
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"signalbox/internal/access"
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+// Deps are the parts behind the API. All but Certs must be there.
+type Deps struct {
+	Domain    string // the one domain that is served
+	Endpoints *endpoint.Directory
+	Registry  *endpoint.Registry
+	Pushes    *push.Service
+	Tokens    *access.Service
+	Health    Health
+	Certs     Certs        // nil: /v1/certs has an empty list
+	Metrics   http.Handler // answers /metrics
+	Version   Version
+}
+
+// Health knows whether the server can do its work. It may be called concurrently and answers within a second.
+type Health interface {
+	Checks(ctx context.Context) []Check
+}
+
+// Check is one condition of readiness.
+type Check struct {
+	Name   string `json:"name" doc:"What was looked at."`
+	OK     bool   `json:"ok"`
+	Reason string `json:"reason,omitempty" doc:"Why it is not well, and what to do."`
+}
+
+// Certs reports the loaded certificate bundles. It may be called concurrently.
+type Certs interface {
+	Certificates() []Certificate
+}
+
+// Certificate is one bundle as GET /v1/certs shows it.
+type Certificate struct {
+	_         struct{}  `additionalProperties:"true"`
+	File      string    `json:"file" doc:"Name of the file."`
+	Names     []string  `json:"names" nullable:"false" doc:"Host names and addresses that it covers."`
+	Issuer    string    `json:"issuer,omitempty"`
+	NotBefore time.Time `json:"not_before,omitzero"`
+	NotAfter  time.Time `json:"not_after,omitzero"`
+	SHA1      string    `json:"sha1,omitempty" doc:"Thumbprint of the leaf."`
+	SHA256    string    `json:"sha256,omitempty" doc:"Thumbprint of the leaf."`
+	Serving   bool      `json:"serving" doc:"Whether connections get it now."`
+	Problems  []string  `json:"problems,omitempty" nullable:"false" doc:"What is wrong with it and what to do."`
+}
+
+// Version says what runs.
+type Version struct {
+	Version string `json:"version" example:"1.0.0"`
+	Commit  string `json:"commit,omitempty"`
+	Go      string `json:"go,omitempty" doc:"Version of the Go toolchain."`
+	OS      string `json:"os,omitempty"`
+	Arch    string `json:"arch,omitempty"`
+}

@@ -1,0 +1,125 @@
+package api
+
+import (
+	"strings"
+	"time"
+	"unicode"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/link"
+)
+
+type endpointCreate struct {
+	ID      string            `json:"id" minLength:"1" maxLength:"256" pattern:"^[a-z0-9._+~-]+$" doc:"Local part of the endpoint's JID." example:"pc-1"`
+	Secret  *string           `json:"secret,omitempty" minLength:"6" maxLength:"1024" doc:"What the endpoint logs in with, printable ASCII without spaces; absent: the server makes one."`
+	Labels  map[string]string `json:"labels,omitempty" doc:"At most 64, of at most 128 bytes each; a name has no '='."`
+	Groups  []string          `json:"groups,omitempty" nullable:"false" maxItems:"64" doc:"Names of at most 128 bytes each."`
+	Enabled *bool             `json:"enabled,omitempty" default:"true" doc:"Whether it may log in and get pushes."`
+}
+
+type endpointChange struct {
+	Enabled *bool              `json:"enabled,omitempty" doc:"false ends its session and refuses its logins and pushes."`
+	Labels  *map[string]string `json:"labels,omitempty" doc:"Replaces all labels."`
+	Groups  *[]string          `json:"groups,omitempty" nullable:"false" maxItems:"64" doc:"Replaces all groups."`
+}
+
+type secretChange struct {
+	Secret *string `json:"secret,omitempty" minLength:"6" maxLength:"1024" doc:"The new secret, printable ASCII without spaces; absent: the server makes one."`
+}
+
+type endpointBody struct {
+	_         struct{}          `additionalProperties:"true"`
+	ID        string            `json:"id"`
+	JID       string            `json:"jid" doc:"What the endpoint logs in as."`
+	Enabled   bool              `json:"enabled"`
+	Labels    map[string]string `json:"labels"`
+	Groups    []string          `json:"groups" nullable:"false"`
+	Presence  presenceBody      `json:"presence"`
+	CreatedAt time.Time         `json:"created_at"`
+	UpdatedAt time.Time         `json:"updated_at"`
+	Secret    string            `json:"secret,omitempty" doc:"Only in the answer to a request for which the server made it."`
+}
+
+type presenceBody struct {
+	_          struct{}       `additionalProperties:"true"`
+	State      endpoint.State `json:"state" enum:"online,offline,never"`
+	Since      time.Time      `json:"since,omitzero" doc:"Since when it is in this state."`
+	LastHeard  time.Time      `json:"last_heard,omitzero" doc:"When bytes were last received from it."`
+	Reason     string         `json:"reason,omitempty" doc:"Why its last session ended, while it is offline."`
+	Resource   string         `json:"resource,omitempty"`
+	RemoteAddr string         `json:"remote_addr,omitempty" doc:"Address from which it is or was connected."`
+	Via        link.Via       `json:"via,omitempty" enum:"tls,starttls,websocket"`
+	TLSVersion string         `json:"tls_version,omitempty" example:"1.3"`
+}
+
+type presenceDetail struct {
+	presenceBody
+	QueuedPushes int `json:"queued_pushes" minimum:"0" doc:"Pushes for it that are not done."`
+}
+
+func showEndpoint(r endpoint.Record) endpointBody {
+	b := endpointBody{
+		ID: r.ID, JID: r.JID(), Enabled: r.Enabled, Labels: r.Labels, Groups: append([]string{}, r.Groups...), Presence: showPresence(r.Presence),
+		CreatedAt: utc(r.Created), UpdatedAt: utc(r.Updated),
+	}
+	if b.Labels == nil {
+		b.Labels = map[string]string{}
+	}
+	return b
+}
+
+func showPresence(p endpoint.Presence) presenceBody {
+	b := presenceBody{
+		State: p.State, Since: utc(p.Since), LastHeard: utc(p.LastHeard), Reason: p.Reason, Resource: p.Resource, RemoteAddr: p.RemoteAddr, Via: p.Via,
+		TLSVersion: p.TLSVersion,
+	}
+	if b.State == "" {
+		b.State = endpoint.StateNever
+	}
+	return b
+}
+
+// check finds mistakes that the schema shows and the domain would name less precisely.
+func (c endpointCreate) check() *Problem {
+	if c.Secret != nil && *c.Secret == "" {
+		return validationFailed.at("/secret", "it is empty; leave it out to get one made")
+	}
+	return checkLabels(c.Labels, c.Groups)
+}
+
+// checkLabels points at labels and groups that are out of bounds or that a filter could not name.
+func checkLabels(labels map[string]string, groups []string) *Problem {
+	var errs []FieldError
+	add := func(path []string, detail string) {
+		if len(errs) < maxFieldErrors {
+			errs = append(errs, FieldError{Pointer: pointer(path), Detail: detail})
+		}
+	}
+	if len(labels) > endpoint.MaxLabels {
+		add([]string{"labels"}, "at most 64 labels are allowed")
+	}
+	for name, text := range labels {
+		if name == "" || !usable(name) || strings.Contains(name, "=") {
+			add([]string{"labels", name}, "a label's name has 1 to 128 bytes, all printable, and no '='")
+		}
+		if !usable(text) {
+			add([]string{"labels", name}, "a label's value has at most 128 bytes, all printable")
+		}
+	}
+	if len(groups) > endpoint.MaxGroups {
+		add([]string{"groups"}, "at most 64 groups are allowed")
+	}
+	for _, g := range groups {
+		if g == "" || !usable(g) {
+			add([]string{"groups"}, "a group's name has 1 to 128 bytes, all printable")
+		}
+	}
+	if errs == nil {
+		return nil
+	}
+	return validationFailed.problem("", errs...)
+}
+
+func usable(text string) bool {
+	return len(text) <= endpoint.MaxLabelBytes && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) })
+}

@@ -1,0 +1,170 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/netip"
+	"path"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"signalbox/internal/telemetry"
+)
+
+// serve is the outermost layer: everything that holds for every request, in the order in which it is checked.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	start := time.Now()
+	rec := &recorder{ResponseWriter: w}
+	route := s.template(r)
+	defer func() {
+		s.recovered(rec, r, recover())
+		s.metrics.observe(route, r.Method, rec.code(), time.Since(start))
+		s.log.Debug("request", telemetry.Method(knownMethod(r.Method)), telemetry.Path(route), telemetry.Status(rec.code()), telemetry.Took(time.Since(start)))
+	}()
+	secure(rec.Header())
+	if p := s.refuse(r, route); p != nil {
+		writeProblem(rec, p)
+		return
+	}
+	if !s.acquire(route) {
+		writeProblem(rec, busy.problem("").retryAfter(retryBusy))
+		return
+	}
+	defer s.release(route)
+	s.mux.ServeHTTP(rec, r)
+}
+
+// live is the one path that answers to anyone at any load: it says only that the process runs.
+const live = "/livez"
+
+// template returns the path of the route that takes the request, as it was registered; empty if none does.
+func (s *Server) template(r *http.Request) string {
+	_, pattern := s.mux.Handler(r)
+	if _, p, ok := strings.Cut(pattern, " "); ok {
+		return p
+	}
+	return ""
+}
+
+// refuse says why a request is not let in; nil if it is.
+func (s *Server) refuse(r *http.Request, route string) *Problem {
+	switch {
+	case route != live && !s.fromAllowed(r.RemoteAddr):
+		return sourceNotAllowed.problem("")
+	case queryHasToken(r):
+		return tokenInQuery.problem("")
+	case r.URL.Path != "*" && path.Clean("/"+r.URL.Path) != r.URL.Path:
+		return badRequest.problem("The path has empty or dot segments, or a slash at its end.")
+	case route == "":
+		return s.unrouted(r)
+	}
+	return nil
+}
+
+func (s *Server) fromAllowed(remote string) bool {
+	if len(s.allowed) == 0 {
+		return true
+	}
+	addr, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return false
+	}
+	ip := addr.Addr().Unmap().WithZone("")
+	for _, p := range s.allowed {
+		if p.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// unrouted tells an unknown path from a known one with another method.
+func (s *Server) unrouted(r *http.Request) *Problem {
+	var allow []string
+	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+		other := *r
+		other.Method = m
+		if s.template(&other) != "" {
+			allow = append(allow, m)
+		}
+	}
+	if len(allow) == 0 {
+		return notFound.problem("")
+	}
+	return methodNotAllowed.problem("").with("Allow", strings.Join(allow, ", "))
+}
+
+func (s *Server) acquire(route string) bool {
+	if route == live {
+		return true
+	}
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) release(route string) {
+	if route != live {
+		<-s.slots
+	}
+}
+
+// recovered ends a request whose handler panicked. The caller learns nothing of it; if the answer had begun, the connection is cut.
+func (s *Server) recovered(rec *recorder, r *http.Request, v any) {
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	s.log.Error("handler panicked", telemetry.Method(knownMethod(r.Method)), telemetry.Path(s.template(r)),
+		telemetry.Detail(fmt.Sprintf("%v\n%s", v, debug.Stack())))
+	if rec.status != 0 {
+		panic(http.ErrAbortHandler)
+	}
+	writeProblem(rec, internalError.problem(""))
+}
+
+// secure sets what every answer carries. Answers hold states and sometimes secrets: nobody on the way keeps them.
+func secure(h http.Header) {
+	h.Set("Cache-Control", "no-store")
+	h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "no-referrer")
+}
+
+// recorder remembers the status of an answer.
+type recorder struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader keeps the first status that is final.
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= http.StatusOK {
+		r.status = status
+	}
+	r.ResponseWriter.WriteHeader(status)
+}
+
+// Write is an answer 200 if no status was written before.
+func (r *recorder) Write(b []byte) (int, error) {
+	if r.status == 0 {
+		r.status = http.StatusOK
+	}
+	return r.ResponseWriter.Write(b)
+}
+
+// Unwrap serves http.ResponseController.
+func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }
+
+func (r *recorder) code() int {
+	if r.status == 0 {
+		return http.StatusOK
+	}
+	return r.status
+}

@@ -1,0 +1,46 @@
+package api
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// requestMetrics counts requests. Its labels come from lists that we wrote, never from the request.
+type requestMetrics struct {
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+}
+
+func newRequestMetrics(reg prometheus.Registerer) requestMetrics {
+	f := promauto.With(reg)
+	return requestMetrics{
+		requests: f.NewCounterVec(prometheus.CounterOpts{
+			Name: "signalbox_api_requests_total", Help: "Answered requests by route, method and status.",
+		}, []string{"route", "method", "code"}),
+		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "signalbox_api_request_seconds", Help: "Time from the end of a request's header to the end of its answer, by route.",
+			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
+		}, []string{"route"}),
+	}
+}
+
+func (m requestMetrics) observe(route, method string, code int, took time.Duration) {
+	if route == "" {
+		route = "none"
+	}
+	m.requests.WithLabelValues(route, knownMethod(method), strconv.Itoa(code)).Inc()
+	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+}
+
+// knownMethod bounds what a caller can write into a label or a log.
+func knownMethod(m string) string {
+	switch m {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return m
+	}
+	return "other"
+}

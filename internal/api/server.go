@@ -1,0 +1,145 @@
+// Package api serves the HTTP API of the management server: endpoints, pushes, tokens, health.
+package api
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	stdlog "log"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+	"golang.org/x/sync/errgroup"
+
+	"signalbox/internal/telemetry"
+)
+
+// Limits of a connection and of the server. They are not configurable: nothing that uses the API properly comes near them.
+const (
+	readHeaderTimeout = 5 * time.Second
+	readTimeout       = 30 * time.Second // the whole request with its body
+	writeTimeout      = 90 * time.Second // the whole answer, from the end of the request's header
+	idleTimeout       = 120 * time.Second
+	shutdownTimeout   = 10 * time.Second
+	maxHeaderBytes    = 16 << 10
+	maxConcurrent     = 1024 // requests at work at the same time
+)
+
+// Server is the HTTP API. It is safe for concurrent use.
+type Server struct {
+	cfg     Config
+	deps    Deps
+	log     *zap.Logger
+	allowed []netip.Prefix
+	slots   chan struct{} // one element for each request at work
+	mux     *http.ServeMux
+	api     huma.API
+	spec    []byte // the OpenAPI document
+	metrics requestMetrics
+	cert    atomic.Pointer[tls.Certificate] // nil: plain HTTP
+}
+
+// New builds the API. It opens nothing but the certificate's files, if there are any.
+func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Server, error) {
+	allowed, err := parsePrefixes(cfg.AllowFrom)
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{
+		cfg: cfg, deps: deps, log: log.Named("api"), allowed: allowed,
+		slots: make(chan struct{}, maxConcurrent), mux: http.NewServeMux(), metrics: newRequestMetrics(reg),
+	}
+	if err := s.Reload(); err != nil {
+		return nil, err
+	}
+	s.api = newHuma(s.mux, deps.Version.Version)
+	s.registerEndpoints()
+	s.registerPushes()
+	s.registerTokens()
+	s.registerOperation()
+	s.registerPages()
+	if s.spec, err = json.Marshal(finished(s.api.OpenAPI())); err != nil {
+		return nil, fmt.Errorf("write the OpenAPI document: %w", err)
+	}
+	return s, nil
+}
+
+// Reload reads the certificate's files again; on an error the old certificate stays.
+func (s *Server) Reload() error {
+	if !s.cfg.TLS.enabled() {
+		return nil
+	}
+	cert, err := tls.LoadX509KeyPair(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
+	if err != nil {
+		return fmt.Errorf("load the certificate of the API: %w", err)
+	}
+	s.cert.Store(&cert)
+	return nil
+}
+
+// Handler returns the API without its listeners.
+func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
+
+// Serve answers on the listeners, which it closes, until ctx ends; then it lets requests that are at work finish for up to 10 seconds. It returns when all
+// that it started has ended. It is called once.
+func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
+	srv := s.httpServer(ctx)
+	var g errgroup.Group
+	failed, fail := context.WithCancel(ctx)
+	defer fail()
+	for _, l := range listeners {
+		if s.cert.Load() != nil {
+			l = tls.NewListener(l, s.tlsConfig())
+		}
+		g.Go(func() error {
+			defer fail()
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve the API on %s: %w", l.Addr(), err)
+			}
+			return nil
+		})
+	}
+	<-failed.Done()
+	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
+	defer cancel()
+	if err := srv.Shutdown(grace); err != nil {
+		s.log.Warn("requests were cut off at the end", telemetry.Cause(err))
+		_ = srv.Close() // its listeners are closed already
+	}
+	return g.Wait()
+}
+
+func (s *Server) httpServer(ctx context.Context) *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true) // HTTP/2 buys a management server nothing and costs its class of attacks
+	return &http.Server{
+		Handler: s.Handler(), ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
+		MaxHeaderBytes: maxHeaderBytes, Protocols: protocols, DisableGeneralOptionsHandler: true, ErrorLog: s.errorLog(),
+		// Requests at work outlive ctx: a push that is being committed gets its answer.
+		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
+	}
+}
+
+// errorLog takes what net/http says of connections; strangers can cause it.
+func (s *Server) errorLog() *stdlog.Logger {
+	l, err := zap.NewStdLogAt(s.log, zap.DebugLevel)
+	if err != nil {
+		return nil // only for an unknown level
+	}
+	return l
+}
+
+func (s *Server) tlsConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cert.Load(), nil },
+	}
+}

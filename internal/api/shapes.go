@@ -1,0 +1,88 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+)
+
+// list is one page of things.
+type list[T any] struct {
+	_     struct{} `additionalProperties:"true"`
+	Items []T      `json:"items" nullable:"false" doc:"The things of this page."`
+	Next  string   `json:"next,omitempty" doc:"Cursor of the next page; absent on the last one."`
+}
+
+// Paging is what every list takes.
+type Paging struct {
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"100" doc:"How many things a page has at most."`
+	Cursor string `query:"cursor" maxLength:"600" doc:"The next of the page before."`
+}
+
+// page cuts items, of which one more than the limit was asked for, and makes the cursor of the next page from the last that is shown.
+func page[T any](items []T, limit int, id func(T) string) list[T] {
+	if len(items) <= limit {
+		return list[T]{Items: append([]T{}, items...)}
+	}
+	items = items[:limit]
+	return list[T]{Items: items, Next: cursorPrefix + base64.RawURLEncoding.EncodeToString([]byte(id(items[limit-1])))}
+}
+
+// cursorPrefix tells our cursors from what somebody wrote by hand; it changes with what is inside.
+const cursorPrefix = "c1"
+
+// after returns the id behind which a page begins; empty for the first page.
+func (p Paging) after() (string, *Problem) {
+	if p.Cursor == "" {
+		return "", nil
+	}
+	text, ok := strings.CutPrefix(p.Cursor, cursorPrefix)
+	id, err := base64.RawURLEncoding.DecodeString(text)
+	if !ok || err != nil || len(id) == 0 {
+		return "", badCursor()
+	}
+	return string(id), nil
+}
+
+func badCursor() *Problem {
+	return validationFailed.problem("", FieldError{Parameter: "cursor", Detail: "it is not the next of an earlier page; leave it out to begin at the start"})
+}
+
+// rawTarget is the field to of a push: a string now, an object for several targets later.
+type rawTarget struct{ json.RawMessage }
+
+// Schema documents what is taken now.
+func (rawTarget) Schema(huma.Registry) *huma.Schema {
+	return &huma.Schema{Type: huma.TypeString, Description: "Id of the endpoint.", Examples: []any{"pc-1"}}
+}
+
+// rawAny is a field that takes any JSON.
+type rawAny struct{ json.RawMessage }
+
+// Schema leaves the value open.
+func (rawAny) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
+
+// utc is a time as the API shows it.
+func utc(t time.Time) time.Time { return t.UTC() }
+
+// named documents an enumeration of names.
+func named[T ~string](values ...T) []any {
+	var names []any
+	for _, v := range values {
+		names = append(names, string(v))
+	}
+	return names
+}
+
+// typeName keeps the names of generic types short in the OpenAPI document: a list of pushes is PushList.
+func typeName(t reflect.Type, hint string) string {
+	name := huma.DefaultSchemaNamer(t, hint)
+	if rest, ok := strings.CutPrefix(name, "List"); ok && rest != "" {
+		return rest + "List"
+	}
+	return name
+}

@@ -1,0 +1,41 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"unicode/utf8"
+)
+
+// decodeStrict reads one JSON document into v, a pointer to a struct of strings, bools, int64s, slices, maps, pointers to those and json.RawMessages, which
+// keep their exact text. Where encoding/json is lenient it refuses: see checker. It is nil if all is well.
+func decodeStrict(data []byte, v any) *Problem {
+	if !utf8.Valid(data) {
+		return malformedJSON.problem("The body is not UTF-8.")
+	}
+	var whole json.RawMessage
+	if err := json.Unmarshal(data, &whole); err != nil {
+		return malformedJSON.problem(syntaxDetail(err))
+	}
+	c := checker{data: data}
+	if err := c.value(reflect.TypeOf(v).Elem(), 0); err != nil {
+		return malformedJSON.problem("The body is refused: " + err.Error() + ".")
+	}
+	if len(c.errs) > 0 {
+		return validationFailed.problem("", c.errs...)
+	}
+	if err := json.Unmarshal(data, v); err != nil {
+		return malformedJSON.problem("")
+	}
+	return nil
+}
+
+// syntaxDetail says where the text stops being JSON. The parser's own words would quote the text.
+func syntaxDetail(err error) string {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Sprintf("The body is not one JSON document: see byte %d.", syntax.Offset)
+	}
+	return malformedJSON.advice
+}
