@@ -101,6 +101,16 @@ func TestAttack17UnknownUsersLookLikeKnownOnes(t *testing.T) {
 	}
 }
 
+func TestAttack17SaltsDifferByHash(t *testing.T) {
+	s, _ := newTestServer(t)
+	a := account{key: endpoint.Key{Domain: testDomain, ID: "nobody"}}
+	other := scramSHA256()
+	other.name = "SCRAM-SHA-512"
+	if bytes.Equal(scramSHA256().keysOf(s, a).Salt, other.keysOf(s, a).Salt) {
+		t.Error("an unknown user has one salt for two hashes, known users have two")
+	}
+}
+
 func TestAttack17KeysThatAreBrokenInTheStoreAreNoKeys(t *testing.T) {
 	good, err := endpoint.NewSecret(testSecret)
 	if err != nil {

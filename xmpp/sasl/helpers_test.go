@@ -118,6 +118,7 @@ type scramClient struct {
 	bound   []byte // channel-binding data
 	secret  string
 	mangle  func(final string) string // changes client-final-message
+	echo    func(nonce string) string // changes the nonce that is sent back and proven
 	signKey []byte                    // set by run: ServerKey
 	auth    string                    // set by run: AuthMessage
 }
@@ -150,6 +151,9 @@ func (c *scramClient) run(t testing.TB, x *Exchange) ([]byte, error) {
 func (c *scramClient) final(t testing.TB, challenge string) string {
 	t.Helper()
 	nonce, salt, iterations := splitServerFirst(t, challenge)
+	if c.echo != nil {
+		nonce = c.echo(nonce)
+	}
 	salted, err := pbkdf2.Key(sha256.New, c.secret, salt, iterations, 32)
 	if err != nil {
 		t.Fatal(err)

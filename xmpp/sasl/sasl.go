@@ -25,8 +25,8 @@ type Accounts interface {
 
 // Server makes exchanges. All methods may be called concurrently.
 //
-// Who does not know a secret cannot learn from conditions, challenges or work done which endpoints exist. What remains is time: a login that fails returns
-// sooner where no slow hash was needed. The caller therefore holds every *Failure back until a fixed time after the client's first message.
+// Who does not know a secret cannot learn from challenges and conditions which endpoints exist. What remains is time: a login fails sooner where no slow hash
+// was needed. The caller therefore holds every *Failure back until a fixed time after the client's message, longer than a slow hash takes.
 type Server struct {
 	accounts Accounts
 	fakeKey  []byte

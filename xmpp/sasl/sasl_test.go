@@ -208,6 +208,14 @@ func TestClaimed(t *testing.T) {
 	}
 }
 
+func TestUnknownIsRefusedWhateverWasProven(t *testing.T) {
+	x := Exchange{}
+	err := x.admit(account{key: endpoint.Key{Domain: testDomain, ID: "nobody"}, enabled: true}, true, "")
+	if got := condition(t, err); got != NotAuthorized || x.Identity() != (endpoint.Key{}) {
+		t.Errorf("admit() = %q, Identity() = %v, want %q", got, x.Identity(), NotAuthorized)
+	}
+}
+
 func TestFailureSaysConditionAndCause(t *testing.T) {
 	cause := errors.New("disk is gone")
 	f := &Failure{Condition: TemporaryAuthFailure, Cause: cause}

@@ -213,6 +213,23 @@ func TestScramReplayOfAnotherLoginFails(t *testing.T) {
 	}
 }
 
+func TestScramNonceMustComeBackWhole(t *testing.T) {
+	for name, echo := range map[string]func(string) string{
+		"client's part alone": func(string) string { return testClientNonce },
+		"one byte less":       func(n string) string { return n[:len(n)-1] },
+		"one byte more":       func(n string) string { return n + "x" },
+		"nothing":             func(string) string { return "" },
+	} {
+		s, _ := newTestServer(t)
+		c := newClient("pc-1")
+		c.echo = echo // the proof covers it, so that only the comparison refuses it
+		_, err := c.run(t, start(t, s, ScramSHA256, tls13()))
+		if got := condition(t, err); got != NotAuthorized {
+			t.Errorf("%s: login = %q, want %q", name, got, NotAuthorized)
+		}
+	}
+}
+
 func TestScramEscapesInUserNamesAreUndone(t *testing.T) {
 	for text, want := range map[string]string{"a=2Cb=3Dc": "a,b=c", "=3D=3D": "==", "=2C": ",", "plain": "plain", "=3D2C": "=2C"} {
 		if got, err := saslName(text); got != want || err != nil {
