@@ -14,6 +14,8 @@ import (
 // memory is a Store that keeps its word: what it says is applied in the order of the calls by one committer goroutine, after commit has passed.
 type memory struct {
 	commit time.Duration // a transaction takes this long
+	read   time.Duration // a read takes this long after it has seen the rows
+	lag    time.Duration // answers to AcceptPush come up to three times this late
 	jobs   chan func()
 	ended  chan struct{}
 
@@ -71,6 +73,9 @@ func (m *memory) AcceptPush(_ context.Context, s Submission) (Status, error) {
 		c <- answer{st, err}
 	}
 	a := <-c
+	if m.lag > 0 {
+		time.Sleep(time.Duration(a.st.ID%4) * m.lag)
+	}
 	return a.st, a.err
 }
 
@@ -234,6 +239,9 @@ func (m *memory) WaitingPushes(_ context.Context, k endpoint.Key, after Cursor, 
 	slices.SortFunc(ps, func(a, b Push) int { return compareCursors(Cursor{a.Priority, a.ID}, Cursor{b.Priority, b.ID}) })
 	if reading != nil {
 		<-reading
+	}
+	if m.read > 0 {
+		time.Sleep(m.read)
 	}
 	return ps[:min(limit, len(ps))], nil
 }

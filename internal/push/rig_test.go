@@ -28,6 +28,7 @@ type wire struct {
 type session struct {
 	epoch    uint64
 	open     bool
+	ended    bool
 	capacity int // of its queue; 0: no bound
 	queue    []sent
 	log      []sent // everything ever sent
@@ -67,13 +68,12 @@ func (w *wire) Send(k endpoint.Key, epoch uint64, p Push, delayed bool, written 
 
 // rig is a service over a memory store and a scripted wire.
 type rig struct {
-	t       testing.TB
-	svc     *Service
-	store   *memory
-	wire    *wire
-	reg     *prometheus.Registry
-	stop    func()
-	confirm error
+	t     testing.TB
+	svc   *Service
+	store *memory
+	wire  *wire
+	reg   *prometheus.Registry
+	stop  func()
 }
 
 // newRig starts a service. Inside a synctest bubble everything ends with the test.
@@ -119,7 +119,7 @@ func (r *rig) bind(k endpoint.Key, epoch uint64) {
 func (r *rig) end(k endpoint.Key) {
 	r.wire.mu.Lock()
 	s := r.wire.sessions[k]
-	s.open = false
+	s.open, s.ended = false, true
 	r.wire.mu.Unlock()
 	r.tell(endpoint.Ended, k, s.epoch)
 }

@@ -1,0 +1,342 @@
+package push
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"signalbox/internal/endpoint"
+)
+
+const simWindow = 3
+
+// sim is a world of a few endpoints whose sessions come, go, stall, acknowledge in any order, with a store that fails now and then. It notes every rule that
+// is broken.
+type sim struct {
+	*rig
+	wg     sync.WaitGroup
+	epochs map[endpoint.Key]uint64 // owned by the script
+
+	mu        sync.Mutex
+	broken    []string
+	ids       []ID
+	acks      map[ID]Ack
+	settled   map[ID]bool // holds no place in the window as far as the sessions know
+	writes    map[ID]bool
+	cancelled map[ID]bool
+	logs      []*session
+	unsure    int // receipts that are not confirmed
+}
+
+func (s *sim) breakf(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.broken = append(s.broken, fmt.Sprintf(format, args...))
+}
+
+// Send checks every rule about sending when it passes the push to the wire. It takes its time, as a goroutine that loses its processor does.
+func (s *sim) Send(k endpoint.Key, epoch uint64, p Push, delayed bool, written func(time.Time)) error {
+	time.Sleep(time.Duration(p.ID%3) * time.Millisecond)
+	err := s.wire.Send(k, epoch, p, delayed, func(at time.Time) {
+		s.mu.Lock()
+		s.writes[p.ID] = true
+		if p.Ack == AckNone {
+			s.settled[p.ID] = true
+		}
+		s.mu.Unlock()
+		written(at)
+	})
+	if err != nil {
+		return err
+	}
+	s.wire.mu.Lock()
+	log := s.wire.sessions[k].log
+	s.wire.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cancelled[p.ID] {
+		s.broken = append(s.broken, fmt.Sprintf("%s sent after it was cancelled", p.ID))
+	}
+	onWay := 0
+	for _, m := range log {
+		if !s.settled[m.push.ID] && !s.store.over(m.push.ID) {
+			onWay++
+		}
+	}
+	if onWay > simWindow {
+		s.broken = append(s.broken, fmt.Sprintf("%d pushes on the way to %s", onWay, k))
+	}
+	return nil
+}
+
+// over reports whether a push has ended.
+func (m *memory) over(id ID) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.rows[id]
+	return Final(r.State, r.Ack)
+}
+
+func (s *sim) post(k endpoint.Key, p Push) {
+	s.wg.Go(func() {
+		st, err := s.svc.Submit(s.t.Context(), Request{Push: p})
+		switch {
+		case errors.Is(err, ErrNoSpace), errors.Is(err, ErrQueueFull):
+		case err != nil:
+			s.breakf("Submit() = %v", err)
+		default:
+			s.mu.Lock()
+			s.ids = append(s.ids, st.ID)
+			s.acks[st.ID] = p.Ack
+			s.mu.Unlock()
+		}
+	})
+}
+
+func (s *sim) session(k endpoint.Key) *session {
+	s.wire.mu.Lock()
+	defer s.wire.mu.Unlock()
+	return s.wire.sessions[k]
+}
+
+// rebind opens a newer session; the older one's end is told before or after.
+func (s *sim) rebind(k endpoint.Key, endFirst bool) {
+	old := s.session(k)
+	if old != nil && old.ended {
+		old = nil
+	}
+	if old != nil && endFirst {
+		s.end(k)
+	}
+	s.epochs[k]++
+	s.wire.mu.Lock()
+	s.wire.sessions[k] = &session{epoch: s.epochs[k], open: true}
+	s.logs = append(s.logs, s.wire.sessions[k])
+	s.wire.mu.Unlock()
+	s.tell(endpoint.Bound, k, s.epochs[k])
+	s.tell(endpoint.Available, k, s.epochs[k])
+	if old != nil && !endFirst {
+		s.tell(endpoint.Ended, k, old.epoch)
+	}
+}
+
+// acknowledge confirms the nth push of the session's log, also one that was confirmed or not written yet.
+func (s *sim) acknowledge(k endpoint.Key, nth int, result bool) {
+	ss := s.session(k)
+	if ss == nil {
+		return
+	}
+	s.wire.mu.Lock()
+	if len(ss.log) == 0 {
+		s.wire.mu.Unlock()
+		return
+	}
+	p := ss.log[nth%len(ss.log)].push
+	s.wire.mu.Unlock()
+	s.confirmPush(k, p, result)
+}
+
+func (s *sim) confirmPush(k endpoint.Key, p Push, result bool) {
+	s.mu.Lock()
+	s.settled[p.ID] = true
+	s.unsure++
+	s.mu.Unlock()
+	done := func(err error) {
+		if err != nil {
+			s.breakf("done(%v)", err)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.unsure--
+	}
+	if result {
+		s.svc.Result(k, p.ID, true, []byte("{}"), done)
+	} else {
+		s.svc.Receipt(k, p.ID, done)
+	}
+}
+
+func (s *sim) writeSome(k endpoint.Key, n int) {
+	ss := s.session(k)
+	if ss == nil {
+		return
+	}
+	s.wire.mu.Lock()
+	n = min(n, len(ss.queue))
+	ms := ss.queue[:n]
+	ss.queue = ss.queue[n:]
+	s.wire.mu.Unlock()
+	for _, m := range ms {
+		m.written(time.Now())
+	}
+}
+
+func (s *sim) cancel(nth int) {
+	s.mu.Lock()
+	if len(s.ids) == 0 {
+		s.mu.Unlock()
+		return
+	}
+	id := s.ids[nth%len(s.ids)]
+	s.mu.Unlock()
+	s.wg.Go(func() {
+		_, err := s.svc.Cancel(s.t.Context(), pc1.Domain, id)
+		if err != nil && !errors.Is(err, ErrState) {
+			s.breakf("Cancel() = %v", err)
+		}
+		if err == nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.cancelled[id] = true
+		}
+	})
+}
+
+// step is one thing that happens. Its numbers are drawn before the world runs, so that rapid can make a failing script smaller.
+type step struct{ Kind, Who, A, B int }
+
+func (s *sim) play(x step) {
+	k := endpoint.Key{Domain: pc1.Domain, ID: fmt.Sprintf("pc-%d", x.Who)}
+	ss := s.session(k)
+	switch x.Kind {
+	case 0, 1:
+		for i := range 1 + x.A%4 {
+			p := Push{To: k, Type: "t", TTL: time.Hour, Priority: Priority((x.B + i) % 3), Ack: Ack(x.B % 3)}
+			if x.B%7 == 0 {
+				p.TTL = time.Duration(x.A) * time.Second // 0: now or never
+			}
+			s.post(k, p)
+		}
+	case 2: // alone
+		s.post(k, Push{To: k, Type: "t", TTL: time.Hour, Priority: Normal, Ack: Ack(x.B % 3)})
+		time.Sleep(time.Duration(x.A*2) * time.Millisecond)
+	case 3:
+		s.rebind(k, x.A%2 == 0)
+	case 4:
+		if ss != nil && !ss.ended && x.A%2 == 0 {
+			s.end(k)
+		}
+	case 5:
+		if ss != nil && !ss.ended {
+			s.setOpen(k, !ss.open)
+		}
+	case 6, 7:
+		s.writeSome(k, x.A)
+	case 8, 9:
+		s.acknowledge(k, x.A, x.B%3 == 0)
+	case 10:
+		s.cancel(x.A)
+	case 11:
+		time.Sleep(time.Duration(x.A*x.A) * 10 * time.Millisecond)
+	case 12:
+		if ss != nil {
+			s.wire.mu.Lock()
+			ss.capacity = x.A % 3
+			s.wire.mu.Unlock()
+		}
+	case 13:
+		s.store.fail(map[bool]error{true: ErrNoSpace}[x.A%3 == 0])
+	}
+}
+
+// quiesce heals the world and lets every endpoint take and confirm what is left.
+func (s *sim) quiesce() {
+	s.store.fail(nil)
+	s.wg.Wait()
+	for who := range 2 {
+		s.rebind(endpoint.Key{Domain: pc1.Domain, ID: fmt.Sprintf("pc-%d", who)}, true)
+	}
+	confirmed := map[ID]bool{}
+	for range 60 {
+		time.Sleep(time.Second)
+		for k := range s.epochs {
+			s.writeSome(k, simWindow)
+			s.wire.mu.Lock()
+			log := s.wire.sessions[k].log
+			s.wire.mu.Unlock()
+			for _, m := range log {
+				if !confirmed[m.push.ID] {
+					confirmed[m.push.ID] = true
+					s.confirmPush(k, m.push, true)
+				}
+			}
+		}
+	}
+	time.Sleep(2 * NowGrace)
+	synctest.Wait()
+}
+
+func (s *sim) check() {
+	for _, ss := range s.logs {
+		seen, last := map[ID]bool{}, map[Priority]ID{}
+		for _, m := range ss.log {
+			p := m.push
+			if seen[p.ID] {
+				s.breakf("%s sent twice in session %d", p.ID, ss.epoch)
+			}
+			seen[p.ID] = true
+			if p.TTL == 0 {
+				continue
+			}
+			if p.ID < last[p.Priority] {
+				s.breakf("%s sent after %s", p.ID, last[p.Priority])
+			}
+			last[p.Priority] = p.ID
+		}
+	}
+	for _, id := range s.ids {
+		st := s.status(id)
+		if !Final(st.State, st.Ack) && st.State != Delivered {
+			s.breakf("%s is stuck: %v", id, st.History)
+		}
+		for _, c := range st.History {
+			if c.State == Sent && !s.writes[id] {
+				s.breakf("%s claims to be sent and was never written", id)
+			}
+		}
+	}
+	if s.unsure != 0 {
+		s.breakf("%d receipts were never confirmed", s.unsure)
+	}
+	s.wantMetric("signalbox_push_inflight", 0)
+	for _, l := range s.svc.allLanes() {
+		if len(l.flights) != 0 || l.submitting != 0 || len(l.now) != 0 || l.owned || l.queued || l.waiting {
+			s.breakf("lane is not at rest: %d flights, %d requests, owned %v, queued %v, waiting %v", len(l.flights), l.submitting, l.owned, l.queued, l.waiting)
+		}
+	}
+}
+
+func TestRulesHoldInEveryOrder(t *testing.T) {
+	steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+		return step{
+			Kind: rapid.IntRange(0, 13).Draw(t, "kind"), Who: rapid.IntRange(0, 1).Draw(t, "who"),
+			A: rapid.IntRange(0, 9).Draw(t, "a"), B: rapid.IntRange(0, 20).Draw(t, "b"),
+		}
+	}), 5, 120)
+	rapid.Check(t, func(rt *rapid.T) {
+		script := steps.Draw(rt, "script")
+		var broken []string
+		synctest.Test(t, func(t *testing.T) {
+			s := &sim{
+				rig: newRig(t, func(c *Config) { c.Window = simWindow }), epochs: map[endpoint.Key]uint64{},
+				acks: map[ID]Ack{}, settled: map[ID]bool{}, writes: map[ID]bool{}, cancelled: map[ID]bool{},
+			}
+			s.svc.sender = s
+			s.store.read, s.store.lag = 3*time.Millisecond, time.Millisecond
+			for _, x := range script {
+				s.play(x)
+			}
+			s.quiesce()
+			s.check()
+			broken = s.broken
+		})
+		for _, rule := range broken {
+			rt.Error(rule)
+		}
+	})
+}
