@@ -59,17 +59,7 @@ var levels = [...]string{"debug", "info", "warn", "error"}
 func (c Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) { errs = append(errs, fmt.Errorf(key+": "+format, args...)) }
-	if _, err := c.jid(); err != nil {
-		if c.ID == "" {
-			bad("id", "is missing")
-		}
-		if c.Domain == "" {
-			bad("domain", "is missing")
-		}
-		if c.ID != "" && c.Domain != "" {
-			bad("id", "%q and domain %q do not make a JID: %w", c.ID, c.Domain, err)
-		}
-	}
+	errs = append(errs, c.validateIdentity()...)
 	switch {
 	case c.Secret == "" && c.SecretFile == "":
 		bad("secret", "is missing; set secret_file or secret")
@@ -94,6 +84,26 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
+func (c Config) validateIdentity() []error {
+	var errs []error
+	if c.ID == "" {
+		errs = append(errs, errors.New("id: is missing"))
+	}
+	switch {
+	case c.Domain == "":
+		errs = append(errs, errors.New("domain: is missing"))
+	case strings.ContainsFunc(c.Domain, func(r rune) bool { return r > '~' }):
+		errs = append(errs, fmt.Errorf("domain: %q must be written in ASCII, as in the certificate (xn--...)", c.Domain))
+	}
+	if errs != nil {
+		return errs
+	}
+	if _, err := c.jid(); err != nil {
+		errs = append(errs, fmt.Errorf("id: %q and domain %q do not make a JID: %w", c.ID, c.Domain, err))
+	}
+	return errs
+}
+
 func (c Config) validateBounds() []error {
 	var errs []error
 	for _, b := range []struct {
@@ -108,6 +118,9 @@ func (c Config) validateBounds() []error {
 		if b.value < b.low || b.value > b.high {
 			errs = append(errs, fmt.Errorf("%s: must be between %v and %v", b.key, b.low, b.high))
 		}
+	}
+	if c.Liveness > c.Keepalive {
+		errs = append(errs, errors.New("liveness: must not exceed keepalive"))
 	}
 	if c.Concurrency < 1 || c.Concurrency > 64 {
 		errs = append(errs, errors.New("concurrency: must be between 1 and 64"))

@@ -163,7 +163,7 @@ func (j *journal) Result(id string) (res Result, ok bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.entries[id]
-	if e == nil || e.phase < phaseDone {
+	if e == nil || e.phase < phaseDone || e.result.length == 0 { // a damaged file may have lost the result alone
 		return Result{}, false, nil
 	}
 	r, err := j.readLocked(e.result)
@@ -185,6 +185,13 @@ func (j *journal) Open(phases ...phase) []string {
 		}
 		return false
 	})
+}
+
+// Knows reports whether a push of this id was received.
+func (j *journal) Knows(id string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.entries[id] != nil
 }
 
 // Backlog returns how many pushes wait for their handler or have begun.

@@ -1,0 +1,210 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"signalbox/xmpp/scan"
+)
+
+// Bounds of a session.
+const (
+	maxOutbound  = 4 << 20          // bytes that wait for the writer
+	writeTimeout = 30 * time.Second // of one write
+	closeTimeout = 5 * time.Second  // for the server's closing tag
+	startTimeout = 30 * time.Second // until stream management is on
+	maxHeld      = 64               // pushes that wait for room in the backlog; the server has at most 32 on the way
+)
+
+// Reasons why a session ends by itself.
+var (
+	errSilent     = errors.New("the server did not answer in time")
+	errClosed     = errors.New("the server closed the stream")
+	errStuck      = errors.New("the server does not take what is sent to it")
+	errBadAck     = errors.New("the server acknowledged stanzas that were never sent")
+	errManagement = errors.New("the server refused stream management")
+	errProtocol   = errors.New("the server broke the protocol")
+)
+
+// session is one bound stream from its first to its last byte.
+type session struct {
+	// Set at construction.
+	agent  *Agent
+	stream stream
+	domain string
+	log    *zap.Logger
+	wake   chan struct{} // the writer has something to do
+	dead   chan struct{} // closed by end
+
+	// Owned by the reader.
+	enabled bool   // stream management is on: stanzas count
+	handled uint32 // stanzas received since then
+
+	mu      sync.Mutex
+	out     []byte          // waits for the writer
+	sent    uint32          // stanzas put into out since <enable/>
+	acked   uint32          // of those, how many the server has handled
+	open    []openResult    // results that it has not, oldest first
+	results map[string]bool // pushes whose result this session has sent
+	held    []inbound       // pushes that found no room in the backlog
+	asked   bool            // a result waits in out: an <r/> goes behind it
+	closing bool            // nothing more may be put into out
+	cause   error           // why the session ended
+}
+
+// openResult is a result on the way: the server has it once it has handled this many stanzas.
+type openResult struct {
+	seq  uint32
+	push string
+}
+
+func newSession(a *Agent, st stream, log *zap.Logger) *session {
+	return &session{
+		agent: a, stream: st, domain: a.cfg.Domain, log: log,
+		wake: make(chan struct{}, 1), dead: make(chan struct{}), results: map[string]bool{},
+	}
+}
+
+// run serves the session until the stream ends, and returns why. When ctx ends it closes the stream properly and returns nil.
+func (s *session) run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	wg.Go(s.write)
+	wg.Go(s.keepAlive)
+	wg.Go(func() { s.closeAfter(ctx) })
+	starting := time.AfterFunc(startTimeout, func() { s.end(fmt.Errorf("enable stream management: %w", errSilent)) })
+	s.nonza("<enable xmlns='" + nsManagement + "'/>")
+	s.end(s.read(starting))
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return s.cause
+}
+
+// end closes the connection; the first cause counts.
+func (s *session) end(cause error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.endLocked(cause)
+}
+
+func (s *session) endLocked(cause error) {
+	select {
+	case <-s.dead:
+		return
+	default:
+	}
+	s.cause, s.closing = cause, true
+	close(s.dead)
+	s.stream.conn.Close()
+}
+
+// closeAfter closes the stream properly when ctx ends, and the connection if the server does not follow.
+func (s *session) closeAfter(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+		s.close()
+		if s.sleep(closeTimeout) {
+			s.end(errSilent)
+		}
+	case <-s.dead:
+	}
+}
+
+// read handles what comes until the stream ends. It stops the timer once the session can be used.
+func (s *session) read(starting *time.Timer) error {
+	defer starting.Stop()
+	for {
+		ev, err := s.stream.in.next()
+		if err != nil {
+			return fmt.Errorf("read: %w", err)
+		}
+		switch ev.Kind {
+		case scan.StreamClose:
+			s.close()
+			return errClosed
+		case scan.StreamOpen:
+			return fmt.Errorf("%w: a second stream header", errProtocol)
+		case scan.TopLevel:
+			if err := s.topLevel(&ev.Stanza, starting); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *session) topLevel(st *scan.Stanza, starting *time.Timer) error {
+	switch st.Kind {
+	case scan.Message:
+		if err := s.message(st); err != nil {
+			return err
+		}
+	case scan.IQ:
+		s.iq(st)
+	case scan.Nonza:
+		return s.nonzaFrom(st, starting)
+	}
+	if s.enabled {
+		s.handled++ // only now: a push counts as handled once it is in the journal
+	}
+	return nil
+}
+
+// nonzaFrom handles what is no stanza: stream management and stream errors.
+func (s *session) nonzaFrom(st *scan.Stanza, starting *time.Timer) error {
+	switch {
+	case st.Is(nsManagement, "r"):
+		s.nonza(fmt.Sprintf("<a xmlns='%s' h='%d'/>", nsManagement, s.handled))
+	case st.Is(nsManagement, "a"):
+		return s.ack(st)
+	case st.Is(nsManagement, "enabled") && !s.enabled:
+		starting.Stop()
+		s.enabled = true
+		return s.agent.online(s)
+	case st.Is(nsManagement, "failed"):
+		return errManagement
+	case st.Is(scan.NamespaceStreams, "error"):
+		return parseStreamError(st)
+	}
+	return nil
+}
+
+// keepAlive asks the server for a sign of life again and again, and ends the session when none comes.
+func (s *session) keepAlive() {
+	cfg := s.agent.cfg
+	pause := jittered(cfg.Keepalive, s.agent.random)
+	for n := 1; s.sleep(pause); n++ {
+		asked := s.stream.in.clock()
+		s.ping(n)
+		if !s.sleep(cfg.Liveness) {
+			return
+		}
+		if s.stream.in.lastHeard() < asked {
+			s.end(errSilent)
+			return
+		}
+		pause = jittered(cfg.Keepalive, s.agent.random) - cfg.Liveness
+	}
+}
+
+// sleep returns false if the session ended before d was over.
+func (s *session) sleep(d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-s.dead:
+		return false
+	}
+}
+
+// jittered returns d, give or take a tenth.
+func jittered(d time.Duration, random func(int64) int64) time.Duration {
+	return d - d/10 + time.Duration(random(int64(d/5)))
+}
