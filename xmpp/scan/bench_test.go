@@ -74,3 +74,13 @@ func openScanner(t testing.TB) *Scanner {
 	}
 	return &s
 }
+
+func BenchmarkElementAttr(b *testing.B) {
+	st := scanOne(b, openClient, `<message to='a'><body>x</body><received xmlns='urn:xmpp:receipts' id='1'/></message>`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if id, _ := st.Element().Child("urn:xmpp:receipts", "received").Attr("id"); string(id) != "1" {
+			b.Fatalf("id = %q", id)
+		}
+	}
+}

@@ -82,6 +82,8 @@ var corpus = []struct {
 	{name: "duplicate attribute by two prefixes", input: `<a xmlns:x='u' xmlns:y='u' x:b='1' y:b='2'/>`, want: NotWellFormed},
 	{name: "duplicate attribute by escaped namespace", input: `<a xmlns:x='u' xmlns:y='&#117;' x:b='1' y:b='2'/>`, want: NotWellFormed},
 	{name: "duplicate attribute by a prefix of the header", input: `<a xmlns:x='http://etherx.jabber.org/streams' x:b='1' stream:b='2'/>`, want: NotWellFormed},
+	{name: "duplicate attribute by two prefixes of the header", whole: true, want: NotWellFormed,
+		input: `<s:stream xmlns:s='http://etherx.jabber.org/streams' xmlns:x='u' xmlns:y='u'><a x:b='1' y:b='2'/>`},
 	{name: "same local name in two namespaces", input: `<a xmlns:x='u' xmlns:y='v' x:b='1' y:b='2' b='3'/>`},
 	{name: "unquoted attribute", input: `<a b=1/>`, want: NotWellFormed},
 	{name: "attribute without value", input: `<a b/>`, want: NotWellFormed},

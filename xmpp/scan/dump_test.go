@@ -16,7 +16,7 @@ func dumpWithFrom(e Element, from string) string {
 	if from != "" {
 		attrs = append(attrs, dumpAttribute(nil, []byte("from"), from))
 	}
-	for name, raw := range e.attributes() {
+	for name, raw, i := e.nextAttribute(e.nameEnd); name != nil; name, raw, i = e.nextAttribute(i) {
 		prefix, local := splitName(name)
 		switch {
 		case string(name) == "xmlns" || string(prefix) == "xmlns":
@@ -41,4 +41,32 @@ func dumpWithFrom(e Element, from string) string {
 
 func dumpAttribute(ns, local []byte, value string) string {
 	return fmt.Sprintf("{%s}%s=%s", ns, local, hex.EncodeToString([]byte(value)))
+}
+
+// describeFacts writes what the scanner noted; walkFacts must find the same by reading.
+func describeFacts(st *Stanza) string {
+	return fmt.Sprintf("{%s}%s children=%d {%s}%s streams=%t nested=%t",
+		st.Namespace(), st.Local(), st.Children, st.ChildNamespace(), st.ChildLocal(), st.HasStreams, st.NestedStanza)
+}
+
+func walkFacts(e Element) string {
+	var first Element
+	n, streams, nested := 0, false, false
+	var walk func(e Element)
+	walk = func(e Element) {
+		for c := range e.Children() {
+			ns := string(c.Namespace())
+			streams = streams || ns == NamespaceStreams
+			nested = nested || ns == NamespaceClient && slices.Contains([]string{"iq", "message", "presence"}, string(c.Local()))
+			walk(c)
+		}
+	}
+	for c := range e.Children() {
+		if n++; n == 1 {
+			first = c
+		}
+	}
+	walk(e)
+	return fmt.Sprintf("{%s}%s children=%d {%s}%s streams=%t nested=%t",
+		e.Namespace(), e.Local(), n, first.Namespace(), first.Local(), streams, nested)
 }

@@ -68,12 +68,8 @@ func (e *Element) resolve(prefix []byte) []byte {
 		return []byte(namespaceXML)
 	}
 	for p := e; p != nil; p = p.up {
-		for name, raw := range p.attributes() {
-			declared, ok := bytes.CutPrefix(name, []byte("xmlns"))
-			if !ok || (len(declared) > 0 && declared[0] != ':') {
-				continue
-			}
-			if bytes.Equal(bytes.TrimPrefix(declared, []byte(":")), prefix) {
+		for name, raw, i := p.nextAttribute(p.nameEnd); name != nil; name, raw, i = p.nextAttribute(i) {
+			if declares(name, prefix) {
 				return unescapeValue(raw)
 			}
 		}
@@ -84,10 +80,19 @@ func (e *Element) resolve(prefix []byte) []byte {
 	return e.scope.lookup(prefix)
 }
 
+// declares reports whether an attribute of this name declares prefix, or for an empty one the default namespace.
+func declares(name, prefix []byte) bool {
+	rest, ok := bytes.CutPrefix(name, []byte("xmlns"))
+	if len(prefix) == 0 {
+		return ok && len(rest) == 0
+	}
+	return ok && len(rest) > 0 && rest[0] == ':' && bytes.Equal(rest[1:], prefix)
+}
+
 // Attr returns the unescaped value of the attribute with this raw name, such as "id" or "xml:lang". It allocates only if
 // the value holds references, tabs or line ends.
 func (e Element) Attr(name string) ([]byte, bool) {
-	for n, raw := range e.attributes() {
+	for n, raw, i := e.nextAttribute(e.nameEnd); n != nil; n, raw, i = e.nextAttribute(i) {
 		if string(n) == name {
 			return unescapeValue(raw), true
 		}
@@ -95,29 +100,19 @@ func (e Element) Attr(name string) ([]byte, bool) {
 	return nil, false
 }
 
-// attributes yields raw names and raw values.
-func (e *Element) attributes() iter.Seq2[[]byte, []byte] {
-	return func(yield func(name, raw []byte) bool) {
-		if e.raw == nil {
-			return
-		}
-		t := e.raw[:e.tagEnd]
-		i := e.nameEnd
-		for {
-			i = skipSpace(t, i)
-			if t[i] == '>' || t[i] == '/' {
-				return
-			}
-			eq := i + bytes.IndexByte(t[i:], '=')
-			name := bytes.TrimRight(t[i:eq], " \t\r\n")
-			start := skipSpace(t, eq+1) + 1
-			end := start + bytes.IndexByte(t[start:], t[start-1])
-			if !yield(name, t[start:end]) {
-				return
-			}
-			i = end + 1
-		}
+// nextAttribute returns the raw name and the raw value of the attribute at or behind offset i of the start tag, and the
+// offset behind it; without one the name is nil. It starts at nameEnd.
+func (e *Element) nextAttribute(i int) (name, raw []byte, next int) {
+	t := e.raw[:e.tagEnd]
+	i = skipSpace(t, i)
+	if i == len(t) || t[i] == '>' || t[i] == '/' {
+		return nil, nil, i
 	}
+	equals := i + bytes.IndexByte(t[i:], '=')
+	name = bytes.TrimRight(t[i:equals], " \t\r\n")
+	start := skipSpace(t, equals+1) + 1
+	end := start + bytes.IndexByte(t[start:], t[start-1])
+	return name, t[start:end], end + 1
 }
 
 // Children yields the child elements in order.
@@ -150,6 +145,9 @@ func (e Element) Child(namespace, local string) Element {
 
 // Text returns the unescaped text directly inside the element, CDATA sections included, that of child elements left out.
 func (e Element) Text() string {
+	if inner := e.Inner(); !bytes.ContainsAny(inner, "<&\r") {
+		return string(inner)
+	}
 	var text []byte
 	for i := e.tagEnd; i < len(e.raw); {
 		j := bytes.IndexByte(e.raw[i:], '<')

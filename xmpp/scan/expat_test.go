@@ -137,6 +137,9 @@ func compare(t *testing.T, expat *expatProcess, doc []byte) bool {
 	}
 	for i := range stanzas {
 		st := &stanzas[i]
+		if got, want := describeFacts(st), walkFacts(st.Element()); got != want {
+			t.Errorf("%q in %q: %s, want %s", st.Raw, doc, got, want)
+		}
 		want := "A" + dumpWithFrom(st.Element(), "a&b/'c")
 		for _, wrapped := range [][]byte{
 			append(Splice([]byte(openClient), st, "a&b/'c"), "</stream:stream>"...),

@@ -29,11 +29,14 @@ func FuzzScanner(f *testing.F) {
 	})
 	f.Fuzz(func(t *testing.T, in []byte, cuts uint64, whole bool) {
 		limits := Limits{Bytes: 300, Depth: 6, Attributes: 6, Namespaces: 6}
-		start := NewFramed
-		if whole {
-			start = New
+		if !whole {
+			st, err := Parse(in, limits)
+			if err == nil && isASCII(in) && !wellFormed(string(st.Raw)) {
+				t.Errorf("%q is accepted", st.Raw)
+			}
+			in = append([]byte(openClient), in...)
 		}
-		s := start(limits)
+		s := New(limits)
 		want, wantErr := drain(&s, in)
 
 		g := newGenerator(cuts)
@@ -41,27 +44,13 @@ func FuzzScanner(f *testing.F) {
 		for end := 0; end < len(in); ends = append(ends, end) {
 			end = min(len(in), end+1+g.IntN(8))
 		}
-		cut := start(limits)
-		got, gotErr := feed(&cut, in, ends)
+		s = New(limits)
+		got, gotErr := feed(&s, in, ends)
 		if d := cmp.Diff(want, got); d != "" || fmt.Sprint(wantErr) != fmt.Sprint(gotErr) {
 			t.Fatalf("%q cut at %v: %v, want %v (-whole +cut):\n%s", in, ends, gotErr, wantErr, d)
 		}
-		if cut.examined > 4*len(in)+100 {
-			t.Errorf("%d bytes examined for %d", cut.examined, len(in))
-		}
-		if whole || wantErr != nil || !isASCII(in) {
-			return
-		}
-		s = start(limits)
-		for rest := in; len(rest) > 0; {
-			ev, n, err := s.Next(rest)
-			if err != nil || n == 0 {
-				break
-			}
-			if ev.Kind == TopLevel && !wellFormed(string(ev.Stanza.Raw)) {
-				t.Errorf("%q is accepted", ev.Stanza.Raw)
-			}
-			rest = rest[n:]
+		if s.examined > 4*len(in)+100 {
+			t.Errorf("%d bytes examined for %d", s.examined, len(in))
 		}
 	})
 }
@@ -88,30 +77,33 @@ func FuzzSplice(f *testing.F) {
 		wide := Limits{Bytes: 1 << 20, Depth: 40, Attributes: 40, Namespaces: 40}
 		want := dumpWithFrom(ev.Stanza.Element(), from)
 
-		framed := NewFramed(wide)
-		checkSpliced(t, &framed, SpliceAlone(nil, &ev.Stanza, from), want, from)
+		alone, err := Parse(SpliceAlone(nil, &ev.Stanza, from), wide)
+		checkSpliced(t, alone, err, want, from)
+		spliced := Splice(nil, &ev.Stanza, from)
 		plain := New(wide)
 		if _, _, err := plain.Next([]byte(openClient)); err != nil {
 			t.Fatal(err)
 		}
-		st := checkSpliced(t, &plain, Splice(nil, &ev.Stanza, from), want, from)
-		if again := Splice(nil, &st, from); !bytes.Equal(again, st.Raw) {
-			t.Errorf("spliced twice:\n%q\n%q", st.Raw, again)
+		ev, n, err := plain.Next(spliced)
+		if ev.Kind != TopLevel || n != len(spliced) {
+			t.Fatalf("%q: %v, n = %d of %d, %v", spliced, ev.Kind, n, len(spliced), err)
+		}
+		checkSpliced(t, ev.Stanza, err, want, from)
+		if again := Splice(nil, &ev.Stanza, from); !bytes.Equal(again, spliced) {
+			t.Errorf("spliced twice:\n%q\n%q", spliced, again)
 		}
 	})
 }
 
-func checkSpliced(t *testing.T, s *Scanner, out []byte, want, from string) Stanza {
+func checkSpliced(t *testing.T, st Stanza, err error, want, from string) {
 	t.Helper()
-	ev, n, err := s.Next(out)
-	if err != nil || ev.Kind != TopLevel || n != len(out) {
-		t.Fatalf("%q: %v, n = %d of %d, %v", out, ev.Kind, n, len(out), err)
+	if err != nil {
+		t.Fatalf("want %s, %v", want, err)
 	}
-	if got := string(ev.Stanza.From()); got != from {
-		t.Errorf("%q: from = %q, want %q", out, got, from)
+	if got := string(st.From()); got != from {
+		t.Errorf("%q: from = %q, want %q", st.Raw, got, from)
 	}
-	if got := dumpElement(ev.Stanza.Element()); got != want {
-		t.Errorf("%q:\n%s, want\n%s", out, got, want)
+	if got := dumpElement(st.Element()); got != want {
+		t.Errorf("%q:\n%s, want\n%s", st.Raw, got, want)
 	}
-	return ev.Stanza
 }

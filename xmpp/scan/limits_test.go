@@ -67,13 +67,22 @@ func TestHeaderLimits(t *testing.T) {
 }
 
 func TestLimitsLoweredInsideAnElement(t *testing.T) {
-	s := openScanner(t)
-	in := []byte(`<a>` + strings.Repeat("x", 100) + `</a>`)
-	if ev, n, err := s.Next(in[:90]); ev.Kind != NeedMore || n != 0 || err != nil {
-		t.Fatal(ev.Kind, n, err)
-	}
-	s.SetLimits(Limits{Bytes: 50})
-	if _, _, err := s.Next(in); conditionOf(t, err) != PolicyViolation {
-		t.Errorf("%v, want %v", err, PolicyViolation)
+	long := strings.Repeat(" ", 100)
+	for _, in := range []string{
+		openClient + `<a>` + long, openClient + `<a ` + long, openClient + `<a>` + long + `&am`, openClient + `<a>` + long + `<![CDATA[x`,
+		openClient + `<a>` + long + `<`, long, decl + long + `<`, `<?xml ` + long,
+	} {
+		s := New(Limits{})
+		if _, err := drain(&s, []byte(in)); err != nil {
+			t.Fatal(err)
+		}
+		rest := []byte(strings.TrimPrefix(in, openClient) + "x")
+		if ev, n, err := s.Next(rest[:40]); ev.Kind != NeedMore || n != 0 || err != nil {
+			t.Errorf("%q: Next with fewer bytes than before = %v, %d, %v", in, ev.Kind, n, err)
+		}
+		s.SetLimits(Limits{Bytes: 50})
+		if _, _, err := s.Next(rest); conditionOf(t, err) != PolicyViolation {
+			t.Errorf("%q: %v, want %v", in, err, PolicyViolation)
+		}
 	}
 }

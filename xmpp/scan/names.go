@@ -27,7 +27,8 @@ func skipNCName(b []byte, i int) int {
 }
 
 // skipQName returns the offset behind the qualified name at b[i] and the length of its prefix, 0 without one. ok is false
-// when no such name stands there: no name, an empty prefix or local part, or a second colon.
+// when no such name stands there: no name, or an empty prefix or local part. A second colon
+// ends the name, and no caller accepts a colon there.
 func skipQName(b []byte, i int) (end, prefix int, ok bool) {
 	end = skipNCName(b, i)
 	if end == i {
@@ -39,10 +40,7 @@ func skipQName(b []byte, i int) (end, prefix int, ok bool) {
 	prefix = end - i
 	local := end + 1
 	end = skipNCName(b, local)
-	if end == local || (end < len(b) && b[end] == ':') {
-		return end, prefix, false
-	}
-	return end, prefix, true
+	return end, prefix, end > local
 }
 
 // isNameRune decides for characters beyond ASCII by the fourth edition of XML 1.0, as expat does: a name that only the

@@ -52,14 +52,15 @@ func (s *Scanner) misc(b []byte) (bool, *Error) {
 	return true, nil
 }
 
+const malformedDeclaration = "malformed XML declaration"
+
 // declaration reads the XML declaration b[pos:end] (XML 1.0 section 2.8).
 func (s *Scanner) declaration(b []byte, end int) *Error {
 	w := s.work
 	start := w.pos
 	t := b[start:end]
-	bad := notWellFormed(start, "malformed XML declaration")
 	if !bytes.HasSuffix(t, []byte("?>")) {
-		return bad
+		return notWellFormed(start, malformedDeclaration)
 	}
 	version, t, ok := pseudoAttribute(t[len("<?xml"):len(t)-len("?>")], "version")
 	if !ok || string(version) != "1.0" {
@@ -68,7 +69,7 @@ func (s *Scanner) declaration(b []byte, end int) *Error {
 	if encoding, rest, ok := pseudoAttribute(t, "encoding"); ok {
 		t = rest
 		if !isEncodingName(encoding) {
-			return bad
+			return notWellFormed(start, malformedDeclaration)
 		}
 		if !bytes.EqualFold(encoding, []byte("utf-8")) {
 			return &Error{UnsupportedEncoding, "the encoding is not UTF-8", start}
@@ -77,11 +78,11 @@ func (s *Scanner) declaration(b []byte, end int) *Error {
 	if standalone, rest, ok := pseudoAttribute(t, "standalone"); ok {
 		t = rest
 		if v := string(standalone); v != "yes" && v != "no" {
-			return bad
+			return notWellFormed(start, malformedDeclaration)
 		}
 	}
 	if skipSpace(t, 0) != len(t) {
-		return bad
+		return notWellFormed(start, malformedDeclaration)
 	}
 	s.settle(end)
 	w.mode = inMisc

@@ -16,7 +16,6 @@ type Scanner struct {
 	// examined counts the bytes that were looked at; it grows linearly with the input, however that is cut.
 	examined int
 	phase    phase
-	framed   bool
 }
 
 type phase uint8
@@ -34,26 +33,36 @@ func New(limits Limits) Scanner {
 	return Scanner{limits: limits.orDefault(), scope: emptyScope}
 }
 
-// NewFramed returns a scanner for the framing of RFC 7395: every top-level element stands alone, with no stream header
-// around it and no namespace inherited. The caller checks that a frame holds exactly one: Next consumes all of it.
-func NewFramed(limits Limits) Scanner {
-	return Scanner{limits: limits.orDefault(), scope: emptyScope, phase: insideStream, framed: true}
+// Parse returns the view of an element that stands alone, with no stream around it and no namespace inherited: a frame of
+// RFC 7395, or what SpliceAlone wrote. It is as strict as a Scanner; raw must hold the element and nothing else. Parse may
+// be called concurrently. The stanza borrows raw. An error is always an *Error.
+func Parse(raw []byte, limits Limits) (Stanza, error) {
+	s := Scanner{limits: limits.orDefault(), scope: emptyScope, phase: insideStream}
+	ev, n, err := s.Next(raw)
+	switch {
+	case err != nil:
+		return Stanza{}, err
+	case ev.Kind == NeedMore:
+		s.Reset()
+		return Stanza{}, notWellFormed(len(raw), "incomplete element")
+	case ev.Kind != TopLevel || n != len(raw):
+		return Stanza{}, notWellFormed(n, "more than one element")
+	}
+	return ev.Stanza, nil
 }
 
 // SetLimits replaces the limits, for example after authentication. They hold at once, also for an element that has begun.
 func (s *Scanner) SetLimits(limits Limits) { s.limits = limits.orDefault() }
 
-// Reset makes the scanner expect a fresh stream header (RFC 6120 section 4.3.3); a framed one forgets only an unfinished
-// frame and an error. The bytes that Next has not consumed stay with the caller and belong to the new stream.
+// Reset makes the scanner expect a fresh stream header (RFC 6120 section 4.3.3), whatever happened before. The bytes that
+// Next has not consumed stay with the caller and belong to the new stream. A scanner that is dropped in the middle of an
+// element needs no Reset; with one its scratch memory is reused.
 func (s *Scanner) Reset() {
 	if s.work != nil {
 		s.leave()
 	}
 	s.limits = s.limits.orDefault()
 	s.scope, s.err, s.phase = emptyScope, nil, beforeHeader
-	if s.framed {
-		s.phase = insideStream
-	}
 }
 
 // Next looks for the next item at the start of buf, which begins with the first byte that is not consumed yet, and

@@ -2,6 +2,7 @@ package scan
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -126,32 +127,36 @@ func TestZeroScanner(t *testing.T) {
 	}
 }
 
-func TestFramed(t *testing.T) {
+func TestParse(t *testing.T) {
 	tests := []struct {
 		name, in string
-		events   int
 		want     Condition
 	}{
-		{"open", `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='example.com' version='1.0'/>`, 1, 0},
-		{"message", `<message xmlns='jabber:client'/>`, 1, 0},
-		{"two in a frame", `<a/><b/>`, 2, 0},
-		{"prefix of a stream", `<stream:features/>`, 0, NotWellFormed},
-		{"declared prefix", `<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>`, 1, 0},
-		{"stream header", openClient, 0, InvalidXML},
-		{"XML declaration", decl + `<a/>`, 0, NotWellFormed},
-		{"end tag", `</stream:stream>`, 0, NotWellFormed},
-		{"empty end tag", `</>`, 0, NotWellFormed},
+		{"open", `<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='example.com' version='1.0'/>`, 0},
+		{"message", `<message xmlns='jabber:client'/>`, 0},
+		{"nothing", ``, NotWellFormed},
+		{"white space", ` `, NotWellFormed},
+		{"white space first", ` <a/>`, NotWellFormed},
+		{"white space last", `<a/> `, NotWellFormed},
+		{"two elements", `<a/><b/>`, NotWellFormed},
+		{"incomplete", `<a>`, NotWellFormed},
+		{"prefix of a stream", `<stream:features/>`, NotWellFormed},
+		{"declared prefix", `<stream:features xmlns:stream='http://etherx.jabber.org/streams'/>`, 0},
+		{"stream header", openClient, InvalidXML},
+		{"XML declaration", decl + `<a/>`, NotWellFormed},
+		{"end tag", `</stream:stream>`, NotWellFormed},
+		{"empty end tag", `</>`, NotWellFormed},
+		{"byte-order mark", "\uFEFF<a/>", NotWellFormed},
+		{"too long", `<a>` + strings.Repeat("x", 200) + `</a>`, PolicyViolation},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := NewFramed(Limits{})
-			events, err := drain(&s, []byte(tt.in))
-			if got := conditionOf(t, err); got != tt.want || len(events) != tt.events {
-				t.Errorf("%q: %q, %v, want %d events, %v", tt.in, events, err, tt.events, tt.want)
+			st, err := Parse([]byte(tt.in), Limits{Bytes: 200})
+			if got := conditionOf(t, err); got != tt.want {
+				t.Errorf("Parse(%q) = %v, want %v", tt.in, err, tt.want)
 			}
-			s.Reset()
-			if events, err := drain(&s, []byte(`<a/>`)); err != nil || len(events) != 1 {
-				t.Errorf("after Reset: %q, %v", events, err)
+			if err == nil && string(st.Raw) != tt.in {
+				t.Errorf("Parse(%q).Raw = %q", tt.in, st.Raw)
 			}
 		})
 	}

@@ -38,6 +38,7 @@ func TestFacts(t *testing.T) {
 		{"own default namespace", `<message xmlns='jabber:client'><body/></message>`, facts{Kind: Message, Children: 1}},
 		{"only children inherit", `<c:iq xmlns:c='jabber:client'><a/><b/></c:iq>`, facts{Kind: IQ, Children: 2, Inherits: true}},
 		{"nothing inherited", `<c:iq xmlns:c='jabber:client'><c:a/></c:iq>`, facts{Kind: IQ, Children: 1}},
+		{"inherits behind a declaration", `<c:iq xmlns:c='jabber:client'><a xmlns='u'/><b/></c:iq>`, facts{Kind: IQ, Children: 2, Inherits: true}},
 		{"other namespace", `<message xmlns='jabber:server'/>`, facts{Kind: Nonza}},
 		{"escaped namespace", `<presence xmlns='jabber:&#99;lient'/>`, facts{Kind: Presence}},
 		{"grandchildren do not count", `<iq><a><b/><c/></a></iq>`, facts{Kind: IQ, Children: 1, Inherits: true}},
@@ -64,7 +65,7 @@ func TestFacts(t *testing.T) {
 }
 
 func TestAttributes(t *testing.T) {
-	st := scanOne(t, openWithPrefix, `<iq to='' j:from='x' id='a&#x9;b'  type="g&#101;t" xml:lang='de&amp;'/>`)
+	st := scanOne(t, openWithPrefix, `<iq to='' j:from='x' id='a&#x9;b'`+"\r\n"+`type="g&#101;t" xml:lang='de&amp;'/>`)
 	if got := st.To(); got == nil || len(got) > 0 {
 		t.Errorf("To() = %v, want an empty value that is there", got)
 	}
@@ -73,6 +74,10 @@ func TestAttributes(t *testing.T) {
 	}
 	if id, typ, lang := st.ID(), st.Type(), st.Lang(); string(id) != "a\tb" || string(typ) != "get" || string(lang) != "de&" {
 		t.Errorf("ID, Type, Lang = %q, %q, %q", id, typ, lang)
+	}
+	st = scanOne(t, openClient, "<a from='x\r\ny\tz'/>")
+	if got := string(st.From()); got != "x y z" {
+		t.Errorf("From() = %q, want white space normalised", got)
 	}
 	if st.ChildLocal() != nil || st.ChildNamespace() != nil || st.ChildIs("", "") {
 		t.Error("there is a first child")
@@ -90,6 +95,20 @@ func TestCloneOutlivesTheBuffer(t *testing.T) {
 	clear(buf)
 	if got := c.Element().Child("urn:xmpp:ping", "ping"); !got.Exists() || string(c.ID()) != "p-00001" || string(c.Raw) != ping {
 		t.Errorf("the clone changed: %q", c.Raw)
+	}
+}
+
+func TestEscapedNamespacesOutliveTheNextElement(t *testing.T) {
+	s := openScanner(t)
+	first, _, err := s.Next([]byte(`<a xmlns='urn:&#49;'><b xmlns='urn:&#50;'/></a>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Next([]byte(`<a xmlns='xxx&#49;'><b xmlns='xxx&#50;'/></a>`)); err != nil {
+		t.Fatal(err)
+	}
+	if st := &first.Stanza; !st.Is("urn:1", "a") || !st.ChildIs("urn:2", "b") {
+		t.Errorf("namespaces %q and %q", st.Namespace(), st.ChildNamespace())
 	}
 }
 
