@@ -91,6 +91,9 @@ func TestCreateKeepsTheHashOnly(t *testing.T) {
 	if diff := cmp.Diff([]Token{want}, store.tokens); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
 	}
+	if zone := token.Created.Location(); zone != time.UTC {
+		t.Errorf("Created is in %v, want UTC", zone)
+	}
 	if again, _ := mustCreate(t, s, "another", ScopePush); again == secret {
 		t.Error("two tokens have the same secret")
 	}

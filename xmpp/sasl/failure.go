@@ -18,7 +18,8 @@ const (
 	TemporaryAuthFailure Condition = "temporary-auth-failure"
 )
 
-// Failure is why a login did not succeed. Only Condition is for the client: Cause tells more than a stranger may know, and never holds what the client sent.
+// Failure is why a login did not succeed. Only Condition is for the client: Cause tells more than a stranger may know; of what the client sent it holds
+// at most a valid endpoint id.
 type Failure struct {
 	Condition Condition
 	Cause     error // for logs; never nil in a Failure of this package
