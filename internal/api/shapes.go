@@ -69,15 +69,6 @@ func (rawAny) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 // utc is a time as the API shows it.
 func utc(t time.Time) time.Time { return t.UTC() }
 
-// named documents an enumeration of names.
-func named[T ~string](values ...T) []any {
-	var names []any
-	for _, v := range values {
-		names = append(names, string(v))
-	}
-	return names
-}
-
 // typeName keeps the names of generic types short in the OpenAPI document: a list of pushes is PushList.
 func typeName(t reflect.Type, hint string) string {
 	name := huma.DefaultSchemaNamer(t, hint)
