@@ -144,7 +144,7 @@ func redirection(err error) string {
 // report logs why the agent is offline.
 func (a *Agent) report(err error, pause time.Duration) {
 	var se *streamError
-	fields := []zap.Field{telemetry.Cause(err), zap.Duration("retry_in", pause)}
+	fields := []zap.Field{telemetry.Cause(err), telemetry.Detail("next attempt in " + pause.Round(time.Millisecond).String())}
 	switch {
 	case errors.As(err, &se) && se.condition == conditionConflict:
 		a.log.Error("another agent has logged in with this identity; two machines must not share one", fields...)
@@ -209,7 +209,7 @@ func (a *Agent) online(s *session) error {
 		}
 	}
 	remote := s.stream.conn.RemoteAddr().String()
-	s.log.Info("online", zap.String("remote", remote))
+	s.log.Info("online", telemetry.Detail("connected to "+remote))
 	if err := a.ready.write(s.stream.jid.String(), remote, time.Now()); err != nil {
 		s.log.Warn("cannot write the ready file", telemetry.Cause(err))
 	}

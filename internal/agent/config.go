@@ -7,26 +7,28 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"signalbox/internal/telemetry"
 )
 
 // Config says who the agent is, where its server is and what it does for pushes. The zero value is not valid: see Default.
 type Config struct {
-	ID                string             `key:"id" doc:"Endpoint id: the part of the JID before the @."`
-	Domain            string             `key:"domain" doc:"Domain of the JID; the server's certificate must be valid for it."`
-	Secret            string             `key:"secret" doc:"Secret of the endpoint. Better kept in secret_file."`
-	SecretFile        string             `key:"secret_file" doc:"File with the secret and nothing else; other users must not be able to read it."`
-	Addresses         []string           `key:"addresses" doc:"Addresses of the server as host:port, tried in order; port 5222 means STARTTLS, every other port TLS from the first byte. Empty: looked up in DNS (SRV)."`
-	CAFile            string             `key:"ca_file" doc:"PEM file with the certificate authorities to trust. Empty: those of the system."`
-	AllowPlain        bool               `key:"allow_plain" doc:"Whether the secret may be sent as it is (SASL PLAIN, inside TLS) to a server that offers no SCRAM."`
-	StateDir          string             `key:"state_dir" doc:"Directory of the journal; made if it is missing. One agent at a time can use it."`
-	Handlers          map[string]Handler `key:"handlers" doc:"What to run for a push type, or for all types of a prefix such as policy.*."`
-	Concurrency       int                `key:"concurrency" doc:"How many handlers run at the same time, 1 to 64; with 1 pushes are handled in the order of their arrival."`
-	Keepalive         time.Duration      `key:"keepalive" doc:"How often the server is asked for a sign of life, 5s to 1h, give or take a tenth."`
-	Liveness          time.Duration      `key:"liveness" doc:"How long after that question the server may stay silent before the connection counts as dead, 1s to 10m."`
-	Grace             time.Duration      `key:"grace" doc:"How long running handlers may go on when the agent is stopped, 0s to 10m."`
-	JournalKeep       time.Duration      `key:"journal_keep" doc:"How long finished pushes are remembered, so that one which comes again is known, 1h to 8760h."`
-	JournalKeepPushes int                `key:"journal_keep_pushes" doc:"How many finished pushes are remembered at most, 100 to 100000."`
-	LogLevel          string             `key:"log_level" doc:"Least level that is logged: debug, info, warn or error."`
+	ID                string              `key:"id" doc:"Endpoint id: the part of the JID before the @."`
+	Domain            string              `key:"domain" doc:"Domain of the JID; the server's certificate must be valid for it."`
+	Secret            string              `key:"secret" doc:"Secret of the endpoint. Better kept in secret_file."`
+	SecretFile        string              `key:"secret_file" doc:"File with the secret and nothing else; other users must not be able to read it."`
+	Addresses         []string            `key:"addresses" doc:"Addresses of the server as host:port, tried in order; port 5222 means STARTTLS, every other port TLS from the first byte. Empty: looked up in DNS (SRV)."`
+	CAFile            string              `key:"ca_file" doc:"PEM file with the certificate authorities to trust. Empty: those of the system."`
+	AllowPlain        bool                `key:"allow_plain" doc:"Whether the secret may be sent as it is (SASL PLAIN, inside TLS) to a server that offers no SCRAM."`
+	StateDir          string              `key:"state_dir" doc:"Directory of the journal; made if it is missing. One agent at a time can use it."`
+	Handlers          map[string]Handler  `key:"handlers" doc:"What to run for a push type, or for all types of a prefix such as policy.*."`
+	Concurrency       int                 `key:"concurrency" doc:"How many handlers run at the same time, 1 to 64; with 1 pushes are handled in the order of their arrival."`
+	Keepalive         time.Duration       `key:"keepalive" doc:"How often the server is asked for a sign of life, 5s to 1h, give or take a tenth."`
+	Liveness          time.Duration       `key:"liveness" doc:"How long after that question the server may stay silent before the connection counts as dead, 1s to 10m."`
+	Grace             time.Duration       `key:"grace" doc:"How long running handlers may go on when the agent is stopped, 0s to 10m."`
+	JournalKeep       time.Duration       `key:"journal_keep" doc:"How long finished pushes are remembered, so that one which comes again is known, 1h to 8760h."`
+	JournalKeepPushes int                 `key:"journal_keep_pushes" doc:"How many finished pushes are remembered at most, 100 to 100000."`
+	Log               telemetry.LogConfig `key:"log" doc:"Logs, on standard error."`
 }
 
 // Handler is the program that handles pushes of a type.
@@ -48,12 +50,9 @@ func Default() Config {
 		Grace:             10 * time.Second,
 		JournalKeep:       7 * 24 * time.Hour,
 		JournalKeepPushes: 1000,
-		LogLevel:          "info",
+		Log:               telemetry.DefaultLog(),
 	}
 }
-
-// levels are the values of LogLevel.
-var levels = [...]string{"debug", "info", "warn", "error"}
 
 // Validate returns all mistakes joined, each beginning with its key, or nil.
 func (c Config) Validate() error {
@@ -74,8 +73,8 @@ func (c Config) Validate() error {
 			bad(fmt.Sprintf("addresses[%d]", i), "%q is not host:port", a)
 		}
 	}
-	if !slices.Contains(levels[:], c.LogLevel) {
-		bad("log_level", "must be one of %s", strings.Join(levels[:], ", "))
+	if err := c.Log.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("log.%w", err))
 	}
 	errs = append(errs, c.validateBounds()...)
 	for _, name := range sortedKeys(c.Handlers) {

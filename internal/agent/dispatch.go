@@ -142,7 +142,11 @@ func (d *dispatcher) done(p Push, res Result, began time.Time) error {
 	if err := d.journal.Done(p.ID, res, now); err != nil {
 		return err
 	}
-	d.log.Debug("push handled", telemetry.Push(p.ID), telemetry.PushType(p.Type), zap.Bool("ok", res.OK), telemetry.Took(now.Sub(began)))
+	outcome := "push failed"
+	if res.OK {
+		outcome = "push handled"
+	}
+	d.log.Debug(outcome, telemetry.Push(p.ID), telemetry.PushType(p.Type), telemetry.Took(now.Sub(began)))
 	d.finished(p.ID)
 	return nil
 }
