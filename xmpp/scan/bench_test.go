@@ -84,3 +84,17 @@ func BenchmarkElementAttr(b *testing.B) {
 		}
 	}
 }
+
+// A long start tag around many children of the name that is sought must not be read once per child.
+func BenchmarkChildOfLongTag(b *testing.B) {
+	in := `<message a='` + strings.Repeat("x", 100000) + `'>` + strings.Repeat(`<x/>`, 20000) + `</message>`
+	st, err := Parse([]byte(in), Limits{Bytes: 1 << 20})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if st.Element().Child("urn:x", "x").Exists() {
+			b.Fatal("found")
+		}
+	}
+}

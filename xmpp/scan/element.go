@@ -12,7 +12,7 @@ type Element struct {
 	raw     []byte // from < to behind the end tag
 	nameEnd int
 	tagEnd  int // behind the start tag
-	up      *Element
+	around  *surroundings
 	scope   *scope
 }
 
@@ -59,34 +59,7 @@ func (e Element) Namespace() []byte {
 
 // Is reports whether the element has this namespace and local name.
 func (e Element) Is(namespace, local string) bool {
-	return string(e.Local()) == local && string(e.Namespace()) == namespace
-}
-
-// resolve looks for the declaration of prefix from the inside out.
-func (e *Element) resolve(prefix []byte) []byte {
-	if string(prefix) == "xml" {
-		return []byte(namespaceXML)
-	}
-	for p := e; p != nil; p = p.up {
-		for name, raw, i := p.nextAttribute(p.nameEnd); name != nil; name, raw, i = p.nextAttribute(i) {
-			if declares(name, prefix) {
-				return unescapeValue(raw)
-			}
-		}
-	}
-	if e.scope == nil {
-		return nil
-	}
-	return e.scope.lookup(prefix)
-}
-
-// declares reports whether an attribute of this name declares prefix, or for an empty one the default namespace.
-func declares(name, prefix []byte) bool {
-	rest, ok := bytes.CutPrefix(name, []byte("xmlns"))
-	if len(prefix) == 0 {
-		return ok && len(rest) == 0
-	}
-	return ok && len(rest) > 0 && rest[0] == ':' && bytes.Equal(rest[1:], prefix)
+	return e.raw != nil && string(e.Local()) == local && string(e.Namespace()) == namespace
 }
 
 // Attr returns the unescaped value of the attribute with this raw name, such as "id" or "xml:lang". It allocates only if
@@ -115,16 +88,16 @@ func (e *Element) nextAttribute(i int) (name, raw []byte, next int) {
 	return name, t[start:end], end + 1
 }
 
-// Children yields the child elements in order.
+// Children yields the child elements in order. Each pass over the children reads the element once.
 func (e Element) Children() iter.Seq[Element] {
 	return func(yield func(Element) bool) {
-		up := e
+		around := e.surround()
 		for i := e.tagEnd; ; {
 			i = skipToElement(e.raw, i)
 			if i < 0 {
 				return
 			}
-			child, end := parseElement(e.raw, i, &up, e.scope)
+			child, end := parseElement(e.raw, i, around, e.scope)
 			if !yield(child) {
 				return
 			}

@@ -103,9 +103,9 @@ func TestAgreesWithExpatOnTheCorpus(t *testing.T) {
 
 func TestAgreesWithExpatOnGeneratedStreams(t *testing.T) {
 	expat := startExpat(t)
-	cases := 30000
+	cases := 10000
 	if testing.Short() {
-		cases = 3000
+		cases = 2000
 	}
 	g := newGenerator(1)
 	accepted := 0

@@ -175,7 +175,7 @@ func TestSplice(t *testing.T) {
 }
 
 func TestElement(t *testing.T) {
-	st := scanOne(t, openWithPrefix, `<message xmlns:l='urn:l'>t1<body>a&lt;<![CDATA[&lt;]]>`+"\r\n"+`<i>no</i>b</body><j:a id='x&#9;y' l:id='2'/><l:b><c xmlns=''/></l:b><d xml:lang='en'/></message>`)
+	st := scanOne(t, openWithPrefix, `<message xmlns:l='urn:l'>t1<body>a&lt;<![CDATA[&lt;]]>`+"\r\n"+`<i>no</i>b</body><j:a xmlns1j='no' id='x&#9;y' l:id='2'/><l:b><c xmlns=''/></l:b><d xml:lang='en'/></message>`)
 	e := st.Element()
 	if got := string(e.Child("jabber:client", "body").Text()); got != "a<&lt;\nb" {
 		t.Errorf("Text() = %q", got)

@@ -5,14 +5,14 @@ import "bytes"
 // The functions here walk over elements that the scanner has accepted, so they look for ends only and check nothing.
 
 // parseElement returns the element whose < is b[i] and the offset behind it.
-func parseElement(b []byte, i int, up *Element, sc *scope) (Element, int) {
+func parseElement(b []byte, i int, around *surroundings, sc *scope) (Element, int) {
 	tagEnd, closed := skipTag(b, i)
 	end := tagEnd
 	if !closed {
 		end = skipContent(b, tagEnd)
 	}
 	nameEnd, _, _ := skipQName(b, i+1)
-	return Element{raw: b[i:end:end], nameEnd: nameEnd - i, tagEnd: tagEnd - i, up: up, scope: sc}, end
+	return Element{raw: b[i:end:end], nameEnd: nameEnd - i, tagEnd: tagEnd - i, around: around, scope: sc}, end
 }
 
 // skipTag returns the offset behind the tag whose < is b[i], and whether it ends in />.
