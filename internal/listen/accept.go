@@ -86,7 +86,7 @@ func (s *Server) begin(ctx context.Context, p *port, raw net.Conn) {
 		s.metrics.closed.WithLabelValues(string(TooMany)).Inc()
 		return
 	}
-	s.running.Go(func() { s.visit(ctx, p, c) })
+	s.running.Go(func() { s.lead(ctx, p, c) })
 }
 
 // backlogWanted is the number of connections that the kernel should hold while we accept: a whole fleet may come back at once.

@@ -13,18 +13,20 @@ type conn struct {
 	net.Conn
 	place   *port          // whose count is given back; nil: none
 	remote  netip.AddrPort // behind a proxy the client's
-	counted bool           // the source's count is given back, too
+	counted bool           // the source's count is given back, too. Set before the hand-over.
 	closed  atomic.Bool
 
-	// Owned by the reader.
-	ahead []byte // comes before what Conn has; nil once read
-	gate  gate   // during the handshake; nil otherwise
+	ahead []byte // comes before what Conn has; nil once read. Owned by the reader.
+	work  *work  // nil but during the handshake
 }
 
 // Read returns first what was looked at.
 func (c *conn) Read(b []byte) (int, error) {
 	if len(c.ahead) == 0 {
-		return c.readOn(b)
+		if c.work != nil {
+			return c.work.read(c.Conn, b)
+		}
+		return c.Conn.Read(b)
 	}
 	n := copy(b, c.ahead)
 	if c.ahead = c.ahead[n:]; len(c.ahead) == 0 {
@@ -33,14 +35,12 @@ func (c *conn) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// readOn reads from the network, outside of the gate.
-func (c *conn) readOn(b []byte) (int, error) {
-	if c.gate == nil {
-		return c.Conn.Read(b)
+// Write writes to the network.
+func (c *conn) Write(b []byte) (int, error) {
+	if c.work != nil {
+		return c.work.write(c.Conn, b)
 	}
-	c.gate.leave()
-	defer c.gate.enter()
-	return c.Conn.Read(b)
+	return c.Conn.Write(b)
 }
 
 // Close closes the TCP connection and gives its place back, once.
@@ -70,8 +70,9 @@ func (c *conn) NetConn() net.Conn {
 // source returns what the connection counts for.
 func (c *conn) source() netip.Addr { return sourceOf(c.remote.Addr()) }
 
-// end closes the connection when its context ends, so that every wait on it does. Nobody is left to be told of an error.
-func (c *conn) end() { _ = c.Close() }
+// cut closes the TCP connection when a context ends, so that every wait on it ends. It may be called while another goroutine leads
+// the connection, and so leaves giving back to that one, which calls Close.
+func (c *conn) cut() { _ = c.Conn.Close() } // nobody is left to be told of an error
 
 // fill reads at least one byte and keeps what came ahead, at most size bytes in all. The buffer grows with what came, not with what is announced.
 func (c *conn) fill(size int) error {

@@ -87,11 +87,11 @@ func (s *Server) handshake(ctx context.Context, c *conn, p policies, deadline ti
 		return nil, link.TLS{}, err
 	}
 	defer s.queue.leave()
-	c.gate = s.gate
-	c.gate.enter()
+	c.work = &work{gate: s.gate}
+	c.work.gate.enter()
 	defer func() {
-		c.gate.leave()
-		c.gate = nil
+		c.work.gate.leave()
+		c.work = nil
 	}()
 	start := time.Now()
 	mismatch := false
@@ -102,6 +102,9 @@ func (s *Server) handshake(ctx context.Context, c *conn, p policies, deadline ti
 	// The deadline on c bounds it. A context with an end would cost a goroutine per handshake.
 	secured, err := h.Server(context.WithoutCancel(ctx), c)
 	if err != nil {
+		if how := c.work.refusedBy(err); how != "" {
+			s.refused(c, how, err)
+		}
 		return nil, link.TLS{}, refuse(handshakeReason(err, mismatch), err)
 	}
 	facts, err := tlsFacts(secured, h.Leaf())

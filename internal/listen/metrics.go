@@ -14,6 +14,7 @@ type metrics struct {
 	closed    *prometheus.CounterVec // by reason
 	acceptErr *prometheus.CounterVec // by kind
 	handedOn  *prometheus.CounterVec // by protocol
+	refusals  *prometheus.CounterVec // by alert
 	handshake prometheus.Histogram
 	inFlight  prometheus.GaugeFunc
 	queued    prometheus.GaugeFunc
@@ -32,6 +33,8 @@ func newMetrics(reg prometheus.Registerer, q *queue) (*metrics, error) {
 			Help: "Failed accepts."}, []string{"kind"}),
 		handedOn: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_listen_handed_on_total",
 			Help: "Connections handed to the handler of a protocol."}, []string{"protocol"}),
+		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_listen_tls_refusals_total",
+			Help: "Handshakes in which the client refused our certificate, by the alert that it sent."}, []string{"reason"}),
 		handshake: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "signalbox_listen_handshake_seconds",
 			Help:    "Time of successful TLS handshakes without waiting for their turn.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}),
@@ -40,7 +43,7 @@ func newMetrics(reg prometheus.Registerer, q *queue) (*metrics, error) {
 		queued: prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "signalbox_listen_handshake_queue_length",
 			Help: "Connections that wait for their TLS handshake."}, func() float64 { _, n := q.load(); return float64(n) }),
 	}
-	for _, c := range []prometheus.Collector{m.open, m.accepted, m.closed, m.acceptErr, m.handedOn, m.handshake, m.inFlight, m.queued} {
+	for _, c := range []prometheus.Collector{m.open, m.accepted, m.closed, m.acceptErr, m.handedOn, m.refusals, m.handshake, m.inFlight, m.queued} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
@@ -56,6 +59,9 @@ func (m *metrics) zero() {
 	}
 	for _, r := range Reasons() {
 		m.closed.WithLabelValues(string(r.Reason))
+	}
+	for _, name := range refusalNames() {
+		m.refusals.WithLabelValues(name)
 	}
 	for _, kind := range acceptErrorKinds() {
 		m.acceptErr.WithLabelValues(kind)

@@ -111,8 +111,7 @@ func (v *visit) splice(ctx context.Context, target string) error {
 		return refuse(ClosedEarly, err)
 	}
 
-	j := &joint{idle: cfg.PassthroughIdle}
-	j.touch()
+	j := newJoint(cfg.PassthroughIdle)
 	var both sync.WaitGroup
 	both.Go(func() { j.pump(there, v.c) })
 	both.Go(func() { j.pump(v.c, there) })
@@ -129,11 +128,19 @@ func (v *visit) splice(ctx context.Context, target string) error {
 // joint is what the two directions of a spliced connection share.
 type joint struct {
 	idle     time.Duration
-	last     atomic.Int64 // when something passed in either direction, Unix nanoseconds
+	start    time.Time    // keeps the monotonic clock, so that a jump of the other one ends nothing
+	last     atomic.Int64 // when something passed in either direction, nanoseconds after start
 	timedOut atomic.Bool
 }
 
-func (j *joint) touch() { j.last.Store(time.Now().UnixNano()) }
+func newJoint(idle time.Duration) *joint { return &joint{idle: idle, start: time.Now()} }
+
+func (j *joint) touch() { j.last.Store(int64(time.Since(j.start))) }
+
+// quiet returns how much longer nothing may pass.
+func (j *joint) quiet() time.Duration {
+	return j.idle - time.Since(j.start) + time.Duration(j.last.Load())
+}
 
 // pump copies one direction. At its end it ends the other side's reading half, or both connections if it failed.
 func (j *joint) pump(to, from net.Conn) {
@@ -148,7 +155,7 @@ func (j *joint) pump(to, from net.Conn) {
 func (j *joint) copy(to, from net.Conn) error {
 	buf := make([]byte, 16<<10)
 	for {
-		quiet := time.Until(time.Unix(0, j.last.Load()).Add(j.idle))
+		quiet := j.quiet()
 		if quiet <= 0 {
 			j.timedOut.Store(true)
 			return os.ErrDeadlineExceeded

@@ -172,8 +172,7 @@ func TestJointIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, a := net.Pipe()
 		b, host := net.Pipe()
-		j := &joint{idle: time.Minute}
-		j.touch()
+		j := newJoint(time.Minute)
 		for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 			go j.pump(pair[0], pair[1])
 		}
@@ -195,7 +194,8 @@ func TestJointIdle(t *testing.T) {
 	})
 }
 
-// FuzzPeekServerName: whatever comes, the bytes come again unchanged, and crypto/tls finds the same name in them.
+// FuzzPeekServerName: whatever comes, the bytes come again unchanged, and crypto/tls finds the same name in them. Run it with
+// -fuzzminimizetime=1x: the coverage of crypto/tls varies, and minimising would take all the time.
 func FuzzPeekServerName(f *testing.F) {
 	f.Add(splitHello(f, "other.local", 1<<14))
 	f.Add(splitHello(f, "other.local", 7))

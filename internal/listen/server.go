@@ -37,6 +37,8 @@ type Server struct {
 	total   atomic.Int64   // open connections
 	running sync.WaitGroup // the goroutines that Run waits for
 
+	refusalTold atomic.Int64 // when a refusal was last logged, Unix nanoseconds
+
 	stopOnce sync.Once
 	stopped  chan struct{} // closed by Stop
 }
@@ -73,7 +75,7 @@ func New(cfg Config, store *certs.Store, log *zap.Logger, reg prometheus.Registe
 func (s *Server) Register(p Protocol, h link.Handler) { s.handlers[p] = h }
 
 // Open opens all sockets or none, so that a taken port is known before anything is announced. The error names the key and the
-// address. While the certificates do not serve, the sockets of tls and xmpp are closed again until Run sees that they do.
+// address. Run closes the sockets of tls and xmpp again while the certificates do not serve.
 func (s *Server) Open(ctx context.Context) error {
 	lists := []struct {
 		name  string
@@ -83,6 +85,7 @@ func (s *Server) Open(ctx context.Context) error {
 		opened, err := OpenTCP(ctx, "listen."+l.name, l.addrs)
 		if err != nil {
 			s.closePorts()
+			s.ports = nil
 			return err
 		}
 		for _, ln := range opened {

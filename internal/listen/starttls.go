@@ -39,7 +39,7 @@ func (s *Server) upgrade(ctx context.Context, under net.Conn) (net.Conn, link.TL
 	if err := c.SetDeadline(deadline); err != nil {
 		return nil, link.TLS{}, refuse(ClosedEarly, err)
 	}
-	unwatch := context.AfterFunc(ctx, c.end)
+	unwatch := context.AfterFunc(ctx, c.cut)
 	defer unwatch()
 	if err := awaitRecord(c); err != nil {
 		return nil, link.TLS{}, err

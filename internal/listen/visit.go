@@ -53,11 +53,11 @@ type visit struct {
 	protocol Protocol // empty: nothing is handed over
 }
 
-// visit leads one connection from accept to hand-over. The handler runs in a fresh goroutine: this one's stack has grown with the
+// lead brings one connection from accept to hand-over. The handler runs in a fresh goroutine: this one's stack has grown with the
 // handshake and would stay so for the connection's life.
-func (s *Server) visit(ctx context.Context, p *port, c *conn) {
+func (s *Server) lead(ctx context.Context, p *port, c *conn) {
 	v := &visit{server: s, port: p, c: c, out: c}
-	unwatch := context.AfterFunc(ctx, c.end)
+	unwatch := context.AfterFunc(ctx, c.cut)
 	err := v.walk(ctx)
 	if err == nil && v.protocol != "" {
 		err = c.SetDeadline(time.Time{})
