@@ -27,8 +27,8 @@ func skipNCName(b []byte, i int) int {
 }
 
 // skipQName returns the offset behind the qualified name at b[i] and the length of its prefix, 0 without one. ok is false
-// when no such name stands there: no name, or an empty prefix or local part. A second colon
-// ends the name, and no caller accepts a colon there.
+// when no such name stands there: no name, or an empty prefix or local part. A second colon ends the name, and no caller
+// accepts a colon there.
 func skipQName(b []byte, i int) (end, prefix int, ok bool) {
 	end = skipNCName(b, i)
 	if end == i {
