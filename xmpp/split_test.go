@@ -1,0 +1,80 @@
+package xmpp
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"signalbox/xmpp/transport"
+)
+
+var randomParts = regexp.MustCompile(` id='[A-Za-z0-9_-]{22}'`)
+
+// conversation is what the stream answers to bytes that arrive in these pieces, without what is random in it.
+func conversation(t testing.TB, pieces []string) string {
+	b := newBench(t, func(c *Config) { c.FailureDelay = 100e6 })
+	k := b.connect(t)
+	for _, p := range pieces {
+		k.feed(p)
+	}
+	out := randomParts.ReplaceAllString(k.wire.take(), " id='*'")
+	k.lose()
+	b.answers.mu.Lock()
+	defer b.answers.mu.Unlock()
+	return out + "\n" + strings.Join(b.answers.text, "\n")
+}
+
+func split(s string, size int) (pieces []string) {
+	for len(s) > size {
+		pieces = append(pieces, s[:size])
+		s = s[size:]
+	}
+	return append(pieces, s)
+}
+
+// TestAnySplitGivesTheSameConversation: what a stream does depends on the bytes and not on how the network cuts them.
+func TestAnySplitGivesTheSameConversation(t *testing.T) {
+	for name, text := range conversations {
+		t.Run(name, func(t *testing.T) {
+			want := conversation(t, []string{text})
+			for _, size := range []int{1, 2, 3, 7, 64, 300} {
+				if got := conversation(t, split(text, size)); got != want {
+					t.Errorf("in pieces of %d:\n%s\nwhole:\n%s", size, got, want)
+				}
+			}
+		})
+	}
+}
+
+var conversations = map[string]string{
+	"login":      login1 + enable + "<presence/>" + receipt(5) + ask + "</stream:stream>",
+	"header":     strings.Replace(header, testDomain, "elsewhere", 1),
+	"failure":    header + strings.Replace(authPC1, "AHBj", "AHBk", 1) + authPC1 + header,
+	"comment":    login1 + "<message><!-- --></message>" + receipt(1),
+	"no resume":  header + authPC1 + header + "<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/>" + bindAgent,
+	"not xml":    "GET / HTTP/1.1\r\n\r\n",
+	"impatience": header + "<message/>" + authPC1,
+}
+
+// FuzzStream feeds a stream with anything, whole and cut: it never panics, never writes after its end, and cuts make no difference.
+func FuzzStream(f *testing.F) {
+	for _, text := range conversations {
+		f.Add(text, uint8(3), true)
+		f.Add(strings.TrimPrefix(text, login1), uint8(1), false)
+	}
+	f.Fuzz(func(t *testing.T, text string, size uint8, fresh bool) {
+		if len(text) > 4<<10 || strings.Count(text, "<auth") > 2 || strings.Contains(text, "ping-") {
+			return // failures are answered late on purpose: not too many of them
+		}
+		if !fresh {
+			text = login1 + text
+		}
+		whole := conversation(t, []string{text})
+		cut := conversation(t, split(text, 1+int(size)))
+		if whole != cut {
+			t.Errorf("in pieces of %d:\n%s\nwhole:\n%s", 1+int(size), cut, whole)
+		}
+	})
+}
+
+var _ transport.Handler = (*stream)(nil)
