@@ -82,8 +82,8 @@ func (s *Server) accept(ctx context.Context, p *port, ln net.Listener) {
 func (s *Server) begin(ctx context.Context, p *port, raw net.Conn) {
 	c := s.admit(p, raw)
 	if c == nil {
-		_ = raw.Close() // it is new: there is nothing to lose
 		s.metrics.closed.WithLabelValues(string(TooMany)).Inc()
+		_ = raw.Close() // it is new: there is nothing to lose
 		return
 	}
 	s.running.Go(func() { s.lead(ctx, p, c) })

@@ -27,7 +27,8 @@ type Config struct {
 	MaxPerSource     int           `key:"max_per_source" doc:"Open connections of one IPv4 address or one IPv6 /64 network, 1 to 10000000; many endpoints may share one address behind a router."`
 	MaxHandshakes    int           `key:"max_handshakes" doc:"TLS handshakes at the same time, 1 to 100000. Each takes about 35 KiB of memory."`
 	HandshakeQueue   int           `key:"handshake_queue" doc:"Connections that may wait for their TLS handshake, 1 to 1000000. Sources take turns."`
-	HandshakeTimeout time.Duration `key:"handshake_timeout" doc:"Time from the first byte to the end of the TLS handshake, waiting included, 1s to 5m."`
+	QueueTimeout     time.Duration `key:"handshake_queue_timeout" doc:"Time that a connection may wait for its turn to make the TLS handshake, 1s to 5m; after it clients have given up."`
+	HandshakeTimeout time.Duration `key:"handshake_timeout" doc:"Time for the client's hello, and again for the rest of the TLS handshake once it is the connection's turn, 1s to 5m."`
 	FirstByteTimeout time.Duration `key:"first_byte_timeout" doc:"Time in which a connection must say something, also after its TLS handshake, 1s to 5m."`
 	PassthroughIdle  time.Duration `key:"passthrough_idle_timeout" doc:"Time without a byte in either direction after which a handed on connection is closed, 10s to 24h."`
 	PassthroughDial  time.Duration `key:"passthrough_dial_timeout" doc:"Time in which the other server of sni_passthrough must accept, 100ms to 1m."`
@@ -45,6 +46,7 @@ func Default() Config {
 		MaxPerSource:     50_000,
 		MaxHandshakes:    512,
 		HandshakeQueue:   32_768,
+		QueueTimeout:     20 * time.Second,
 		HandshakeTimeout: 10 * time.Second,
 		FirstByteTimeout: 10 * time.Second,
 		PassthroughIdle:  15 * time.Minute,
@@ -75,6 +77,7 @@ func (c Config) Validate() error {
 		between("max_per_source", c.MaxPerSource, 1, 10_000_000),
 		between("max_handshakes", c.MaxHandshakes, 1, 100_000),
 		between("handshake_queue", c.HandshakeQueue, 1, 1_000_000),
+		between("handshake_queue_timeout", c.QueueTimeout, time.Second, 5*time.Minute),
 		between("handshake_timeout", c.HandshakeTimeout, time.Second, 5*time.Minute),
 		between("first_byte_timeout", c.FirstByteTimeout, time.Second, 5*time.Minute),
 		between("passthrough_idle_timeout", c.PassthroughIdle, 10*time.Second, 24*time.Hour),

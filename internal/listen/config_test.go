@@ -58,6 +58,7 @@ func TestValidate(t *testing.T) {
 			"max_per_source: must be from 1 to 10000000, not 0",
 			"max_handshakes: must be from 1 to 100000, not 0",
 			"handshake_queue: must be from 1 to 1000000, not 0",
+			"handshake_queue_timeout: must be from 1s to 5m0s, not 0s",
 			"handshake_timeout: must be from 1s to 5m0s, not 1h0m0s",
 			"first_byte_timeout: must be from 1s to 5m0s, not 0s",
 			"passthrough_idle_timeout: must be from 10s to 24h0m0s, not 0s",
@@ -106,7 +107,7 @@ func TestMetricsStartAtZero(t *testing.T) {
 		got[f.GetName()] = len(f.GetMetric())
 	}
 	want := map[string]int{
-		"signalbox_listen_connections": 3, "signalbox_listen_accepted_total": 3, "signalbox_listen_closed_total": 18,
+		"signalbox_listen_connections": 3, "signalbox_listen_accepted_total": 3, "signalbox_listen_closed_total": 19,
 		"signalbox_listen_accept_errors_total": 4, "signalbox_listen_handed_on_total": 4, "signalbox_listen_handshake_seconds": 1,
 		"signalbox_listen_handshakes_inflight": 1, "signalbox_listen_tls_refusals_total": 9, "signalbox_listen_handshake_queue_length": 1,
 	}

@@ -155,11 +155,11 @@ func TestQueueTimeout(t *testing.T) {
 			t.Errorf("the full queue refused after %v, want at once", took)
 		}
 		closes(t, first)
-		if took := time.Since(start); took != cfg.HandshakeTimeout {
-			t.Errorf("the queue refused after %v, want %v", took, cfg.HandshakeTimeout)
+		if took := time.Since(start); took != cfg.QueueTimeout {
+			t.Errorf("the queue refused after %v, want %v", took, cfg.QueueTimeout)
 		}
-		if n := w.counted(HandshakeTimeout); n != 1 {
-			t.Errorf("closed_total{reason=%q} = %d, want 1", HandshakeTimeout, n)
+		if n := w.counted(QueueTimeout); n != 1 {
+			t.Errorf("closed_total{reason=%q} = %d, want 1", QueueTimeout, n)
 		}
 		w.stop()
 	})

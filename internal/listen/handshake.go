@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
-	"fmt"
 	"net/netip"
 	"os"
 	"slices"
@@ -53,7 +52,7 @@ func (p policies) accepts(hello *tls.ClientHelloInfo) bool {
 
 // secure makes the handshake and finds the protocol, by ALPN or by the first decrypted byte.
 func (v *visit) secure(ctx context.Context) error {
-	secured, facts, err := v.server.handshake(ctx, v.c, v.port.policies, v.start.Add(v.server.cfg.HandshakeTimeout))
+	secured, facts, err := v.server.handshake(ctx, v.c, v.port.policies)
 	if err != nil {
 		return err
 	}
@@ -82,11 +81,14 @@ func (v *visit) chooseALPN(name string) error {
 }
 
 // handshake waits for the connection's turn and makes the TLS handshake. On failure c is left open.
-func (s *Server) handshake(ctx context.Context, c *conn, p policies, deadline time.Time) (*tls.Conn, link.TLS, error) {
-	if err := s.turn(ctx, c.source(), deadline); err != nil {
+func (s *Server) handshake(ctx context.Context, c *conn, p policies) (*tls.Conn, link.TLS, error) {
+	if err := s.turn(ctx, c.source()); err != nil {
 		return nil, link.TLS{}, err
 	}
 	defer s.queue.leave()
+	if err := c.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout)); err != nil {
+		return nil, link.TLS{}, refuse(ClosedEarly, err)
+	}
 	c.work = &work{gate: s.gate}
 	c.work.gate.enter()
 	defer func() {
@@ -116,11 +118,11 @@ func (s *Server) handshake(ctx context.Context, c *conn, p policies, deadline ti
 }
 
 // turn waits for a place among the handshakes.
-func (s *Server) turn(ctx context.Context, source netip.Addr, deadline time.Time) error {
+func (s *Server) turn(ctx context.Context, source netip.Addr) error {
 	if s.queue.tryEnter() {
 		return nil
 	}
-	ctx, cancel := context.WithDeadline(ctx, deadline)
+	ctx, cancel := context.WithTimeout(ctx, s.cfg.QueueTimeout)
 	defer cancel()
 	err := s.queue.enter(ctx, source)
 	switch {
@@ -129,7 +131,7 @@ func (s *Server) turn(ctx context.Context, source netip.Addr, deadline time.Time
 	case errors.Is(err, errQueueFull):
 		return refuse(QueueFull, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return refuse(HandshakeTimeout, fmt.Errorf("wait for a turn: %w", err))
+		return refuse(QueueTimeout, err)
 	}
 	return refuse(Stopping, err)
 }

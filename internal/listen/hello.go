@@ -3,6 +3,7 @@ package listen
 import (
 	"errors"
 	"os"
+	"time"
 )
 
 // recordHeader and maxRecord are sizes of TLS records (RFC 8446 section 5.1).
@@ -14,7 +15,7 @@ const (
 // clientHello waits until the first TLS record, with the client's hello, is there. Only then does the connection take a turn: one
 // that dribbles holds up nobody.
 func (v *visit) clientHello() error {
-	if err := v.c.SetDeadline(v.start.Add(v.server.cfg.HandshakeTimeout)); err != nil {
+	if err := v.c.SetDeadline(time.Now().Add(v.server.cfg.HandshakeTimeout)); err != nil {
 		return refuse(ClosedEarly, err)
 	}
 	return awaitRecord(v.c)

@@ -14,6 +14,7 @@ const (
 	TooMany          Reason = "too_many_connections"
 	TooManySource    Reason = "too_many_from_source"
 	QueueFull        Reason = "handshake_queue_full"
+	QueueTimeout     Reason = "handshake_queue_timeout"
 	HandshakeTimeout Reason = "handshake_timeout"
 	HandshakeFailed  Reason = "handshake_failed"
 	ALPNMismatch     Reason = "alpn_mismatch"
@@ -43,7 +44,8 @@ func Reasons() []ReasonDoc {
 		{UnknownProtocol, "the first bytes are of no protocol that this listener speaks"},
 		{NoHandler, "the protocol is known but switched off"},
 		{QueueFull, "listen.handshake_queue connections wait for their TLS handshake already"},
-		{HandshakeTimeout, "the TLS handshake, waiting included, took longer than listen.handshake_timeout"},
+		{QueueTimeout, "the turn to make the TLS handshake did not come within listen.handshake_queue_timeout"},
+		{HandshakeTimeout, "the client's hello or the rest of the TLS handshake took longer than listen.handshake_timeout"},
 		{HandshakeFailed, "the TLS handshake failed"},
 		{ALPNMismatch, "the client offers by ALPN only protocols that are not spoken here"},
 		{SNIUnknown, "no certificate covers the name that the client asks for"},

@@ -35,8 +35,7 @@ func (s *Server) upgrade(ctx context.Context, under net.Conn) (net.Conn, link.TL
 	if len(c.ahead) > 0 {
 		return nil, link.TLS{}, refuse(HandshakeFailed, errAhead)
 	}
-	deadline := time.Now().Add(s.cfg.HandshakeTimeout)
-	if err := c.SetDeadline(deadline); err != nil {
+	if err := c.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout)); err != nil {
 		return nil, link.TLS{}, refuse(ClosedEarly, err)
 	}
 	unwatch := context.AfterFunc(ctx, c.cut)
@@ -44,7 +43,7 @@ func (s *Server) upgrade(ctx context.Context, under net.Conn) (net.Conn, link.TL
 	if err := awaitRecord(c); err != nil {
 		return nil, link.TLS{}, err
 	}
-	secured, facts, err := s.handshake(ctx, c, s.starttls, deadline)
+	secured, facts, err := s.handshake(ctx, c, s.starttls)
 	if err != nil {
 		return nil, link.TLS{}, err
 	}

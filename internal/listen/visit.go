@@ -46,8 +46,7 @@ type visit struct {
 	port   *port
 	c      *conn
 
-	start    time.Time // of the first byte
-	out      net.Conn  // what is handed over
+	out      net.Conn // what is handed over
 	tls      link.TLS
 	via      link.Via
 	protocol Protocol // empty: nothing is handed over
@@ -117,14 +116,13 @@ func (v *visit) countSource() error {
 	return nil
 }
 
-// firstByte looks at the first byte on the wire and starts the time of the handshake.
+// firstByte looks at the first byte on the wire.
 func (v *visit) firstByte() (byte, error) {
 	if len(v.c.ahead) == 0 {
 		if err := v.c.fill(recordHeader); err != nil {
 			return 0, refuse(silence(err), err)
 		}
 	}
-	v.start = time.Now()
 	return v.c.ahead[0], nil
 }
 
