@@ -176,6 +176,7 @@ func chainMistakes(t *testing.T, p pki) map[string]mistake {
 		"root of other name":          {data: of(t, p.leaf, p.inter, strange), want: []Code{ChainBroken}, detail: "Somebody's Root"},
 		"intermediate is no CA":       {data: of(t, under, noCert, p.root), want: []Code{ChainBroken}, detail: "does not verify"},
 		"outside name constraints":    {data: of(t, outside, limited, p.root), want: []Code{ChainBroken}, detail: "does not verify"},
+		"the same without the root":   {data: of(t, outside, limited), want: []Code{ChainBroken}, detail: "does not verify"},
 		"never valid together":        {data: of(t, late, early, p.root), want: []Code{ChainBroken}, detail: "never valid at the same time"},
 		"SHA-1 on the leaf":           {data: weak, want: []Code{WeakSignature}, detail: "SHA1"},
 	}

@@ -154,12 +154,25 @@ func (s *Store) requiredPath(paths []string) string {
 			}
 		}
 		// A directory may be entered but not listed.
-		p := filepath.Join(s.cfg.Dir, name)
-		if _, err := os.Stat(p); err == nil {
+		if p := filepath.Join(s.home(), name); fileExists(p) {
 			return p
 		}
 	}
-	return filepath.Join(s.cfg.Dir, s.need.Names[0])
+	return filepath.Join(s.home(), s.need.Names[0])
+}
+
+func fileExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// home is where the required bundle should be: the directory, else where the first of the named files is. It is never the
+// working directory by accident.
+func (s *Store) home() string {
+	if s.cfg.Dir != "" {
+		return s.cfg.Dir
+	}
+	return filepath.Dir(s.cfg.Files[0])
 }
 
 // explainMissing says where the required bundle was looked for and what lies there instead.
@@ -176,7 +189,7 @@ func (s *Store) explainMissing(problems Errors, required bool) Errors {
 
 // lookAlikes returns files with the right name and another ending, such as itsm.local.pfx.
 func (s *Store) lookAlikes() []string {
-	entries, err := os.ReadDir(s.cfg.Dir)
+	entries, err := os.ReadDir(s.home())
 	if err != nil {
 		return nil // the report has it
 	}

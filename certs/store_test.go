@@ -102,6 +102,16 @@ func TestNewTakesSecondNameAndNamedFiles(t *testing.T) {
 	}
 }
 
+func TestRequiredBundleIsNeverTakenFromTheWorkingDirectory(t *testing.T) {
+	t.Chdir(dir(t, map[string][]byte{"company.local.pem": goodBundle(t, testDomain)}))
+	elsewhere := dir(t, map[string][]byte{"gw.pem": goodBundle(t, "gw.example")})
+	cfg := Config{Files: []string{filepath.Join(elsewhere, "gw.pem")}}
+	_, err := New(cfg, RequiredFor(testBase, testDomain), zap.NewNop(), prometheus.NewRegistry())
+	if !errors.Is(err, &Error{Code: FileMissing}) {
+		t.Errorf("New = %v, want %s", err, FileMissing)
+	}
+}
+
 func TestFurtherBadBundleIsSkippedAndCounted(t *testing.T) {
 	d := dir(t, map[string][]byte{
 		"company.local.pem": goodBundle(t, testDomain),
