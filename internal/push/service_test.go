@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,6 +93,9 @@ func TestAckNoneLeavesTheWindowWhenWritten(t *testing.T) {
 			r.settle()
 		}
 		r.wantTaken(pc1)
+		if n := len(r.svc.lane(pc1).flights); n != 0 {
+			t.Errorf("%d flights are kept after the end", n)
+		}
 		r.end(pc1)
 		r.settle()
 		r.wantHistory(ids[4], "accepted", "sent")
@@ -151,6 +155,20 @@ func TestTakeOverWaitsForTheOldSessionsChanges(t *testing.T) {
 		r.wantTaken(pc1, id)
 		r.wantHistory(id, "accepted", "sent", "accepted session_lost")
 		r.wantMetric("signalbox_push_lanes", 1)
+	})
+}
+
+// The endpoint was offline when the request began, and the new lane reads the store before the push is there.
+func TestLaneThatComesWhileThePushIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.store.commit = 50 * time.Millisecond
+		c := make(chan ID, 1)
+		go func() { c <- r.submit(Push{}).ID }()
+		synctest.Wait()
+		r.bind(pc1, 1)
+		r.wantTaken(pc1)
+		r.wantTaken(pc1, <-c)
 	})
 }
 
@@ -327,6 +345,42 @@ func TestNowOrNever(t *testing.T) {
 			r.wantTaken(pc1, waiting, st.ID)
 		})
 	})
+	for _, kind := range []endpoint.ChangeKind{endpoint.Suspended, endpoint.Ended} {
+		t.Run(fmt.Sprintf("session goes while it opens, change %d", kind), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				r := newRig(t, nil)
+				r.store.reading = make(chan struct{})
+				r.bind(pc1, 1)
+				c := make(chan State, 1)
+				go func() {
+					st, _ := r.now(Push{})
+					c <- st.State
+				}()
+				r.settle()
+				r.tell(kind, pc1, 1)
+				if got := <-c; got != Expired {
+					t.Errorf("Submit() = %s, want expired", got)
+				}
+				close(r.store.reading)
+			})
+		})
+	}
+	t.Run("window neither full nor ready to be refilled", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.Window = 4 })
+			r.bind(pc1, 1)
+			first := r.submit(Push{}).ID
+			for range 4 {
+				r.submit(Push{})
+			}
+			r.write(pc1)
+			r.receipt(pc1, first)
+			wantState(t, r, Expired)
+			if n := len(r.taken(pc1)); n != 1 {
+				t.Errorf("%d pushes sent, want the one that waited", n)
+			}
+		})
+	})
 	t.Run("repeated with its key", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -345,18 +399,20 @@ func TestNowOrNever(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := newRig(t, func(c *Config) { c.Window = 2 })
+		r := newRig(t, func(c *Config) { c.Window = 1 })
 		offline := r.submit(Push{To: endpoint.Key{Domain: pc1.Domain, ID: "pc-2"}, TTL: time.Minute}).ID
 		r.bind(pc1, 1)
-		a, b := r.submit(Push{TTL: time.Minute}).ID, r.submit(Push{TTL: time.Minute, Ack: AckHandled}).ID
-		last := r.submit(Push{}).ID
+		unanswered := r.submit(Push{TTL: time.Minute, Ack: AckHandled}).ID
 		r.write(pc1)
-		r.receipt(pc1, b)
+		r.receipt(pc1, unanswered)
+		silent, last := r.submit(Push{TTL: time.Minute}).ID, r.submit(Push{}).ID
+		r.write(pc1)
+		r.wantTaken(pc1)
 		time.Sleep(time.Minute + 2*tickPeriod)
 		r.wantHistory(offline, "accepted", "expired ttl")
-		r.wantHistory(a, "accepted", "sent", "expired ttl")
-		r.wantHistory(b, "accepted", "sent", "delivered", "failed no_result")
-		r.wantTaken(pc1, last) // the expired ones gave their places back
+		r.wantHistory(silent, "accepted", "sent", "expired ttl")
+		r.wantHistory(unanswered, "accepted", "sent", "delivered", "failed no_result")
+		r.wantTaken(pc1, last) // the expired one gave its place back
 		r.wantMetric("signalbox_push_transitions_total", 2, "expired")
 	})
 }
