@@ -32,6 +32,22 @@ func stateOf(code int64) (push.State, error) {
 	return states[code], nil
 }
 
+// Places of a push in its endpoint's queue; what waits has its priority as its place.
+const (
+	placeOnTheWay = int64(push.Low) + 1
+	placeFinal    = placeOnTheWay + 1
+)
+
+func placeOf(s push.State, a push.Ack, p push.Priority) int64 {
+	switch {
+	case push.Final(s, a):
+		return placeFinal
+	case s == push.Accepted:
+		return int64(p)
+	}
+	return placeOnTheWay
+}
+
 func boolCode(b bool) int64 {
 	if b {
 		return 1

@@ -35,15 +35,18 @@ const (
 	numOf = "(SELECT num FROM endpoint WHERE domain = ?1 AND id = ?2)"
 
 	queryWaiting = "SELECT p.id, p.type, p.binary, p.priority, p.ack, p.created, p.expires, b.body FROM push p LEFT JOIN push_body b ON b.id = p.id" +
-		" WHERE p.open = 1 AND p.ep = " + numOf + " AND p.state = 0 AND (p.priority, p.id) > (?3, ?4) AND p.expires > p.created" +
-		" ORDER BY p.priority, p.id LIMIT ?5"
-	queryCountOpen  = "SELECT count(*) FROM push WHERE open = 1 AND ep = " + numOf
-	queryOfEndpoint = selectStatus + " WHERE p.ep = " + numOf + " AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
-	queryAll        = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
-	queryResults    = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND p.state = ?4 AND p.state >= 3 ORDER BY p.id DESC LIMIT ?5"
-	queryAccepted   = selectStatus + " WHERE p.id IN (SELECT q.id FROM push q CROSS JOIN endpoint f ON f.num = q.ep" +
-		" WHERE q.open = 1 AND q.state = 0 AND f.domain = ?1 AND q.id < ?3 ORDER BY q.id DESC LIMIT ?5) ORDER BY p.id DESC"
-	queryInterrupted = "SELECT id FROM push INDEXED BY push_queue WHERE open = 1 AND (state = 1 OR state = 0 AND expires = created) ORDER BY id"
+		" WHERE p.ep = " + numOf + " AND p.place < 3 AND (p.place, p.id) > (?3, ?4) AND p.expires > p.created ORDER BY p.place, p.id LIMIT ?5"
+	queryCountOpen = "SELECT count(*) FROM push WHERE place < 4 AND ep = " + numOf
+
+	// What is final lies in the order of the ids already; the rest is bounded by the queue.
+	queryOfEndpoint = selectStatus + " WHERE p.id IN (SELECT id FROM (SELECT id FROM push WHERE ep = " + numOf + " AND place = 4 AND id < ?3" +
+		" AND (?4 < 0 OR state = ?4) ORDER BY id DESC LIMIT ?5) UNION ALL SELECT id FROM push WHERE ep = " + numOf + " AND place < 4 AND id < ?3" +
+		" AND (?4 < 0 OR state = ?4)) ORDER BY p.id DESC LIMIT ?5"
+	queryAll      = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
+	queryResults  = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND p.state = ?4 AND p.state >= 3 ORDER BY p.id DESC LIMIT ?5"
+	queryAccepted = selectStatus + " WHERE p.id IN (SELECT q.id FROM push q INDEXED BY push_expiry CROSS JOIN endpoint f ON f.num = q.ep" +
+		" WHERE q.place < 4 AND q.state = 0 AND f.domain = ?1 AND q.id < ?3 ORDER BY q.id DESC LIMIT ?5) ORDER BY p.id DESC"
+	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND expires = created) ORDER BY id"
 )
 
 func newReader(ctx context.Context, db *sql.DB) (*reader, error) {

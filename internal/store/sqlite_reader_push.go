@@ -60,7 +60,7 @@ func (r *reader) interrupted(ctx context.Context) ([]push.ID, error) {
 	return list(ctx, r.listInterrupted, 1, idOf)
 }
 
-const queryOldPushes = "SELECT id FROM push WHERE id > ?1 AND id < ?2 AND open = 0 AND ended < ?3 ORDER BY id LIMIT ?4"
+const queryOldPushes = "SELECT id FROM push WHERE id > ?1 AND id < ?2 AND place = 4 AND ended < ?3 ORDER BY id LIMIT ?4"
 
 // finishedBefore returns up to limit pushes behind after that were final before cutoff, in the order of their ids.
 func (r *reader) finishedBefore(ctx context.Context, after push.ID, cutoff time.Time, limit int) ([]push.ID, error) {

@@ -38,7 +38,7 @@ func newEndpointStmts(p *preparer) endpointStmts {
 		update: p.prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
 			" WHERE domain = ? AND id = ?"),
 		remove:         p.prepare("DELETE FROM endpoint WHERE num = ?"),
-		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (SELECT id FROM push WHERE ep = ? AND open = 1)"),
+		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (SELECT id FROM push WHERE ep = ? AND place < 4)"),
 		removePushes:   p.prepare("DELETE FROM push WHERE ep = ?"),
 		presence:       p.prepare("SELECT state, since, reason FROM presence WHERE ep = ?"),
 		removePresence: p.prepare("DELETE FROM presence WHERE ep = ?"),

@@ -12,7 +12,7 @@ type oldStmts struct {
 
 func newOldStmts(p *preparer) oldStmts {
 	return oldStmts{
-		push: p.prepare("DELETE FROM push WHERE id = ? AND open = 0"),
+		push: p.prepare("DELETE FROM push WHERE id = ? AND place = 4"),
 		idem: p.prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push < ? ORDER BY push LIMIT ?)"),
 		// The oldest rows are looked at and no others, so that it costs nothing when there is nothing to do.
 		outbox: p.prepare("DELETE FROM outbox WHERE seq IN (SELECT seq FROM (SELECT seq, at FROM outbox ORDER BY seq LIMIT ?2) WHERE at < ?1)"),

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql/driver"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -25,28 +26,29 @@ const (
 		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep"
 	statusColumns = 12
 
-	columnID      = 0
-	columnDomain  = 1
-	columnSubject = 2
-	columnState   = 3
-	columnAck     = 4
-	columnCreated = 7
-	columnExpires = 8
-	columnHistory = 10
+	columnID       = 0
+	columnDomain   = 1
+	columnSubject  = 2
+	columnState    = 3
+	columnAck      = 4
+	columnCreated  = 7
+	columnExpires  = 8
+	columnPriority = 5
+	columnHistory  = 10
 )
 
 func newPushStmts(p *preparer) pushStmts {
 	return pushStmts{
-		insert: p.prepare("INSERT INTO push (id, ep, state, open, ack, priority, binary, size, created, expires, ended, type, history)" +
-			" VALUES (?, ?, 0, 1, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
+		insert: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)" +
+			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
 		insertBody: p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
 		find:       p.prepare(selectStatus + " WHERE p.id = ?"),
-		update:     p.prepare("UPDATE push SET state = ?, open = ?, ended = ?, history = ?, result = coalesce(?, result) WHERE id = ?"),
+		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = coalesce(?, result) WHERE id = ?"),
 		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),
-		usage:      p.prepare("SELECT count(*), coalesce(sum(size), 0) FROM push WHERE ep = ? AND open = 1"),
-		findKey:    p.prepare("SELECT push, body, created FROM idem WHERE token = ? AND key = ?"),
-		insertKey:  p.prepare("INSERT INTO idem (push, token, key, body, created) VALUES (?, ?, ?, ?, ?)"),
-		expired:    p.prepare("SELECT id FROM push WHERE open = 1 AND expires <= ? ORDER BY expires LIMIT ?"),
+		usage:      p.prepare("SELECT count(*), coalesce(sum(size), 0) FROM push WHERE ep = ? AND place < 4"),
+		findKey:    p.prepare("SELECT push, body, created FROM idem WHERE hash = ? AND token = ? AND key = ?"),
+		insertKey:  p.prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
+		expired:    p.prepare("SELECT id FROM push WHERE place < 4 AND expires <= ? ORDER BY expires LIMIT ?"),
 	}
 }
 
@@ -58,7 +60,7 @@ func (t *tx) insertPush(ep int64, p *push.Push, keep bool) error {
 	}
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
-	err := t.push.insert.run(int64(p.ID), ep, int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at, p.Expires().UnixMicro(), p.Type, history)
+	err := t.push.insert.run(int64(p.ID), ep, int64(p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at, p.Expires().UnixMicro(), p.Type, history)
 	if err != nil || size == 0 {
 		return err
 	}
@@ -78,9 +80,12 @@ type usedKey struct {
 	created time.Time
 }
 
+// keyHash is the indexed number of a key, which is a piece of a hash itself: keys of several callers rarely share one.
+func keyHash(i *push.Idempotency) int64 { return int64(binary.BigEndian.Uint64(i.Key[:])) }
+
 func (t *tx) findKey(i *push.Idempotency) (used usedKey, found bool, err error) {
 	row := t.push.keyRow[:]
-	found, err = t.push.findKey.row(row, i.Token, i.Key[:])
+	found, err = t.push.findKey.row(row, keyHash(i), i.Token, i.Key[:])
 	if err != nil || !found {
 		return usedKey{}, false, err
 	}
@@ -90,7 +95,7 @@ func (t *tx) findKey(i *push.Idempotency) (used usedKey, found bool, err error) 
 }
 
 func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error {
-	return t.push.insertKey.run(int64(id), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
+	return t.push.insertKey.run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
 }
 
 // pushRow is what a change of state needs to know of a push.
@@ -99,6 +104,7 @@ type pushRow struct {
 	key     endpoint.Key
 	state   push.State
 	ack     push.Ack
+	prio    push.Priority
 	lasts   bool // its TTL is not 0
 	history []byte
 }
@@ -112,7 +118,7 @@ func (t *tx) findPush(id push.ID) (r pushRow, found bool, err error) {
 	}
 	r = pushRow{
 		id: id, key: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])},
-		ack: push.Ack(intOf(row[columnAck])), lasts: intOf(row[columnExpires]) > intOf(row[columnCreated]), history: bytesOf(row[columnHistory]),
+		ack: push.Ack(intOf(row[columnAck])), prio: push.Priority(intOf(row[columnPriority])), lasts: intOf(row[columnExpires]) > intOf(row[columnCreated]), history: bytesOf(row[columnHistory]),
 	}
 	r.state, err = stateOf(intOf(row[columnState]))
 	return r, true, err
@@ -124,7 +130,7 @@ func (t *tx) updatePush(r *pushRow, ended int64, result json.RawMessage) error {
 	if result != nil {
 		text = string(result)
 	}
-	return t.push.update.run(stateCode(r.state), boolCode(ended == 0), ended, r.history, text, int64(r.id))
+	return t.push.update.run(stateCode(r.state), placeOf(r.state, r.ack, r.prio), ended, r.history, text, int64(r.id))
 }
 
 func (t *tx) deleteBody(id push.ID) error { return t.push.deleteBody.run(int64(id)) }
@@ -156,7 +162,7 @@ func statusOf(row []driver.Value) (push.Status, error) {
 	created, expires := timeOf(intOf(row[columnCreated])), timeOf(intOf(row[columnExpires]))
 	s := push.Status{Push: push.Push{
 		ID: push.ID(intOf(row[columnID])), To: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])}, Type: textOf(row[9]),
-		Binary: intOf(row[6]) != 0, Priority: push.Priority(intOf(row[5])), Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
+		Binary: intOf(row[6]) != 0, Priority: push.Priority(intOf(row[columnPriority])), Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
 	}}
 	if result := textOf(row[11]); result != "" {
 		s.Result = json.RawMessage(result)

@@ -39,12 +39,14 @@ CREATE TABLE presence (
 );
 CREATE INDEX presence_online ON presence (ep) WHERE state = 'online';
 
--- open is 0 once the push is final; size is that of the kept payload; ended is the time of the last change of a final push.
+-- place is the push's place in its endpoint's queue: 0 to 2 while it waits (its priority), 3 on the way or waiting for a result, 4 once it is final. The one index
+-- by endpoint serves queue and history, because every further one would write another page per push. size is that of the kept payload; ended is the time of the
+-- last change of a final push.
 CREATE TABLE push (
     id       INTEGER PRIMARY KEY,
     ep       INTEGER NOT NULL,
     state    INTEGER NOT NULL,
-    open     INTEGER NOT NULL,
+    place    INTEGER NOT NULL,
     ack      INTEGER NOT NULL,
     priority INTEGER NOT NULL,
     binary   INTEGER NOT NULL,
@@ -56,10 +58,9 @@ CREATE TABLE push (
     history  BLOB    NOT NULL, -- see history.go
     result   TEXT              -- JSON
 );
-CREATE INDEX push_endpoint ON push (ep);
-CREATE INDEX push_queue    ON push (ep, state, priority, id, size) WHERE open = 1;
-CREATE INDEX push_expiry   ON push (expires) WHERE open = 1;
-CREATE INDEX push_result   ON push (state) WHERE state >= 3;
+CREATE INDEX push_queue  ON push (ep, place, id, size);
+CREATE INDEX push_expiry ON push (expires) WHERE place < 4;
+CREATE INDEX push_result ON push (state) WHERE state >= 3;
 
 -- The payload, until the push is final.
 CREATE TABLE push_body (
@@ -70,12 +71,13 @@ CREATE TABLE push_body (
 -- Idempotency keys. The push's id is the key because it grows with time: old rows are found without another index.
 CREATE TABLE idem (
     push    INTEGER PRIMARY KEY,
+    hash    INTEGER NOT NULL, -- of token and key, because an index of numbers is a third of the size
     token   TEXT    NOT NULL,
     key     BLOB    NOT NULL,
     body    BLOB    NOT NULL,
-    created INTEGER NOT NULL,
-    UNIQUE (token, key)
+    created INTEGER NOT NULL
 );
+CREATE INDEX idem_hash ON idem (hash);
 
 CREATE TABLE token (
     id      TEXT PRIMARY KEY,
