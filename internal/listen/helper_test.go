@@ -22,6 +22,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil"
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"signalbox/certs"
 	"signalbox/internal/link"
@@ -136,7 +137,7 @@ func newWorldWith(t testing.TB, cfg Config, b bundle, speaks ...Protocol) *world
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.server, err = New(cfg, w.store, zap.NewNop(), prometheus.NewRegistry())
+	w.server, err = New(cfg, w.store, unread(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +145,11 @@ func newWorldWith(t testing.TB, cfg Config, b bundle, speaks ...Protocol) *world
 		w.server.Register(p, catcher{p, w.got})
 	}
 	return w
+}
+
+// unread is a log in which every line is written and nobody reads any.
+func unread() *zap.Logger {
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zapcore.EncoderConfig{}), zapcore.AddSync(io.Discard), zapcore.DebugLevel))
 }
 
 func (w *world) install(b bundle) {

@@ -12,6 +12,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // TestExpiredCertificate keeps the ports closed until the file changes.
@@ -60,6 +63,28 @@ func (w *world) until(cond func() bool) {
 			w.t.Fatal("the condition does not come true")
 		}
 	}
+}
+
+// TestReopenTaken has another program take the port while it is closed, and give it back.
+func TestReopenTaken(t *testing.T) {
+	w := newWorldWith(t, testConfig(), newBundle(t, time.Now().Add(-48*time.Hour), time.Now().Add(-time.Hour)), XMPP)
+	core, logs := observer.New(zapcore.ErrorLevel)
+	w.server.log = zap.New(core)
+	w.start()
+	var thief net.Listener
+	w.until(func() (stolen bool) {
+		var err error
+		thief, err = net.Listen("tcp", w.addr("tls"))
+		return err == nil
+	})
+	w.bundle = newBundle(t, time.Now().Add(-time.Hour), time.Now().Add(time.Hour))
+	w.install(w.bundle)
+	if _, err := w.store.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.until(func() bool { return logs.FilterMessage("listener cannot be opened again").Len() > 0 })
+	thief.Close()
+	w.until(func() bool { return !w.refusesDial("tls") })
 }
 
 // TestExpiresWhileRunning closes the ports and keeps the connections.

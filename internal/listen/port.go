@@ -75,7 +75,7 @@ func (p *port) serve(ctx context.Context) (bool, error) {
 }
 
 // reopenAfter is how long a port that could not be opened again waits for the next attempt.
-const reopenAfter = 5 * time.Second
+const reopenAfter = 2 * time.Second
 
 // supervise keeps each port open or closed as the certificates demand, until Stop.
 func (s *Server) supervise(ctx context.Context) {

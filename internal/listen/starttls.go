@@ -21,6 +21,9 @@ func (s *Server) StartTLS(ctx context.Context, c net.Conn) (net.Conn, link.TLS, 
 		return out, facts, nil
 	}
 	var r *refusal
+	if ctx.Err() != nil {
+		err = refuse(Stopping, err)
+	}
 	if errors.As(err, &r) {
 		s.metrics.closed.WithLabelValues(string(r.reason)).Inc()
 	}
@@ -38,7 +41,7 @@ func (s *Server) upgrade(ctx context.Context, under net.Conn) (net.Conn, link.TL
 	if err := c.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout)); err != nil {
 		return nil, link.TLS{}, refuse(ClosedEarly, err)
 	}
-	unwatch := context.AfterFunc(ctx, c.cut)
+	unwatch := context.AfterFunc(ctx, c.cut) // from the return on the caller ends it
 	defer unwatch()
 	if err := awaitRecord(c); err != nil {
 		return nil, link.TLS{}, err
@@ -49,9 +52,6 @@ func (s *Server) upgrade(ctx context.Context, under net.Conn) (net.Conn, link.TL
 	}
 	if err := c.SetDeadline(time.Time{}); err != nil {
 		return nil, link.TLS{}, refuse(ClosedEarly, err)
-	}
-	if !unwatch() {
-		return nil, link.TLS{}, refuse(Stopping, ctx.Err())
 	}
 	return secured, facts, nil
 }

@@ -1,9 +1,13 @@
 package listen
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
+	"net"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"signalbox/internal/link"
 )
@@ -61,5 +65,57 @@ func TestStartTLSAhead(t *testing.T) {
 	h = w.next()
 	if _, _, err := w.server.StartTLS(t.Context(), h.conn); !errors.Is(err, errAhead) {
 		t.Errorf("StartTLS() = %v, want %v", err, errAhead)
+	}
+}
+
+// TestStartTLSEnds has a client that does not go on after <proceed/>, and a caller that ends.
+func TestStartTLSEnds(t *testing.T) {
+	tests := []struct {
+		name  string
+		limit time.Duration // of the caller
+		after time.Duration
+		want  Reason
+	}{
+		{"client", time.Hour, Default().HandshakeTimeout, HandshakeTimeout},
+		{"caller", time.Second, time.Second, Stopping},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := newWorld(t, testConfig(), STARTTLS)
+				writes(t, dialPipe(t, w.pipes("xmpp")), "<")
+				h := w.next()
+				reads(t, h.conn, "<")
+				ctx, cancel := context.WithTimeout(t.Context(), tt.limit)
+				defer cancel()
+				start := time.Now()
+				if _, _, err := w.server.StartTLS(ctx, h.conn); err == nil {
+					t.Error("StartTLS() = nil")
+				}
+				if took := time.Since(start); took != tt.after {
+					t.Errorf("StartTLS() took %v, want %v", took, tt.after)
+				}
+				w.wantClosed(tt.want)
+				w.stop()
+			})
+		})
+	}
+}
+
+// TestStartTLSForeign upgrades a connection that this listener did not accept.
+func TestStartTLSForeign(t *testing.T) {
+	w := newWorld(t, testConfig())
+	client, server := net.Pipe()
+	defer client.Close()
+	defer server.Close()
+	c := tls.Client(client, w.clientTLS())
+	handshake := make(chan error, 1)
+	go func() { handshake <- c.Handshake() }()
+	_, facts, err := w.server.StartTLS(t.Context(), server)
+	if err != nil || !facts.Secure() {
+		t.Fatalf("StartTLS() = %+v, %v", facts, err)
+	}
+	if err := <-handshake; err != nil {
+		t.Error(err)
 	}
 }
