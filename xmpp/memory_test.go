@@ -37,6 +37,14 @@ func (a accounts) EndpointSecret(_ context.Context, k endpoint.Key) (endpoint.Se
 	return a.secret, true, nil
 }
 
+var testSecret = sync.OnceValue(func() endpoint.Secret {
+	s, err := endpoint.NewSecret("s3cret-1")
+	if err != nil {
+		panic(err)
+	}
+	return s
+})
+
 // presences forgets them.
 type presences struct{}
 
@@ -101,10 +109,7 @@ type bench struct {
 
 func newBench(t testing.TB, change ...func(*Config)) *bench {
 	t.Helper()
-	secret, err := endpoint.NewSecret("s3cret-1")
-	if err != nil {
-		t.Fatal(err)
-	}
+	secret := testSecret()
 	mechanisms, err := sasl.New(accounts{secret}, make([]byte, sasl.MinFakeKeyBytes), 2)
 	if err != nil {
 		t.Fatal(err)

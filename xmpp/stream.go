@@ -25,6 +25,7 @@ type stream struct {
 	sc    scan.Scanner
 	info  link.Info
 	phase phase
+	fresh bool   // a restart: white space before the header is not part of it
 	login *login // nil once a session is bound
 	rate  rate
 
@@ -74,6 +75,10 @@ func (st *stream) Data(p []byte) (n int, next transport.Next) {
 	now := time.Now()
 	st.heard.Store(now.UnixNano())
 	for n < len(p) {
+		if st.fresh && isSpace(p[n]) {
+			n++
+			continue
+		}
 		ev, used, err := st.sc.Next(p[n:])
 		if err != nil {
 			return len(p), st.end(reasonOfScan(err))
@@ -116,6 +121,7 @@ func (st *stream) event(ev *scan.Event) transport.Next {
 
 // opened answers a stream header (RFC 6120 section 4.7) with ours and the features of the phase, or refuses it.
 func (st *stream) opened(h *scan.Header) transport.Next {
+	st.fresh = false
 	if r := st.refuseHeader(h); r.Name != "" {
 		return st.end(r)
 	}
@@ -126,6 +132,8 @@ func (st *stream) opened(h *scan.Header) transport.Next {
 	st.conn.Control(st.features(st.header(make([]byte, 0, 1024), to)))
 	return transport.Read
 }
+
+func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 func (st *stream) refuseHeader(h *scan.Header) endpoint.Reason {
 	to := strings.ToLower(strings.TrimSuffix(h.To, "."))
@@ -165,7 +173,7 @@ func (st *stream) header(b []byte, to string) []byte {
 
 // restart expects a new stream header, as after TLS and after SASL.
 func (st *stream) restart(to phase) {
-	st.phase = to
+	st.phase, st.fresh = to, true
 	st.open.Store(false)
 	st.sc.Reset()
 }

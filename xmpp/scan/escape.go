@@ -12,7 +12,7 @@ func AppendEscaped[T ~string | ~[]byte](dst []byte, s T) []byte {
 	return appendEscaped(dst, s, true)
 }
 
-// AppendText is AppendEscaped for text between tags only; it keeps tabs and line feeds readable.
+// AppendText is AppendEscaped for text between tags only; it keeps quotes, tabs and line feeds, which mean nothing there, so that JSON stays short.
 func AppendText[T ~string | ~[]byte](dst []byte, s T) []byte {
 	return appendEscaped(dst, s, false)
 }
@@ -41,7 +41,7 @@ func appendEscaped[T ~string | ~[]byte](dst []byte, s T, attr bool) []byte {
 		default:
 			continue
 		}
-		if !attr && (s[i] == '\n' || s[i] == '\t') {
+		if !attr && meansNothingInText(s[i]) {
 			continue
 		}
 		dst = append(dst, s[from:i]...)
@@ -50,6 +50,8 @@ func appendEscaped[T ~string | ~[]byte](dst []byte, s T, attr bool) []byte {
 	}
 	return append(dst, s[from:]...)
 }
+
+func meansNothingInText(c byte) bool { return c == '\n' || c == '\t' || c == '\'' || c == '"' }
 
 // place says where raw bytes stand, which decides how they are read.
 type place uint8
