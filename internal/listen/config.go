@@ -26,7 +26,7 @@ type Config struct {
 	MaxConnections   int           `key:"max_connections" doc:"Open connections of all these listeners together, 1 to 10000000; more are closed at once."`
 	MaxPerSource     int           `key:"max_per_source" doc:"Open connections of one IPv4 address or one IPv6 /64 network, 1 to 10000000; many endpoints may share one address behind a router."`
 	MaxHandshakes    int           `key:"max_handshakes" doc:"TLS handshakes at the same time, 1 to 100000. Each takes about 35 KiB of memory."`
-	HandshakeQueue   int           `key:"handshake_queue" doc:"Connections that may wait for their TLS handshake, 1 to 1000000. Sources take turns."`
+	HandshakeQueue   int           `key:"handshake_queue" doc:"Connections that may wait for their TLS handshake, 1 to 1000000. Sources take turns, and one may fill half of it."`
 	QueueTimeout     time.Duration `key:"handshake_queue_timeout" doc:"Time that a connection may wait for its turn to make the TLS handshake, 1s to 5m; after it clients have given up."`
 	HandshakeTimeout time.Duration `key:"handshake_timeout" doc:"Time for the client's hello, and again for the rest of the TLS handshake once it is the connection's turn, 1s to 5m."`
 	FirstByteTimeout time.Duration `key:"first_byte_timeout" doc:"Time in which a connection must say something, also after its TLS handshake, 1s to 5m."`

@@ -186,7 +186,7 @@ func TestMaxConnections(t *testing.T) {
 // elsewhere comes before the crowd.
 func TestHeldHandshakes(t *testing.T) {
 	cfg := behindProxy()
-	cfg.MaxHandshakes, cfg.HandshakeQueue = 4, 10
+	cfg.MaxHandshakes, cfg.HandshakeQueue = 4, 18
 	w := newWorld(t, cfg, XMPP, STARTTLS).start()
 	hello := string(clientHello(t))
 	hold := func() net.Conn {
@@ -199,7 +199,7 @@ func TestHeldHandshakes(t *testing.T) {
 		held = append(held, hold())
 	}
 	w.until(func() bool { busy, _ := w.server.queue.load(); return busy == 4 })
-	for range 10 - 1 {
+	for range 9 {
 		hold()
 	}
 	w.until(func() bool { _, waiting := w.server.queue.load(); return waiting == 9 })
@@ -210,7 +210,7 @@ func TestHeldHandshakes(t *testing.T) {
 	secured := make(chan error, 1)
 	go func() { secured <- c.Handshake() }()
 	w.until(func() bool { _, waiting := w.server.queue.load(); return waiting == 10 })
-	closes(t, hold()) // one too many
+	closes(t, hold()) // one too many of the crowd
 	if n := w.counted(QueueFull); n != 1 {
 		t.Errorf("closed_total{reason=%q} = %d, want 1", QueueFull, n)
 	}

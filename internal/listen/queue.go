@@ -11,8 +11,8 @@ import (
 var errQueueFull = errors.New("the queue of handshakes is full")
 
 // queue lets at most slots callers in at once. Those who wait are served first in, first out within one source, and the
-// sources take turns: thousands of sockets of one address delay others by one turn, not by thousands.
-// Safe for concurrent use.
+// sources take turns: thousands of sockets of one address delay others by one turn, not by thousands. One source may fill at most
+// half of the room, so that there is some for others. Safe for concurrent use.
 type queue struct {
 	slots, room int
 
@@ -26,6 +26,7 @@ type queue struct {
 // line is what waits of one source.
 type line struct {
 	source     netip.Addr
+	length     int
 	head, tail *ticket
 	next, prev *line
 }
@@ -67,7 +68,7 @@ func (q *queue) enter(ctx context.Context, source netip.Addr) error {
 		q.mu.Unlock()
 		return nil
 	}
-	if q.waiting >= q.room {
+	if q.fullLocked(source) {
 		q.mu.Unlock()
 		return errQueueFull
 	}
@@ -107,6 +108,11 @@ func (q *queue) leaveLocked() {
 	close(t.ready)
 }
 
+func (q *queue) fullLocked(source netip.Addr) bool {
+	l := q.lines[source]
+	return q.waiting >= q.room || l != nil && l.length >= max(1, q.room/2)
+}
+
 // pushLocked puts a ticket at the end of its source's line. A new line has its turn after all others.
 func (q *queue) pushLocked(source netip.Addr) *ticket {
 	l := q.lines[source]
@@ -127,6 +133,7 @@ func (q *queue) pushLocked(source netip.Addr) *ticket {
 		l.tail.next = t
 	}
 	l.tail = t
+	l.length++
 	q.waiting++
 	return t
 }
@@ -145,6 +152,7 @@ func (q *queue) dropLocked(t *ticket) {
 		t.next.prev = t.prev
 	}
 	t.line, t.next, t.prev = nil, nil, nil
+	l.length--
 	q.waiting--
 	if l.head != nil {
 		return

@@ -55,6 +55,25 @@ func TestQueueTurns(t *testing.T) {
 	})
 }
 
+// TestQueueShare has a crowd that leaves room for others.
+func TestQueueShare(t *testing.T) {
+	q := newQueue(1, 5)
+	q.tryEnter()
+	for _, step := range []struct {
+		source netip.Addr
+		full   bool
+	}{{crowd, false}, {crowd, false}, {crowd, true}, {other, false}, {crowd, true}, {other, false}, {third, false}, {third, true}} {
+		q.mu.Lock()
+		if got := q.fullLocked(step.source); got != step.full {
+			t.Fatalf("%d wait, full for %v = %v, want %v", q.waiting, step.source, got, step.full)
+		}
+		if !step.full {
+			q.pushLocked(step.source)
+		}
+		q.mu.Unlock()
+	}
+}
+
 func TestQueueBounds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		q := newQueue(1, 1)

@@ -43,7 +43,7 @@ func Reasons() []ReasonDoc {
 		{ClosedEarly, "the peer closed or the network failed before it was known what the connection speaks"},
 		{UnknownProtocol, "the first bytes are of no protocol that this listener speaks"},
 		{NoHandler, "the protocol is known but switched off"},
-		{QueueFull, "listen.handshake_queue connections wait for their TLS handshake already"},
+		{QueueFull, "listen.handshake_queue connections wait for their TLS handshake already, or half as many of the same source"},
 		{QueueTimeout, "the turn to make the TLS handshake did not come within listen.handshake_queue_timeout"},
 		{HandshakeTimeout, "the client's hello or the rest of the TLS handshake took longer than listen.handshake_timeout"},
 		{HandshakeFailed, "the TLS handshake failed"},
