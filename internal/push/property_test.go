@@ -25,7 +25,6 @@ type sim struct {
 	mu        sync.Mutex
 	broken    []string
 	ids       []ID
-	acks      map[ID]Ack
 	settled   map[ID]bool // holds no place in the window as far as the sessions know
 	writes    map[ID]bool
 	cancelled map[ID]bool
@@ -92,7 +91,6 @@ func (s *sim) post(k endpoint.Key, p Push) {
 		default:
 			s.mu.Lock()
 			s.ids = append(s.ids, st.ID)
-			s.acks[st.ID] = p.Ack
 			s.mu.Unlock()
 		}
 	})
@@ -256,7 +254,9 @@ func (s *sim) quiesce() {
 		case !ss.open:
 			s.setOpen(k, true)
 		}
-		s.session(k).capacity = 0
+		s.wire.mu.Lock()
+		s.wire.sessions[k].capacity = 0
+		s.wire.mu.Unlock()
 	}
 	confirmed := map[ID]bool{}
 	for range 60 {
@@ -331,11 +331,11 @@ func TestRulesHoldInEveryOrder(t *testing.T) {
 		var broken []string
 		synctest.Test(t, func(t *testing.T) {
 			s := &sim{
-				rig: newRig(t, func(c *Config) { c.Window = simWindow }), epochs: map[endpoint.Key]uint64{},
-				acks: map[ID]Ack{}, settled: map[ID]bool{}, writes: map[ID]bool{}, cancelled: map[ID]bool{},
+				rig:    idleRig(t),
+				epochs: map[endpoint.Key]uint64{}, settled: map[ID]bool{}, writes: map[ID]bool{}, cancelled: map[ID]bool{},
 			}
-			s.svc.sender = s
 			s.store.read, s.store.lag = 3*time.Millisecond, time.Millisecond
+			s.start(func(c *Config) { c.Window = simWindow }, s)
 			for _, x := range script {
 				s.play(x)
 			}

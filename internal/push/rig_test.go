@@ -79,13 +79,25 @@ type rig struct {
 // newRig starts a service. Inside a synctest bubble everything ends with the test.
 func newRig(t testing.TB, change func(*Config)) *rig {
 	t.Helper()
+	r := idleRig(t)
+	r.start(change, r.wire)
+	return r
+}
+
+func idleRig(t testing.TB) *rig {
+	return &rig{t: t, store: newMemory(), wire: &wire{sessions: map[endpoint.Key]*session{}}, reg: prometheus.NewRegistry()}
+}
+
+// start runs the service with this sender until the test ends.
+func (r *rig) start(change func(*Config), sender Sender) {
+	t := r.t
+	t.Helper()
 	cfg := Default()
 	if change != nil {
 		change(&cfg)
 	}
-	r := &rig{t: t, store: newMemory(), wire: &wire{sessions: map[endpoint.Key]*session{}}, reg: prometheus.NewRegistry()}
 	var err error
-	if r.svc, err = New(cfg, r.store, r.wire, zaptest.NewLogger(t), r.reg); err != nil {
+	if r.svc, err = New(cfg, r.store, sender, zaptest.NewLogger(t), r.reg); err != nil {
 		t.Fatal(err)
 	}
 	if err := r.svc.Recover(t.Context()); err != nil {
@@ -102,7 +114,6 @@ func newRig(t testing.TB, change func(*Config)) *rig {
 		r.store.close()
 	})
 	t.Cleanup(r.stop)
-	return r
 }
 
 // bind opens a session that takes pushes.

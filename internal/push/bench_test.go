@@ -1,0 +1,96 @@
+package push
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"signalbox/internal/endpoint"
+)
+
+// still is a store that does nothing, so that only the service is measured.
+type still struct{ next ID }
+
+var stillHistory = []Change{{State: Accepted}}
+
+func (s *still) AcceptPush(_ context.Context, in Submission) (Status, error) {
+	s.next++
+	in.Push.ID, in.Push.Created = s.next, time.Time{}.Add(time.Hour)
+	return Status{Push: in.Push, State: Accepted, History: stillHistory}, nil
+}
+
+func (s *still) AdvancePushes(ts []Transition, done func([]Outcome, error)) {
+	if done != nil {
+		done(make([]Outcome, len(ts)), nil)
+	}
+}
+func (s *still) ExpirePushes(context.Context, time.Time, int) ([]Status, error) { return nil, nil }
+func (s *still) RecoverPushes(context.Context, string, time.Time) error         { return nil }
+func (s *still) Push(context.Context, string, ID) (Status, error)               { return Status{}, ErrUnknown }
+func (s *still) CountWaiting(context.Context, endpoint.Key) (int, error)        { return 0, nil }
+func (s *still) Pushes(context.Context, endpoint.Key, State, ID, int) ([]Status, error) {
+	return nil, nil
+}
+func (s *still) WaitingPushes(context.Context, endpoint.Key, Cursor, int) ([]Push, error) {
+	return nil, nil
+}
+
+// taker is a session that takes and writes everything at once.
+type taker struct{ sent int }
+
+func (t *taker) Send(_ endpoint.Key, _ uint64, _ Push, _ bool, written func(time.Time)) error {
+	t.sent++
+	written(time.Time{})
+	return nil
+}
+
+// straight returns a service whose only lane is open. Nothing runs: commit empties the scribe as Run would.
+func straight(tb testing.TB) (s *Service, t *taker, commit func()) {
+	tb.Helper()
+	t = &taker{}
+	s, err := New(Default(), &still{}, t, zap.NewNop(), prometheus.NewRegistry())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	commit = func() { s.scribe.commit(tb.Context(), s.scribe.take(maxBatch)) }
+	s.SessionChanged(endpoint.Change{Kind: endpoint.Available, Key: pc1, Epoch: 1})
+	commit()
+	s.work(tb.Context(), s.pool.take())
+	return s, t, commit
+}
+
+func onePush(tb testing.TB, s *Service, r Request, commit func()) {
+	st, err := s.Submit(context.Background(), r)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.Receipt(pc1, st.ID, func(error) {})
+	commit()
+}
+
+// maxStraightAllocs is what one push of the fast path may allocate from Submit to its confirmed receipt, without store, session and API.
+const maxStraightAllocs = 12
+
+func TestFastPathAllocations(t *testing.T) {
+	s, wire, commit := straight(t)
+	r := Request{Push: fill(Push{Payload: []byte(`{"n":1}`)})}
+	got := testing.AllocsPerRun(1000, func() { onePush(t, s, r, commit) })
+	if wire.sent != 1001 {
+		t.Fatalf("%d pushes took the fast path, want all 1001", wire.sent)
+	}
+	if got > maxStraightAllocs {
+		t.Errorf("%v allocations, at most %d are allowed", got, maxStraightAllocs)
+	}
+}
+
+func BenchmarkFastPath(b *testing.B) {
+	s, _, commit := straight(b)
+	r := Request{Push: fill(Push{Payload: []byte(`{"n":1}`)})}
+	b.ReportAllocs()
+	for b.Loop() {
+		onePush(b, s, r, commit)
+	}
+}
