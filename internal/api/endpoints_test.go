@@ -162,6 +162,8 @@ func TestEndpointMistakes(t *testing.T) {
 		{"no id", `{}`, []string{"/id"}},
 		{"upper case", `{"id":"PC-1"}`, []string{"/id"}},
 		{"long id", `{"id":"` + strings.Repeat("x", 257) + `"}`, []string{"/id"}},
+		{"dot", `{"id":"."}`, []string{"/id"}},
+		{"dots", `{"id":".."}`, []string{"/id"}},
 		{"empty secret", `{"id":"a","secret":""}`, []string{"/secret"}},
 		{"short secret", `{"id":"a","secret":"abc"}`, []string{"/secret"}},
 		{"label name", `{"id":"a","labels":{"a=b":"c"}}`, []string{"/labels/a=b"}},

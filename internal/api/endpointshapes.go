@@ -81,6 +81,9 @@ func showPresence(p endpoint.Presence) presenceBody {
 
 // check finds mistakes that the schema shows and the domain would name less precisely.
 func (c endpointCreate) check() *Problem {
+	if c.ID == "." || c.ID == ".." {
+		return validationFailed.at("/id", "a dot segment cannot stand in a path, so nobody could reach the endpoint")
+	}
 	if c.Secret != nil && *c.Secret == "" {
 		return validationFailed.at("/secret", "it is empty; leave it out to get one made")
 	}

@@ -177,18 +177,28 @@ func (c *checker) field(t reflect.Type, name string) reflect.Type {
 	case t.Kind() == reflect.Map:
 		return t.Elem()
 	}
-	var known []string
 	for i := range t.NumField() {
-		tag, _, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
-		if tag == name && tag != "" {
+		if tag := jsonName(t.Field(i)); tag == name && tag != "" {
 			return t.Field(i).Type
 		}
-		if tag != "" {
-			known = append(known, tag)
+	}
+	c.fail("there is no such field; known here: " + strings.Join(knownNames(t), ", "))
+	return nil
+}
+
+func jsonName(f reflect.StructField) string {
+	tag, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+	return tag
+}
+
+func knownNames(t reflect.Type) []string {
+	var names []string
+	for i := range t.NumField() {
+		if tag := jsonName(t.Field(i)); tag != "" {
+			names = append(names, tag)
 		}
 	}
-	c.fail("there is no such field; known here: " + strings.Join(known, ", "))
-	return nil
+	return names
 }
 
 // text reads the string at pos and returns its characters.

@@ -16,21 +16,25 @@ var docsFiles embed.FS
 
 // registerPages adds what is read by people and tools and needs no token: documentation, explanations of problems, metrics.
 func (s *Server) registerPages() {
-	s.page("openapi", "/openapi.json", "application/json", "This description, OpenAPI 3.1", func(w http.ResponseWriter, _ *http.Request) {
+	s.page("openapi", "/openapi.json", "This description, OpenAPI 3.1", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, "application/json", s.spec)
-	})
-	s.page("docs", "/docs", "text/html", "This description for people", s.docsFile("docs/index.html", "text/html; charset=utf-8"))
-	s.page("docs-script", "/docs/docs.js", "text/javascript", "Script of the page /docs", s.docsFile("docs/docs.js", "text/javascript; charset=utf-8"))
-	s.page("docs-style", "/docs/docs.css", "text/css", "Style of the page /docs", s.docsFile("docs/docs.css", "text/css; charset=utf-8"))
-	s.page("problem", "/problems/{name}", "text/html", "What a kind of problem means", s.problemPage)
-	s.page("metrics", "/metrics", "text/plain", "Metrics for Prometheus", s.deps.Metrics.ServeHTTP)
+	}, "application/json")
+	s.page("docs", "/docs", "This description for people", s.docsFile("docs/index.html", "text/html; charset=utf-8"), "text/html")
+	s.page("docs-script", "/docs/docs.js", "Script of the page /docs", s.docsFile("docs/docs.js", "text/javascript; charset=utf-8"), "text/javascript")
+	s.page("docs-style", "/docs/docs.css", "Style of the page /docs", s.docsFile("docs/docs.css", "text/css; charset=utf-8"), "text/css")
+	s.page("problem", "/problems/{name}", "What a kind of problem means", s.problemPage, "text/html", "application/json")
+	s.page("metrics", "/metrics", "Metrics for Prometheus", s.deps.Metrics.ServeHTTP, "text/plain")
 }
 
 // page adds a route that is no JSON and documents it.
-func (s *Server) page(id, path, media, summary string, handle http.HandlerFunc) {
+func (s *Server) page(id, path, summary string, handle http.HandlerFunc, media ...string) {
 	s.mux.HandleFunc("GET "+path, handle)
 	responses := s.problemResponses([]kind{sourceNotAllowed, tokenInQuery, badRequest, notFound, busy, internalError})
-	responses["200"] = &huma.Response{Description: summary, Content: map[string]*huma.MediaType{media: {}}}
+	content := map[string]*huma.MediaType{}
+	for _, m := range media {
+		content[m] = &huma.MediaType{}
+	}
+	responses["200"] = &huma.Response{Description: summary, Content: content}
 	op := &huma.Operation{OperationID: id, Method: http.MethodGet, Path: path, Tags: []string{"pages"}, Summary: summary, Responses: responses}
 	if strings.Contains(path, "{name}") {
 		op.Parameters = []*huma.Param{{Name: "name", In: "path", Required: true, Schema: &huma.Schema{Type: huma.TypeString}}}
@@ -56,6 +60,7 @@ func (s *Server) problemPage(w http.ResponseWriter, r *http.Request) {
 		if k.slug() != r.PathValue("name") {
 			continue
 		}
+		w.Header().Set("Vary", "Accept")
 		if strings.Contains(r.Header.Get("Accept"), "json") {
 			s.sendJSON(w, map[string]any{"type": k.path(), "code": k.code, "status": k.status, "title": k.title, "detail": k.advice})
 			return

@@ -106,7 +106,10 @@ func (s *Server) enter(hc huma.Context, next func(huma.Context), rt route, newBo
 
 // allProblems adds to a route's own problems those that come with its scope, its body and its parameters.
 func (rt route) allProblems(hasBody bool) []kind {
-	ks := slices.Concat(rt.problems, []kind{sourceNotAllowed, tokenInQuery, badRequest, validationFailed, busy, internalError})
+	ks := slices.Concat(rt.problems, []kind{tokenInQuery, badRequest, validationFailed, internalError})
+	if rt.path != live {
+		ks = append(ks, sourceNotAllowed, busy)
+	}
 	if rt.scope != "" {
 		ks = append(ks, missingToken, invalidToken, insufficientScope)
 	}

@@ -14,9 +14,8 @@ func decodeStrict(data []byte, v any) *Problem {
 	if !utf8.Valid(data) {
 		return malformedJSON.problem("The body is not UTF-8.")
 	}
-	var whole json.RawMessage
-	if err := json.Unmarshal(data, &whole); err != nil {
-		return malformedJSON.problem(syntaxDetail(err))
+	if !json.Valid(data) {
+		return malformedJSON.problem(syntaxDetail(data))
 	}
 	c := checker{data: data}
 	if err := c.value(reflect.TypeOf(v).Elem(), 0); err != nil {
@@ -32,9 +31,10 @@ func decodeStrict(data []byte, v any) *Problem {
 }
 
 // syntaxDetail says where the text stops being JSON. The parser's own words would quote the text.
-func syntaxDetail(err error) string {
+func syntaxDetail(data []byte) string {
+	var whole json.RawMessage
 	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if errors.As(json.Unmarshal(data, &whole), &syntax) {
 		return fmt.Sprintf("The body is not one JSON document: see byte %d.", syntax.Offset)
 	}
 	return malformedJSON.advice

@@ -6,7 +6,7 @@ const methods = ["get", "post", "patch", "delete"];
 function el(name, attrs, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attrs || {})) node.setAttribute(key, value);
-  for (const child of children.flat()) if (child !== null && child !== undefined) node.append(child);
+  for (const child of children.flat(Infinity)) if (child !== null && child !== undefined) node.append(child);
   return node;
 }
 
