@@ -24,7 +24,8 @@ type ticket struct {
 }
 
 // Submit makes a push durable and hands it to the endpoint's session if there is one and nothing waits. Once the push is being stored, the end of ctx does
-// not stop that. With TTL 0 it waits for the verdict: the Status is Accepted if the push is with the session, Expired (durably) if it could not be.
+// not stop that. With TTL 0 it waits for the verdict: the Status is Accepted if the push is with the session, Expired (durably) if it could not be; when ctx
+// ends first, it returns the push as it was accepted with ctx's error. A repeated request is answered as the store answers it, with Replayed.
 //
 // Errors: FieldErrors, ErrKeyBusy, ErrKeyReused, ErrQueueFull, ErrBusy, ErrNoSpace, endpoint.ErrUnknown, endpoint.ErrDisabled.
 func (s *Service) Submit(ctx context.Context, r Request) (Status, error) {
@@ -45,7 +46,7 @@ func (s *Service) Submit(ctx context.Context, r Request) (Status, error) {
 	})
 	if err != nil || st.Replayed {
 		s.leave(t)
-		return s.replayed(ctx, st), err
+		return st, err
 	}
 	s.m.accepted.Inc()
 	p.ID, p.Created = st.ID, st.Created
@@ -186,19 +187,6 @@ func (s *Service) expireNow(u urgent) {
 		t:    Transition{ID: u.push.ID, To: Expired, Key: u.push.To, At: at, Reason: ReasonOffline},
 		done: func(o Outcome, err error) { u.verdict <- verdict{expired: true, outcome: o, at: at, err: err} },
 	})
-}
-
-// replayed is the first answer again: that to a push with TTL 0 may have been that it is over.
-func (s *Service) replayed(ctx context.Context, st Status) Status {
-	if !st.Replayed || st.TTL > 0 {
-		return st
-	}
-	now, err := s.store.Push(ctx, st.To.Domain, st.ID)
-	if err != nil || now.State != Expired {
-		return st
-	}
-	now.Replayed = true
-	return now
 }
 
 // judged is the answer to a request with TTL 0.
