@@ -11,7 +11,8 @@ import (
 
 // tx is the transaction that operations are applied to, with the statements that they need. Its methods hold all SQL that writes, and no decisions.
 type tx struct {
-	now time.Time // when the transaction began, in whole microseconds
+	conn *conn
+	now  time.Time // when the transaction began, in whole microseconds
 
 	lastPush, lastEvent int64 // the numbers given out last
 	numbersRead         bool  // whether they were read in this transaction
@@ -50,6 +51,7 @@ func (p *preparer) prepare(query string) *stmt {
 func newTx(c *conn) (*tx, error) {
 	p := &preparer{conn: c}
 	t := &tx{
+		conn: c,
 		control: controlStmts{
 			begin:        p.prepare("BEGIN IMMEDIATE"),
 			commit:       p.prepare("COMMIT"),

@@ -26,6 +26,9 @@ const (
 	selectRecord   = "SELECT e.domain, e.id, e.enabled, e.created, e.updated, e.labels, e.groups, " + selectPresence
 	fromRecord     = " FROM endpoint e LEFT JOIN presence p ON p.ep = e.num"
 
+	queryOnline = "SELECT " + selectPresence + ", e.domain, e.id, e.num FROM presence p CROSS JOIN endpoint e ON e.num = p.ep" +
+		" WHERE p.state = 'online' LIMIT ?"
+
 	presenceColumns = 8
 	recordColumns   = 7 + presenceColumns
 )
@@ -46,8 +49,7 @@ func newEndpointStmts(p *preparer) endpointStmts {
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)" +
 			" ON CONFLICT (ep) DO UPDATE SET state = excluded.state, since = excluded.since, last_heard = excluded.last_heard, reason = excluded.reason," +
 			" resource = excluded.resource, remote_addr = excluded.remote_addr, via = excluded.via, tls_version = excluded.tls_version"),
-		online: p.prepare("SELECT " + selectPresence + ", e.domain, e.id, e.num FROM presence p CROSS JOIN endpoint e ON e.num = p.ep" +
-			" WHERE p.state = 'online' LIMIT ?"),
+		online: p.prepare(queryOnline),
 	}
 }
 

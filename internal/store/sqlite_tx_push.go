@@ -37,6 +37,12 @@ const (
 	columnHistory  = 10
 )
 
+const (
+	queryUsage   = "SELECT count(*), coalesce(sum(size), 0) FROM push WHERE ep = ? AND place < 4"
+	queryFindKey = "SELECT push, body, created FROM idem WHERE hash = ? AND token = ? AND key = ?"
+	queryExpired = "SELECT id FROM push WHERE place < 4 AND expires <= ? ORDER BY expires LIMIT ?"
+)
+
 func newPushStmts(p *preparer) pushStmts {
 	return pushStmts{
 		insert: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)" +
@@ -45,10 +51,10 @@ func newPushStmts(p *preparer) pushStmts {
 		find:       p.prepare(selectStatus + " WHERE p.id = ?"),
 		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = coalesce(?, result) WHERE id = ?"),
 		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),
-		usage:      p.prepare("SELECT count(*), coalesce(sum(size), 0) FROM push WHERE ep = ? AND place < 4"),
-		findKey:    p.prepare("SELECT push, body, created FROM idem WHERE hash = ? AND token = ? AND key = ?"),
+		usage:      p.prepare(queryUsage),
+		findKey:    p.prepare(queryFindKey),
 		insertKey:  p.prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
-		expired:    p.prepare("SELECT id FROM push WHERE place < 4 AND expires <= ? ORDER BY expires LIMIT ?"),
+		expired:    p.prepare(queryExpired),
 	}
 }
 
