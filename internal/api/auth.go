@@ -45,6 +45,9 @@ func challenge(k kind, code string) *Problem {
 	return k.problem("").with("WWW-Authenticate", value)
 }
 
+// tokenPrefix begins the secrets of our tokens.
+const tokenPrefix = "sbx_"
+
 // secretParameters are names under which other systems take a token in the URL.
 func secretParameters() []string {
 	return []string{"access_token", "api-key", "api_key", "apikey", "auth", "authorization", "bearer", "key", "secret", "token"}
@@ -54,6 +57,9 @@ func secretParameters() []string {
 func queryHasToken(r *http.Request) bool {
 	if r.URL.RawQuery == "" {
 		return false
+	}
+	if strings.Contains(r.URL.RawQuery, tokenPrefix) {
+		return true
 	}
 	for name := range r.URL.Query() {
 		if slices.Contains(secretParameters(), strings.ToLower(name)) {

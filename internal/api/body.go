@@ -21,6 +21,9 @@ func readBody(w http.ResponseWriter, r *http.Request, optional bool) ([]byte, *P
 	if p := checkMedia(r.Header); p != nil {
 		return nil, p
 	}
+	if r.ContentLength > maxBodyBytes {
+		return nil, bodyProblem(&http.MaxBytesError{Limit: maxBodyBytes})
+	}
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
 	if err != nil {
 		return nil, bodyProblem(err)

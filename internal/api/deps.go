@@ -30,9 +30,10 @@ type Health interface {
 
 // Check is one condition of readiness.
 type Check struct {
-	Name   string `json:"name" doc:"What was looked at."`
-	OK     bool   `json:"ok"`
-	Reason string `json:"reason,omitempty" doc:"Why it is not well, and what to do."`
+	_      struct{} `additionalProperties:"true"`
+	Name   string   `json:"name" doc:"What was looked at."`
+	OK     bool     `json:"ok"`
+	Reason string   `json:"reason,omitempty" doc:"Why it is not well, and what to do."`
 }
 
 // Certs reports the loaded certificate bundles. It may be called concurrently.
@@ -56,9 +57,10 @@ type Certificate struct {
 
 // Version says what runs.
 type Version struct {
-	Version string `json:"version" example:"1.0.0"`
-	Commit  string `json:"commit,omitempty"`
-	Go      string `json:"go,omitempty" doc:"Version of the Go toolchain."`
-	OS      string `json:"os,omitempty"`
-	Arch    string `json:"arch,omitempty"`
+	_       struct{} `additionalProperties:"true"`
+	Version string   `json:"version" example:"1.0.0"`
+	Commit  string   `json:"commit,omitempty"`
+	Go      string   `json:"go,omitempty" doc:"Version of the Go toolchain."`
+	OS      string   `json:"os,omitempty"`
+	Arch    string   `json:"arch,omitempty"`
 }

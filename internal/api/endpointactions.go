@@ -42,20 +42,19 @@ func (s *Server) getPresence(ctx context.Context, c call[endpointPath, none]) (*
 	return &onePresence{Body: presenceDetail{presenceBody: showPresence(r.Presence), QueuedPushes: n}}, nil
 }
 
-type disconnected struct {
-	Body struct {
-		Disconnected bool `json:"disconnected" doc:"Whether it had a session."`
-	}
+type disconnection struct {
+	_            struct{} `additionalProperties:"true"`
+	Disconnected bool     `json:"disconnected" doc:"Whether it had a session."`
 }
+
+type disconnected struct{ Body disconnection }
 
 func (s *Server) disconnectEndpoint(ctx context.Context, c call[endpointPath, none]) (*disconnected, error) {
 	k := s.key(c.Params.ID)
 	if _, err := s.deps.Endpoints.Endpoint(ctx, k); err != nil {
 		return nil, err
 	}
-	out := &disconnected{}
-	out.Body.Disconnected = s.deps.Registry.Disconnect(k, endpoint.ReasonDisconnected)
-	return out, nil
+	return &disconnected{Body: disconnection{Disconnected: s.deps.Registry.Disconnect(k, endpoint.ReasonDisconnected)}}, nil
 }
 
 type secretBody struct {

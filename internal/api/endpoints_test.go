@@ -169,7 +169,8 @@ func TestEndpointMistakes(t *testing.T) {
 		{"label name", `{"id":"a","labels":{"a=b":"c"}}`, []string{"/labels/a=b"}},
 		{"label value", `{"id":"a","labels":{"a":"` + long + `"}}`, []string{"/labels/a"}},
 		{"label control", `{"id":"a","labels":{"a":"x\u0000"}}`, []string{"/labels/a"}},
-		{"empty group", `{"id":"a","groups":[""]}`, []string{"/groups"}},
+		{"empty group", `{"id":"a","groups":[""]}`, []string{"/groups/0"}},
+		{"several", `{"id":"a","labels":{"b=":"","a=":""},"groups":["x",""]}`, []string{"/labels/a=", "/labels/b=", "/groups/1"}},
 		{"null", `{"id":"a","enabled":null}`, []string{"/enabled"}},
 		{"types", `{"id":1,"labels":[],"groups":{},"enabled":"yes"}`, []string{"/id", "/labels", "/groups", "/enabled"}},
 	} {

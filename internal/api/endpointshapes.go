@@ -1,6 +1,9 @@
 package api
 
 import (
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -101,20 +104,20 @@ func checkLabels(labels map[string]string, groups []string) *Problem {
 	if len(labels) > endpoint.MaxLabels {
 		add([]string{"labels"}, "at most 64 labels are allowed")
 	}
-	for name, text := range labels {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
 		if name == "" || !usable(name) || strings.Contains(name, "=") {
 			add([]string{"labels", name}, "a label's name has 1 to 128 bytes, all printable, and no '='")
 		}
-		if !usable(text) {
+		if !usable(labels[name]) {
 			add([]string{"labels", name}, "a label's value has at most 128 bytes, all printable")
 		}
 	}
 	if len(groups) > endpoint.MaxGroups {
 		add([]string{"groups"}, "at most 64 groups are allowed")
 	}
-	for _, g := range groups {
+	for i, g := range groups {
 		if g == "" || !usable(g) {
-			add([]string{"groups"}, "a group's name has 1 to 128 bytes, all printable")
+			add([]string{"groups", strconv.Itoa(i)}, "a group's name has 1 to 128 bytes, all printable")
 		}
 	}
 	if errs == nil {

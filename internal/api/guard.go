@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"signalbox/internal/telemetry"
 )
 
@@ -17,11 +19,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	start := time.Now()
 	rec := &recorder{ResponseWriter: w}
 	route := s.template(r)
-	defer func() {
-		s.recovered(rec, r, recover())
-		s.metrics.observe(route, r.Method, rec.code(), time.Since(start))
-		s.log.Debug("request", telemetry.Method(knownMethod(r.Method)), telemetry.Path(route), telemetry.Status(rec.code()), telemetry.Took(time.Since(start)))
-	}()
+	defer func() { s.record(rec, r, route, time.Since(start)) }()
+	defer func() { s.recovered(rec, r, route, recover()) }()
 	secure(rec.Header())
 	if p := s.refuse(r, route); p != nil {
 		writeProblem(rec, p)
@@ -33,6 +32,16 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	defer s.release(route)
 	s.mux.ServeHTTP(rec, r)
+}
+
+// record counts and logs a request, also one whose handler panicked. The route stands for the path: what a caller writes into a URL is not logged.
+func (s *Server) record(rec *recorder, r *http.Request, route string, took time.Duration) {
+	s.metrics.observe(route, r.Method, rec.code(), took)
+	if log := s.log.Check(zap.DebugLevel, "request"); log != nil {
+		remote, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero value if there is none
+		log.Write(telemetry.Method(knownMethod(r.Method)), telemetry.Path(route), telemetry.Status(rec.code()), telemetry.Took(took),
+			telemetry.Remote(remote), telemetry.Token(rec.token))
+	}
 }
 
 // live is the one path that answers to anyone at any load: it says only that the process runs.
@@ -114,14 +123,14 @@ func (s *Server) release(route string) {
 }
 
 // recovered ends a request whose handler panicked. The caller learns nothing of it; if the answer had begun, the connection is cut.
-func (s *Server) recovered(rec *recorder, r *http.Request, v any) {
+func (s *Server) recovered(rec *recorder, r *http.Request, route string, v any) {
 	if v == nil {
 		return
 	}
 	if v == http.ErrAbortHandler {
 		panic(v)
 	}
-	s.log.Error("handler panicked", telemetry.Method(knownMethod(r.Method)), telemetry.Path(s.template(r)),
+	s.log.Error("handler panicked", telemetry.Method(knownMethod(r.Method)), telemetry.Path(route),
 		telemetry.Detail(fmt.Sprintf("%v\n%s", v, debug.Stack())))
 	if rec.status != 0 {
 		panic(http.ErrAbortHandler)
@@ -137,10 +146,11 @@ func secure(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 }
 
-// recorder remembers the status of an answer.
+// recorder remembers what the log says of a request.
 type recorder struct {
 	http.ResponseWriter
-	status int
+	status int    // 0: nothing was written yet
+	token  string // id of the caller's token; empty: none was needed, or it was refused
 }
 
 // WriteHeader keeps the first status that is final.

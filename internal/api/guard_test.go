@@ -71,6 +71,7 @@ func TestAuthorization(t *testing.T) {
 					t.Errorf("detail %q does not name scope %s", p.Detail, rt.scope)
 				}
 			}
+			w.send(request(rt.method, rt.path+"?"+w.tokens[rt.scope], w.tokens[rt.scope], rt.body)).want(tokenInQuery)
 			w.send(request(rt.method, rt.path+"?Access_Token="+w.tokens[rt.scope], w.tokens[rt.scope], rt.body)).want(tokenInQuery)
 		})
 	}

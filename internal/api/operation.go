@@ -44,7 +44,8 @@ func (s *Server) listCertificates(context.Context, call[noParams, none]) (*certi
 }
 
 type liveBody struct {
-	OK bool `json:"ok"`
+	_  struct{} `additionalProperties:"true"`
+	OK bool     `json:"ok"`
 }
 
 type liveAnswer struct{ Body liveBody }
@@ -52,8 +53,9 @@ type liveAnswer struct{ Body liveBody }
 type versionAnswer struct{ Body Version }
 
 type readiness struct {
-	Ready  bool    `json:"ready"`
-	Checks []Check `json:"checks" nullable:"false"`
+	_      struct{} `additionalProperties:"true"`
+	Ready  bool     `json:"ready"`
+	Checks []Check  `json:"checks" nullable:"false"`
 }
 
 type readyAnswer struct {

@@ -92,6 +92,9 @@ func (s *Server) enter(hc huma.Context, next func(huma.Context), rt route, newBo
 		writeProblem(w, p)
 		return
 	}
+	if rec, ok := w.(*recorder); ok {
+		rec.token = e.caller.TokenID
+	}
 	if hasBody {
 		if e.raw, p = readBody(w, r, rt.optional); p == nil && len(e.raw) > 0 {
 			p = decodeStrict(e.raw, e.body)
@@ -127,7 +130,7 @@ func (s *Server) problemResponses(kinds []kind) map[string]*huma.Response {
 		status := strconv.Itoa(k.status)
 		r := responses[status]
 		if r == nil {
-			r = &huma.Response{Content: map[string]*huma.MediaType{problemType: {Schema: schema, Examples: map[string]*huma.Example{}}}}
+			r = &huma.Response{Headers: problemHeaders(k.status), Content: map[string]*huma.MediaType{problemType: {Schema: schema, Examples: map[string]*huma.Example{}}}}
 			responses[status] = r
 		}
 		examples := r.Content[problemType].Examples
@@ -141,6 +144,22 @@ func (s *Server) problemResponses(kinds []kind) map[string]*huma.Response {
 		examples[k.code] = &huma.Example{Summary: k.title, Value: k.problem("")}
 	}
 	return responses
+}
+
+// problemHeaders documents the header fields that come with problems of a status.
+func problemHeaders(status int) map[string]*huma.Header {
+	field := func(name, doc string) map[string]*huma.Header {
+		return map[string]*huma.Header{name: {Description: doc, Schema: &huma.Schema{Type: huma.TypeString}}}
+	}
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return field("WWW-Authenticate", "RFC 6750 section 3: what is wrong with the token, and the scope that is needed.")
+	case http.StatusConflict, http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusInsufficientStorage:
+		return field("Retry-After", "Seconds after which trying again makes sense, where it does.")
+	case http.StatusUnsupportedMediaType:
+		return field("Accept", "The media type to send.")
+	}
+	return nil
 }
 
 // documentBody says in the OpenAPI document what the strict decoder takes.

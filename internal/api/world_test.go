@@ -245,6 +245,11 @@ func (w *world) checkAnswer(r *http.Request, a answer) {
 	if media == problemType {
 		w.checkProblem(a, doc)
 	}
+	for _, name := range []string{"Location", "Idempotency-Replayed", "Retry-After", "WWW-Authenticate", "Accept"} {
+		if a.header.Get(name) != "" && doc.Headers[name] == nil {
+			w.t.Errorf("%s %s %d: header %s is not documented", r.Method, route, a.status, name)
+		}
+	}
 	if a.status == http.StatusNoContent {
 		return
 	}
