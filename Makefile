@@ -31,8 +31,9 @@ $(BIN)/staticcheck-$(STATICCHECK_VERSION):
 	GOBIN=$(BIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(BIN)/staticcheck $@
 
-unit: ## every test with the race detector, in random order
+unit: ## every test with the race detector, in random order; then what can only be counted without it
 	$(GO) test -race -shuffle=on -timeout 10m ./...
+	$(GO) test -run 'Alloc' -count=1 ./...
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for pkg in $$($(GO) list ./...); do \

@@ -97,10 +97,12 @@ func (st *stream) resume(el scan.Element) transport.Next {
 
 // newSession makes the session of a stream that logged in.
 func newSession(st *stream, resource string) *session {
+	full := st.login.key.JID() + "/" + resource
 	return &session{
-		srv: st.srv,
-		key: st.login.key,
-		jid: st.login.key.JID() + "/" + resource,
+		srv:  st.srv,
+		key:  st.login.key,
+		jid:  full,
+		bare: full[:len(full)-len(resource)-1],
 		facts: endpoint.Facts{
 			Resource: resource, Remote: st.info.Remote, Via: st.info.Via, TLSVersion: st.info.TLS.Version, Bound: time.Now(),
 		},

@@ -122,7 +122,7 @@ func (s *session) answerAck(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sm.enabled {
-		st.conn.Control(appendCount(nil, s.sm.handledLocked()))
+		st.conn.Control(appendCount(make([]byte, 0, 48), s.sm.handledLocked()))
 		s.sm.owed = len(s.sm.pending) > 0
 	}
 }
@@ -222,7 +222,7 @@ func (s *session) release(number, round uint32) {
 	m.pending = nil
 	if m.owed && m.enabled && s.stream != nil {
 		m.owed = false
-		s.stream.conn.Control(appendCount(nil, m.handledLocked()))
+		s.stream.conn.Control(appendCount(make([]byte, 0, 48), m.handledLocked()))
 	}
 }
 

@@ -1,6 +1,8 @@
 package xmpp
 
 import (
+	"bytes"
+
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 
@@ -16,7 +18,7 @@ func (st *stream) takeStanza(el *scan.Stanza) transport.Next {
 	if el.Kind == scan.Nonza {
 		return st.takeNonza(s, el)
 	}
-	if from := string(el.From()); from != "" && from != s.jid && from != s.key.JID() {
+	if from := el.From(); len(from) > 0 && string(from) != s.jid && string(from) != s.bare {
 		return st.end(endpoint.ReasonInvalidFrom)
 	}
 	if el.HasStreams {
@@ -55,17 +57,36 @@ const (
 	toNowhere               // not an address
 )
 
-// target sorts the address; the key is set for toOther. Equal bytes are equal addresses, so only unusual ones are parsed.
+// target sorts the address; the key is set for toOther. Equal bytes are equal addresses, and an endpoint's id needs no normalisation, so only unusual addresses
+// are parsed.
 func (s *session) target(el *scan.Stanza) (target, endpoint.Key) {
-	to := string(el.To())
-	switch to {
-	case "", s.key.JID():
+	to := el.To()
+	switch string(to) {
+	case "", s.bare:
 		return toAccount, s.key
 	case s.key.Domain:
 		return toServer, endpoint.Key{}
 	case s.jid:
 		return toOther, s.key
 	}
+	if id, ok := s.plainID(to); ok {
+		return toOther, endpoint.Key{Domain: s.key.Domain, ID: id}
+	}
+	return s.unusualTarget(string(to))
+}
+
+// plainID returns the id in an address of this domain that is written as we write it, bare or with a resource of printable ASCII.
+func (s *session) plainID(to []byte) (string, bool) {
+	bare, resource, full := bytes.Cut(to, []byte("/"))
+	local, domain, ok := bytes.Cut(bare, []byte("@"))
+	if !ok || full && len(resource) == 0 || string(domain) != s.key.Domain || bytes.ContainsFunc(resource, func(r rune) bool { return r <= ' ' || r > '~' }) {
+		return "", false
+	}
+	id := string(local)
+	return id, endpoint.CheckID(id) == nil
+}
+
+func (s *session) unusualTarget(to string) (target, endpoint.Key) {
 	j, err := jid.Parse(to)
 	switch {
 	case err != nil:

@@ -18,6 +18,7 @@ import (
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp/feature"
 	"signalbox/xmpp/sasl"
+	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
 )
 
@@ -42,6 +43,7 @@ type Server struct {
 	wheel   *transport.Wheel
 
 	resumables resumables
+	events     sync.Pool // of *scan.Event, lent while a stream takes bytes
 
 	mu      sync.Mutex
 	streams map[*stream]struct{}
@@ -53,7 +55,7 @@ func New(cfg Config, domain string, deps Deps, log *zap.Logger, reg prometheus.R
 	if err := cfg.Validate(); err != nil {
 		return nil, fmt.Errorf("xmpp: %w", err)
 	}
-	return &Server{
+	s := &Server{
 		cfg:     cfg,
 		domain:  domain,
 		deps:    deps,
@@ -62,7 +64,9 @@ func New(cfg Config, domain string, deps Deps, log *zap.Logger, reg prometheus.R
 		driver:  transport.NewGoroutine(cfg.transport(), deps.StartTLS),
 		wheel:   new(transport.Wheel),
 		streams: make(map[*stream]struct{}),
-	}, nil
+	}
+	s.events.New = func() any { return new(scan.Event) }
+	return s, nil
 }
 
 // ServeConn implements link.Handler: it negotiates on the caller's goroutine and returns when a session is bound or the stream is over.

@@ -13,9 +13,10 @@ import (
 // Locks: session.mu before the connection's own; the registry is never called with session.mu held.
 type session struct {
 	// set at construction
-	srv *Server
-	key endpoint.Key
-	jid string // full
+	srv  *Server
+	key  endpoint.Key
+	jid  string // full
+	bare string // the start of jid
 
 	mu        sync.Mutex
 	stream    *stream // nil while suspended and after the end
@@ -49,19 +50,30 @@ func (s *session) Deliver(e endpoint.Stanza) error {
 	if s.stream == nil || !s.available {
 		return endpoint.ErrOffline
 	}
-	if s.sm.enabled && s.sm.bytes > 0 && s.sm.bytes+len(e.Raw) > s.srv.cfg.QueueBytes {
+	if !s.sm.enabled {
+		return deliveryError(s.stream.conn.Send(e.Raw, nil, e.Written))
+	}
+	if s.sm.bytes > 0 && s.sm.bytes+len(e.Raw) > s.srv.cfg.QueueBytes {
 		return endpoint.ErrFull
 	}
 	o := &outbound{raw: e.Raw, written: e.Written}
 	if err := s.stream.conn.Send(o.raw, s.sm.requestLocked(), o.done()); err != nil {
 		s.sm.requestFailedLocked()
-		if err == transport.ErrFull {
-			return endpoint.ErrFull
-		}
-		return endpoint.ErrOffline
+		return deliveryError(err)
 	}
 	s.sm.sentLocked(o)
 	return nil
+}
+
+// deliveryError is what a connection's refusal means for who delivers.
+func deliveryError(err error) error {
+	switch err {
+	case nil:
+		return nil
+	case transport.ErrFull:
+		return endpoint.ErrFull
+	}
+	return endpoint.ErrOffline
 }
 
 // reply sends a stanza that answers one of the endpoint's own. It passes a full queue; an endpoint that goes on asking without acknowledging is closed.

@@ -49,8 +49,8 @@ const (
 	bound
 )
 
-// take is what each phase does with a top-level element.
-var take = [...]func(*stream, *scan.Stanza) transport.Next{
+// phases say what is done with a top-level element.
+var phases = [...]func(*stream, *scan.Stanza) transport.Next{
 	awaitSTARTTLS: (*stream).takePlain,
 	awaitAuth:     (*stream).takeAuth,
 	awaitBind:     (*stream).takeBind,
@@ -74,13 +74,24 @@ func (st *stream) Data(p []byte) (n int, next transport.Next) {
 	}
 	now := time.Now()
 	st.heard.Store(now.UnixNano())
+	ev := st.srv.events.Get().(*scan.Event)
+	n, next = st.take(p, now, ev)
+	*ev = scan.Event{}
+	st.srv.events.Put(ev)
+	st.notePartial(now, n < len(p) && next == transport.Read)
+	return n, next
+}
+
+// take handles all complete items in p; ev is lent for it.
+func (st *stream) take(p []byte, now time.Time, ev *scan.Event) (n int, next transport.Next) {
 	for n < len(p) {
 		if st.fresh && isSpace(p[n]) {
 			n++
 			continue
 		}
-		ev, used, err := st.sc.Next(p[n:])
-		if err != nil {
+		var used int
+		var err error
+		if *ev, used, err = st.sc.Next(p[n:]); err != nil {
 			return len(p), st.end(reasonOfScan(err))
 		}
 		if ev.Kind == scan.NeedMore {
@@ -90,11 +101,10 @@ func (st *stream) Data(p []byte) (n int, next transport.Next) {
 		if !st.rate.allow(now, used, ev.Kind == scan.TopLevel) {
 			return len(p), st.end(endpoint.ReasonFlood)
 		}
-		if next = st.event(&ev); next != transport.Read {
+		if next = st.event(ev); next != transport.Read {
 			break
 		}
 	}
-	st.notePartial(now, n < len(p) && next == transport.Read)
 	return n, next
 }
 
@@ -114,7 +124,7 @@ func (st *stream) event(ev *scan.Event) transport.Next {
 	case scan.StreamClose:
 		return st.end(endpoint.ReasonClosedByPeer)
 	case scan.TopLevel:
-		return take[st.phase](st, &ev.Stanza)
+		return phases[st.phase](st, &ev.Stanza)
 	}
 	return transport.Read
 }

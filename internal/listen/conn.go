@@ -51,6 +51,9 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
+// CloseWrite ends our side of a plain connection; the client may go on sending.
+func (c *conn) CloseWrite() error { return closeWrite(c.Conn) }
+
 // RemoteAddr returns the client's address, behind a trusted proxy the one that the proxy told.
 func (c *conn) RemoteAddr() net.Addr {
 	if !c.remote.IsValid() {
@@ -109,6 +112,9 @@ func (s *sniffed) Read(b []byte) (int, error) {
 	b[0], s.read = s.first, true
 	return 1, nil
 }
+
+// CloseWrite ends our side; the client may go on sending.
+func (s *sniffed) CloseWrite() error { return closeWrite(s.Conn) }
 
 // Unwrap returns the *tls.Conn once the byte that was looked at has been read, s itself before.
 func (s *sniffed) Unwrap() net.Conn {

@@ -184,9 +184,6 @@ func (j *joint) copy(to, from net.Conn) error {
 
 // closeWrite ends our half of the connection.
 func closeWrite(c net.Conn) error {
-	if own, ok := c.(*conn); ok {
-		c = own.Conn
-	}
 	half, ok := c.(interface{ CloseWrite() error })
 	if !ok {
 		return errors.ErrUnsupported

@@ -42,7 +42,7 @@ func (m *memory) run() {
 	defer close(m.ended)
 	for job := range m.jobs {
 		if m.commit > 0 {
-			time.Sleep(m.commit)
+			<-time.After(m.commit)
 		}
 		job()
 		for range len(m.jobs) {
@@ -74,7 +74,7 @@ func (m *memory) AcceptPush(_ context.Context, s Submission) (Status, error) {
 	}
 	a := <-c
 	if m.lag > 0 {
-		time.Sleep(time.Duration(a.st.ID%4) * m.lag)
+		<-time.After(time.Duration(a.st.ID%4) * m.lag)
 	}
 	return a.st, a.err
 }
@@ -241,7 +241,7 @@ func (m *memory) WaitingPushes(_ context.Context, k endpoint.Key, after Cursor, 
 		<-reading
 	}
 	if m.read > 0 {
-		time.Sleep(m.read)
+		<-time.After(m.read)
 	}
 	return ps[:min(limit, len(ps))], nil
 }
