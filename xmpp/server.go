@@ -30,6 +30,7 @@ type Deps struct {
 	Pushes   Pushes
 	Features *feature.Set
 	StartTLS link.StartTLS // nil: no upgrade of plain-text connections
+	Drain    time.Duration // over which sessions are closed when the server stops
 }
 
 // Server speaks XMPP with endpoints of one domain. It implements link.Handler and is safe for concurrent use.
@@ -97,19 +98,15 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// closeAll tells every stream that the server stops, and cuts those that do not go.
+// closeAll tells every stream that the server stops, spread over the drain period so that not all come back at once, and cuts those that do not go.
 func (s *Server) closeAll() {
-	s.mu.Lock()
-	s.closing = true
-	open := make([]*stream, 0, len(s.streams))
-	for st := range s.streams {
-		open = append(open, st)
-	}
-	s.mu.Unlock()
+	open := s.close()
 	if len(open) > 0 {
-		s.log.Info("closing streams", telemetry.Count(len(open)))
+		s.log.Info("closing streams", telemetry.Count(len(open)), telemetry.Took(s.deps.Drain))
 	}
-	for _, st := range open {
+	start := time.Now()
+	for i, st := range open {
+		time.Sleep(time.Until(start.Add(s.deps.Drain * time.Duration(i) / time.Duration(len(open)))))
 		st.endWith(endpoint.ReasonShutdown, s.hint(endpoint.ReasonShutdown))
 	}
 	cut := time.AfterFunc(s.cfg.ShutdownTimeout, func() {
@@ -120,6 +117,18 @@ func (s *Server) closeAll() {
 	s.driver.Wait()
 	cut.Stop()
 	s.resumables.endAll(endpoint.ReasonShutdown)
+}
+
+// close lets no stream begin any more and returns those that are open.
+func (s *Server) close() []*stream {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closing = true
+	open := make([]*stream, 0, len(s.streams))
+	for st := range s.streams {
+		open = append(open, st)
+	}
+	return open
 }
 
 // hint tells an endpoint when to come back, where many are sent away at once: spread so that a thousand return per second.

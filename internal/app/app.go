@@ -108,6 +108,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 		Pushes:   a.pushes,
 		Features: features(a.version.Version),
 		StartTLS: a.listen.StartTLS,
+		Drain:    a.cfg.Drain.Period,
 	}, a.log, a.registry)
 	if err != nil {
 		return err
@@ -202,6 +203,16 @@ func (a *App) serve(ctx context.Context) error {
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
 		part{"listen", func(ctx context.Context) error { defer a.stopping.Store(true); return a.listen.Run(ctx) }},
 	)
+}
+
+// Reload reads the certificates again, those of endpoints and that of the API; what is wrong with them is logged and in the error, and the old ones stay.
+func (a *App) Reload(ctx context.Context) error {
+	report, err := a.certs.Reload(ctx)
+	errs := []error{err, a.api.Reload()}
+	for _, f := range report.Bad() {
+		errs = append(errs, fmt.Errorf("%s: %w", f.Path, f.Problems))
+	}
+	return errors.Join(errs...)
 }
 
 func (a *App) closePorts() error {

@@ -71,6 +71,7 @@ func Config(dir string) config.Config {
 	cfg.Listen.API = []string{"127.0.0.1:0"}
 	cfg.Listen.TURN = nil
 	cfg.XMPP.ShutdownTimeout = 2 * time.Second
+	cfg.Drain.Period = time.Second
 	return cfg
 }
 
