@@ -34,6 +34,7 @@ func causes() []cause {
 		{push.ErrKeyReused, idempotencyKeyReused, 0},
 		{push.ErrKeyBusy, idempotencyInProgress, retryBusy},
 		{push.ErrBusy, busy, retryBusy},
+		{push.ErrStopped, busy, retryBusy},
 		{push.ErrNoSpace, insufficientStorage, retrySpace},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},

@@ -10,7 +10,7 @@ import (
 
 // Config is the part of the configuration under the key "api".
 type Config struct {
-	AllowFrom    []string `key:"allow_from" doc:"Source addresses that may use the API, as addresses or CIDR prefixes; empty means any. /livez is open to all; include 127.0.0.1 for the command line on this machine."`
+	AllowFrom    []string `key:"allow_from" doc:"Source addresses that may use the API, as addresses or CIDR prefixes; empty means any. It is the connection's own address that counts, /livez is open to all, and the command line on this machine needs 127.0.0.1 here."`
 	TLS          TLS      `key:"tls" doc:"Certificate with which listen.api speaks HTTPS."`
 	InsecureHTTP bool     `key:"insecure_http" doc:"Allows plain HTTP on addresses other than loopback: tokens then cross the network in clear."`
 	TigaseCompat bool     `key:"tigase_compat" doc:"Serves the paths of the Tigase HTTP API under /rest."`
@@ -78,12 +78,18 @@ func parsePrefixes(list []string) ([]netip.Prefix, error) {
 	return prefixes, errors.Join(errs...)
 }
 
-// parsePrefix reads an address or a prefix; an IPv4-mapped address is its IPv4 address.
+// parsePrefix reads an address or a prefix; an IPv4-mapped one is the IPv4 one, as callers are compared.
 func parsePrefix(text string) (netip.Prefix, error) {
 	if ip, err := netip.ParseAddr(text); err == nil {
 		ip = ip.Unmap().WithZone("")
 		return netip.PrefixFrom(ip, ip.BitLen()), nil
 	}
 	p, err := netip.ParsePrefix(text)
-	return p.Masked(), err
+	if err != nil {
+		return p, err
+	}
+	if bits := p.Bits() - 96; p.Addr().Is4In6() && bits >= 0 {
+		p = netip.PrefixFrom(p.Addr().Unmap(), bits)
+	}
+	return p.Masked(), nil
 }

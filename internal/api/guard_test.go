@@ -142,9 +142,9 @@ func TestUnroutedRequests(t *testing.T) {
 }
 
 func TestAllowFrom(t *testing.T) {
-	w := newWorld(t, Config{AllowFrom: []string{"10.0.0.0/8", "2001:db8::1", "127.0.0.1"}})
+	w := newWorld(t, Config{AllowFrom: []string{"10.0.0.0/8", "2001:db8::1", "127.0.0.1", "::ffff:172.16.0.0/108"}})
 	for remote, allowed := range map[string]bool{
-		"10.1.2.3:1": true, "[::ffff:10.1.2.3]:1": true, "[2001:db8::1]:9": true, "127.0.0.1:1": true,
+		"10.1.2.3:1": true, "172.16.9.9:1": true, "172.32.0.1:1": false, "[::ffff:10.1.2.3]:1": true, "[2001:db8::1]:9": true, "127.0.0.1:1": true,
 		"11.0.0.1:1": false, "[2001:db8::2]:9": false, "nonsense": false, "[::1]:1": false,
 	} {
 		r := request("GET", "/v1/endpoints", w.tokens["read"], "")

@@ -1,12 +1,13 @@
 package api
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strconv"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
 // requestMetrics counts requests. Its labels come from lists that we wrote, never from the request.
@@ -15,17 +16,20 @@ type requestMetrics struct {
 	seconds  *prometheus.HistogramVec
 }
 
-func newRequestMetrics(reg prometheus.Registerer) requestMetrics {
-	f := promauto.With(reg)
-	return requestMetrics{
-		requests: f.NewCounterVec(prometheus.CounterOpts{
+func newRequestMetrics(reg prometheus.Registerer) (requestMetrics, error) {
+	m := requestMetrics{
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "signalbox_api_requests_total", Help: "Answered requests by route, method and status.",
 		}, []string{"route", "method", "code"}),
-		seconds: f.NewHistogramVec(prometheus.HistogramOpts{
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "signalbox_api_request_seconds", Help: "Time from the end of a request's header to the end of its answer, by route.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"route"}),
 	}
+	if err := errors.Join(reg.Register(m.requests), reg.Register(m.seconds)); err != nil {
+		return requestMetrics{}, fmt.Errorf("register the metrics of the API: %w", err)
+	}
+	return m, nil
 }
 
 func (m requestMetrics) observe(route, method string, code int, took time.Duration) {

@@ -1,7 +1,7 @@
 package api
 
 import (
-	"embed"
+	_ "embed" // for the files of /docs
 	"encoding/json"
 	"fmt"
 	"html"
@@ -11,17 +11,24 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 )
 
-//go:embed docs
-var docsFiles embed.FS
+// The page /docs, complete: nothing is loaded from elsewhere.
+var (
+	//go:embed docs/index.html
+	docsHTML string
+	//go:embed docs/docs.js
+	docsScript string
+	//go:embed docs/docs.css
+	docsStyle string
+)
 
 // registerPages adds what is read by people and tools and needs no token: documentation, explanations of problems, metrics.
 func (s *Server) registerPages() {
 	s.page("openapi", "/openapi.json", "This description, OpenAPI 3.1", func(w http.ResponseWriter, _ *http.Request) {
 		send(w, "application/json", s.spec)
 	}, "application/json")
-	s.page("docs", "/docs", "This description for people", s.docsFile("docs/index.html", "text/html; charset=utf-8"), "text/html")
-	s.page("docs-script", "/docs/docs.js", "Script of the page /docs", s.docsFile("docs/docs.js", "text/javascript; charset=utf-8"), "text/javascript")
-	s.page("docs-style", "/docs/docs.css", "Style of the page /docs", s.docsFile("docs/docs.css", "text/css; charset=utf-8"), "text/css")
+	s.page("docs", "/docs", "This description for people", docsFile(docsHTML, "text/html; charset=utf-8"), "text/html")
+	s.page("docs-script", "/docs/docs.js", "Script of the page /docs", docsFile(docsScript, "text/javascript; charset=utf-8"), "text/javascript")
+	s.page("docs-style", "/docs/docs.css", "Style of the page /docs", docsFile(docsStyle, "text/css; charset=utf-8"), "text/css")
 	s.page("problem", "/problems/{name}", "What a kind of problem means", s.problemPage, "text/html", "application/json")
 	s.page("metrics", "/metrics", "Metrics for Prometheus", s.deps.Metrics.ServeHTTP, "text/plain")
 }
@@ -42,15 +49,10 @@ func (s *Server) page(id, path, summary string, handle http.HandlerFunc, media .
 	s.api.OpenAPI().AddOperation(op)
 }
 
-func (s *Server) docsFile(name, media string) http.HandlerFunc {
-	data, err := docsFiles.ReadFile(name)
+func docsFile(text, media string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
-		if err != nil {
-			writeProblem(w, s.problemOf(err))
-			return
-		}
 		w.Header().Set("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'")
-		send(w, media, data)
+		send(w, media, []byte(text))
 	}
 }
 

@@ -156,6 +156,7 @@ func TestPushMistakes(t *testing.T) {
 		{"words", `{"to":"pc-1","type":"a","priority":"urgent","ack":"maybe"}`, nil, validationFailed, []string{"/priority", "/ack"}},
 		{"empty words", `{"to":"pc-1","type":"a","priority":"","ack":""}`, nil, validationFailed, []string{"/priority", "/ack"}},
 		{"urgency", `{"to":"pc-1","type":"a"}`, []string{"Urgency", "extreme"}, validationFailed, []string{"Urgency"}},
+		{"urgency beside priority", `{"to":"pc-1","type":"a","priority":"low"}`, []string{"Urgency", "extreme"}, validationFailed, []string{"Urgency"}},
 		{"long key", `{"to":"pc-1","type":"a"}`, []string{"Idempotency-Key", strings.Repeat("k", 256)}, validationFailed, []string{"Idempotency-Key"}},
 		{"odd key", `{"to":"pc-1","type":"a"}`, []string{"Idempotency-Key", "k\u00e9"}, validationFailed, []string{"Idempotency-Key"}},
 		{"empty key", `{"to":"pc-1","type":"a"}`, []string{"Idempotency-Key", ""}, validationFailed, []string{"Idempotency-Key"}},
@@ -183,6 +184,7 @@ func TestStoreErrors(t *testing.T) {
 	}{
 		{push.ErrQueueFull, queueFull, "30", []string{"/to"}},
 		{fmt.Errorf("accept push: %w", push.ErrBusy), busy, "1", nil},
+		{push.ErrStopped, busy, "1", nil},
 		{push.ErrNoSpace, insufficientStorage, "60", nil},
 		{errors.New("a secret in the store"), internalError, "", nil},
 	} {

@@ -144,23 +144,27 @@ func (p *pushReader) lifetime(h *pushHeaders, standard time.Duration) {
 	p.request.Push.TTL = time.Duration(*ttl) * time.Second
 }
 
+// priority takes the field of the body, else the header of RFC 8030.
 func (p *pushReader) priority(h *pushHeaders) {
-	name, place := "", FieldError{Pointer: "/priority", Detail: "it must be high, normal or low"}
-	if p.body.Priority != nil {
-		if name = *p.body.Priority; name == "" {
-			p.errs = append(p.errs, place)
-		}
-	} else if h.Urgency != "" {
-		name, place = h.Urgency, FieldError{Parameter: "Urgency", Detail: "it must be very-low, low, normal or high"}
+	p.request.Push.Priority = push.Normal
+	if name := h.Urgency; name != "" {
 		if name == "very-low" {
 			name = push.Low.String()
 		}
+		p.named(name, FieldError{Parameter: "Urgency", Detail: "it must be very-low, low, normal or high"})
 	}
-	priority, err := push.ParsePriority(name)
-	if err != nil {
-		p.errs = append(p.errs, place)
+	if p.body.Priority != nil {
+		p.named(*p.body.Priority, FieldError{Pointer: "/priority", Detail: "it must be high, normal or low"})
 	}
-	p.request.Push.Priority = priority
+}
+
+func (p *pushReader) named(priority string, mistake FieldError) {
+	parsed, err := push.ParsePriority(priority)
+	if err != nil || priority == "" {
+		p.errs = append(p.errs, mistake)
+		return
+	}
+	p.request.Push.Priority = parsed
 }
 
 func (p *pushReader) ack() {

@@ -222,6 +222,10 @@ func TestNewRefuses(t *testing.T) {
 			t.Errorf("New(%+v) takes it", cfg)
 		}
 	}
+	w := newWorld(t, Default())
+	if _, err := New(Default(), w.srv.deps, zap.NewNop(), w.reg); err == nil {
+		t.Error("New takes a registry that has its metrics")
+	}
 }
 
 // TestServerLimits holds the limits that a test cannot wait for.

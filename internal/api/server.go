@@ -33,7 +33,7 @@ const (
 	maxConcurrent     = 1024 // requests at work at the same time
 )
 
-// Server is the HTTP API. It is safe for concurrent use.
+// Server is the HTTP API. It is safe for concurrent use; everything but slots and cert is set by New and only read afterwards.
 type Server struct {
 	cfg     Config
 	deps    Deps
@@ -47,15 +47,18 @@ type Server struct {
 	cert    atomic.Pointer[tls.Certificate] // nil: plain HTTP
 }
 
-// New builds the API. It opens nothing but the certificate's files, if there are any.
+// New builds the API. It opens nothing but the certificate's files, if there are any. Errors: AllowFrom, the certificate, metrics that are registered already.
 func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Server, error) {
 	allowed, err := parsePrefixes(cfg.AllowFrom)
 	if err != nil {
 		return nil, err
 	}
+	metrics, err := newRequestMetrics(reg)
+	if err != nil {
+		return nil, err
+	}
 	s := &Server{
-		cfg: cfg, deps: deps, log: log.Named("api"), allowed: allowed,
-		slots: make(chan struct{}, maxConcurrent), mux: http.NewServeMux(), metrics: newRequestMetrics(reg),
+		cfg: cfg, deps: deps, log: log.Named("api"), allowed: allowed, slots: make(chan struct{}, maxConcurrent), mux: http.NewServeMux(), metrics: metrics,
 	}
 	if err := s.Reload(); err != nil {
 		return nil, err

@@ -69,9 +69,9 @@ func (rawAny) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 // utc is a time as the API shows it.
 func utc(t time.Time) time.Time { return t.UTC() }
 
-// typeName keeps the names of generic types short in the OpenAPI document: a list of pushes is PushList.
+// typeName makes the names of the OpenAPI document: pushBody is Push there, and a list of them PushList.
 func typeName(t reflect.Type, hint string) string {
-	name := huma.DefaultSchemaNamer(t, hint)
+	name := strings.ReplaceAll(huma.DefaultSchemaNamer(t, hint), "Body", "")
 	if rest, ok := strings.CutPrefix(name, "List"); ok && rest != "" {
 		return rest + "List"
 	}
