@@ -32,6 +32,7 @@ type Agent struct {
 	dns     resolver
 	random  func(n int64) int64
 	ready   readyFile
+	backlog int // how many pushes may wait for their handlers
 
 	// Set by Run before anything else is started.
 	journal *journal
@@ -65,7 +66,7 @@ func New(cfg Config, version string, log *zap.Logger, opts ...Option) (*Agent, e
 	a := &Agent{
 		cfg: cfg, version: version, log: log.Named("agent"),
 		login: login{jid: id, secret: secret, tls: tlsCfg, allowPlain: cfg.AllowPlain},
-		dial:  (&net.Dialer{}).DialContext, dns: net.DefaultResolver, random: rand.Int64N,
+		dial:  (&net.Dialer{}).DialContext, dns: net.DefaultResolver, random: rand.Int64N, backlog: maxBacklog,
 	}
 	for _, o := range opts {
 		o(a)

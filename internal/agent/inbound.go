@@ -82,7 +82,7 @@ func decodeJSON(text string) (payload []byte, refused string) {
 // no more than its window.
 func (s *session) receive(in inbound) error {
 	a := s.agent
-	if a.journal.Backlog() >= maxBacklog && !a.journal.Knows(in.push.ID) {
+	if a.journal.Backlog() >= a.backlog && !a.journal.Knows(in.push.ID) {
 		s.hold(in)
 		return nil
 	}

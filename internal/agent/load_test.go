@@ -13,7 +13,7 @@ import (
 	"go.uber.org/zap"
 )
 
-func write(t *testing.T, name, text string, mode os.FileMode) string {
+func writeFile(t *testing.T, name, text string, mode os.FileMode) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	must(t, os.WriteFile(path, []byte(text), mode))
@@ -22,7 +22,7 @@ func write(t *testing.T, name, text string, mode os.FileMode) string {
 }
 
 func TestLoad(t *testing.T) {
-	path := write(t, "agent.yaml", `
+	path := writeFile(t, "agent.yaml", `
 id: pc-1
 domain: example.org
 secret: "12345"
@@ -77,7 +77,7 @@ func TestLoadNamesEveryMistake(t *testing.T) {
 			`id: "a b" and domain "example.org" do not make a JID: precis: disallowed rune encountered`}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := Load(write(t, "a.yaml", tt.yaml, 0o600), nil)
+			_, err := Load(writeFile(t, "a.yaml", tt.yaml, 0o600), nil)
 			if err == nil {
 				t.Fatal("Load = nil error")
 			}
@@ -91,11 +91,11 @@ func TestLoadNamesEveryMistake(t *testing.T) {
 func TestLoadRefusesFiles(t *testing.T) {
 	for name, path := range map[string]string{
 		"missing":      filepath.Join(t.TempDir(), "none"),
-		"not YAML":     write(t, "a.yaml", "id: [", 0o600),
-		"twice":        write(t, "a.yaml", "id: a\nid: b", 0o600),
-		"not a table":  write(t, "a.yaml", "- id", 0o600),
-		"open secret":  write(t, "a.yaml", "id: a\ndomain: b\nsecret: c\nstate_dir: d", 0o644),
-		"only warning": write(t, "a.yaml", "", 0o600),
+		"not YAML":     writeFile(t, "a.yaml", "id: [", 0o600),
+		"twice":        writeFile(t, "a.yaml", "id: a\nid: b", 0o600),
+		"not a table":  writeFile(t, "a.yaml", "- id", 0o600),
+		"open secret":  writeFile(t, "a.yaml", "id: a\ndomain: b\nsecret: c\nstate_dir: d", 0o644),
+		"only warning": writeFile(t, "a.yaml", "", 0o600),
 	} {
 		if _, err := Load(path, nil); err == nil {
 			t.Errorf("%s: Load = nil error", name)
@@ -105,7 +105,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 
 func TestNewReadsSecretAndAuthorities(t *testing.T) {
 	cfg := testConfig(t)
-	cfg.Secret, cfg.SecretFile = "", write(t, "secret", " s3cret\n", 0o640)
+	cfg.Secret, cfg.SecretFile = "", writeFile(t, "secret", " s3cret\n", 0o640)
 	a, err := New(cfg, "v", zap.NewNop())
 	must(t, err)
 	if a.login.secret != "s3cret" {
@@ -116,11 +116,11 @@ func TestNewReadsSecretAndAuthorities(t *testing.T) {
 		change func(*Config)
 		want   string
 	}{
-		{"world-readable secret", func(c *Config) { c.SecretFile = write(t, "secret", "x", 0o644) }, "every user can get at the secret"},
-		{"empty secret", func(c *Config) { c.SecretFile = write(t, "secret", "\n", 0o600) }, "is empty"},
+		{"world-readable secret", func(c *Config) { c.SecretFile = writeFile(t, "secret", "x", 0o644) }, "every user can get at the secret"},
+		{"empty secret", func(c *Config) { c.SecretFile = writeFile(t, "secret", "\n", 0o600) }, "is empty"},
 		{"no secret file", func(c *Config) { c.SecretFile = "/nonexistent/secret" }, "secret_file"},
 		{"no ca file", func(c *Config) { c.CAFile = "/nonexistent/ca" }, "ca_file"},
-		{"bad ca file", func(c *Config) { c.CAFile = write(t, "ca", "hello", 0o600) }, "no PEM certificate"},
+		{"bad ca file", func(c *Config) { c.CAFile = writeFile(t, "ca", "hello", 0o600) }, "no PEM certificate"},
 		{"invalid", func(c *Config) { c.ID = "" }, "id: is missing"},
 	} {
 		bad := cfg
