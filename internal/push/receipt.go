@@ -12,9 +12,6 @@ import (
 // MaxResultBytes bounds the JSON text of a result.
 const MaxResultBytes = 64 << 10
 
-// ReasonResultDropped says that a push ended as its endpoint said, and that the result's JSON was too big or not JSON and is not kept.
-const ReasonResultDropped = "result_dropped"
-
 // Receipt records that the endpoint has the push (XEP-0184). It never blocks. done is called once the change is durable, or with nil where there was nothing
 // to change, and with an error where the receipt must not be confirmed (XEP-0198) because it is not kept. done must not block; it runs on a goroutine of the
 // service, or, with ErrBusy or ErrStopped, before Receipt returns.

@@ -16,16 +16,38 @@ const (
 	Rejected  State = "rejected"
 )
 
-// Reasons of a change of state, beyond those with which a session ends. One catalogue for API, events and docs.
+// Reasons of a change of state. Reasons lists them with a sentence each. A failed push has the reason that its endpoint gave, if it gave one.
 const (
-	ReasonOffline     = "offline"      // TTL 0 and no session that takes pushes
-	ReasonTTL         = "ttl"          // the TTL ended without a receipt
-	ReasonNoResult    = "no_result"    // delivered, and the TTL ended without a result
-	ReasonInterrupted = "interrupted"  // the agent was restarted while it handled the push
-	ReasonCancelled   = "cancelled"    // by the API
-	ReasonRedelivery  = "session_lost" // sent, and the session ended without a receipt
-	ReasonFailed      = "failed"       // the endpoint says so; its result tells why
+	ReasonOffline       = "offline"
+	ReasonTTL           = "ttl"
+	ReasonNoResult      = "no_result"
+	ReasonInterrupted   = "interrupted"
+	ReasonCancelled     = "cancelled"
+	ReasonRedelivery    = "session_lost"
+	ReasonFailed        = "failed"
+	ReasonResultDropped = "result_dropped"
 )
+
+// ReasonDoc is one row of the catalogue.
+type ReasonDoc struct {
+	Reason string
+	State  State // that the push changed to
+	Doc    string
+}
+
+// Reasons returns every reason with what it means.
+func Reasons() []ReasonDoc {
+	return []ReasonDoc{
+		{ReasonOffline, Expired, "TTL 0, and the endpoint had no session that takes pushes."},
+		{ReasonTTL, Expired, "The TTL ended without a receipt."},
+		{ReasonNoResult, Failed, "Delivered, and the TTL ended without a result."},
+		{ReasonInterrupted, Failed, "The agent was restarted while it handled the push; whether it took effect is not known."},
+		{ReasonFailed, Failed, "The endpoint says so; the result tells why."},
+		{ReasonResultDropped, Handled, "The endpoint's result was too large or no JSON; the state counts all the same."},
+		{ReasonCancelled, Cancelled, "The management server cancelled it."},
+		{ReasonRedelivery, Accepted, "It was sent, and the session ended without a receipt; it will be sent again with the same id."},
+	}
+}
 
 // Final reports whether a push with this acknowledgement level stays in state s.
 func Final(s State, a Ack) bool {
