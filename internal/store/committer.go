@@ -83,7 +83,7 @@ func (c *committer) round() {
 		if c.failure.Load() == nil {
 			return
 		}
-		batch = []*entry{{op: probe{}}}
+		batch = []*entry{{op: probe{}, size: 1, done: make(chan error, 1)}} // nobody reads it; without it the probe would be kept like a mark
 	}
 	c.queue.putBack(c.commit(batch))
 }
@@ -148,13 +148,13 @@ func (c *committer) answer(e *entry, err error) {
 		e.done <- err
 	}
 	if e.call != nil {
-		c.answers.post(func() { e.call(err) })
+		c.answers.post(func() { e.call(err) }) // the answerer outlives the committer
 	}
 }
 
 func (c *committer) drop(marks []*entry) {
 	for _, e := range marks {
-		c.metrics.droppedMarks.Add(float64(e.weight))
+		c.metrics.droppedMarks.Add(float64(e.size))
 	}
 }
 

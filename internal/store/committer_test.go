@@ -108,7 +108,7 @@ func TestBadOperationFailsAlone(t *testing.T) {
 			if i == position {
 				op = "bad"
 			}
-			e := &entry{op: op, done: make(chan error, 1)}
+			e := &entry{op: op, size: 1, done: make(chan error, 1)}
 			entries = append(entries, e)
 			if err := s.queue.put(e); err != nil {
 				t.Fatal(err)
@@ -254,7 +254,7 @@ func TestWritesShareTransactionsInOrder(t *testing.T) {
 	var want []named
 	var last *entry
 	for i := range 9 {
-		last = &entry{op: named(fmt.Sprint(i)), done: make(chan error, 1)}
+		last = &entry{op: named(fmt.Sprint(i)), size: 1, done: make(chan error, 1)}
 		want = append(want, last.op.(named))
 		if err := s.queue.put(last); err != nil {
 			t.Fatal(err)
@@ -293,5 +293,22 @@ func TestEndDrainsTheQueue(t *testing.T) {
 	s.AdvancePushes(nil, func(_ []push.Outcome, err error) { called <- err })
 	if err := <-called; !errors.Is(err, ErrClosed) {
 		t.Errorf("AdvancePushes after the end = %v, want ErrClosed", err)
+	}
+}
+
+// TestTransactionsAreBoundedByTheirRows takes a call with many transitions for what it costs.
+func TestTransactionsAreBoundedByTheirRows(t *testing.T) {
+	q := newQueue(100, 100)
+	for _, size := range []int{3, 2, 2, 9, 1} {
+		if err := q.put(&entry{op: named("op"), size: size}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []int
+	for batch := q.take(4); len(batch) > 0; batch = q.take(4) {
+		got = append(got, len(batch))
+	}
+	if diff := cmp.Diff([]int{1, 2, 1, 1}, got); diff != "" {
+		t.Errorf("batches differ (-want +got):\n%s", diff)
 	}
 }

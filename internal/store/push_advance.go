@@ -17,9 +17,8 @@ type advancePushes struct {
 // at once with ErrClosed. Without done the transitions stay queued while the disk is full or busy, and are dropped and counted where too many wait.
 func (s *Store) AdvancePushes(ts []push.Transition, done func([]push.Outcome, error)) {
 	op := &advancePushes{in: ts}
-	e := &entry{op: op, weight: max(1, len(ts))}
+	e := &entry{op: op, size: max(1, len(ts))}
 	if done != nil {
-		e.weight = 0
 		e.call = func(err error) {
 			if err != nil {
 				done(nil, err)

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"signalbox/internal/endpoint"
@@ -20,15 +21,15 @@ type operation interface {
 
 // entry is an operation in the queue, with whoever waits for it.
 type entry struct {
-	op     operation
-	ctx    context.Context // of a waiting caller; nil: nobody waits
-	done   chan error      // buffered; nil: nobody waits
-	call   func(error)     // called by the answerer; nil: nobody asks
-	weight int             // against the limit for marks; 0 for what somebody waits for
+	op   operation
+	size int             // rows that it changes, about; at least 1
+	ctx  context.Context // of a waiting caller; nil: nobody waits
+	done chan error      // buffered; nil: nobody waits
+	call func(error)     // called by the answerer; nil: nobody asks
 }
 
 // mark reports whether the entry is one that nobody waits for: it stays queued while the disk does not take it.
-func (e *entry) mark() bool { return e.weight > 0 }
+func (e *entry) mark() bool { return e.done == nil && e.call == nil }
 
 // queue holds what waits for the next transaction, in order, bounded separately for what somebody waits for and for marks. Presences of one endpoint replace
 // each other. All methods may be called concurrently.
@@ -38,7 +39,7 @@ type queue struct {
 	mu        sync.Mutex
 	entries   []*entry
 	requests  int // entries that are not marks
-	marks     int // weight of the others
+	marks     int // size of the others
 	presences map[endpoint.Key]endpoint.Presence
 	closed    bool
 
@@ -58,7 +59,7 @@ func (q *queue) put(e *entry) error {
 	switch {
 	case q.closed:
 		return ErrClosed
-	case e.mark() && q.marks+e.weight > q.maxMarks, !e.mark() && q.requests >= q.maxRequests:
+	case e.mark() && q.marks+e.size > q.maxMarks, !e.mark() && q.requests >= q.maxRequests:
 		return push.ErrBusy
 	}
 	q.count(e, 1)
@@ -79,25 +80,25 @@ func (q *queue) putPresence(k endpoint.Key, p endpoint.Presence) bool {
 	return true
 }
 
-// take removes up to limit entries: first in, first out, then presences.
+// take removes entries up to a size of limit, one at least: first in, first out, then presences.
 func (q *queue) take(limit int) []*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	n := min(limit, len(q.entries))
-	batch := make([]*entry, n, min(limit, n+len(q.presences)))
-	copy(batch, q.entries)
-	rest := copy(q.entries, q.entries[n:])
-	clear(q.entries[rest:])
-	q.entries = q.entries[:rest]
-	for _, e := range batch {
-		q.count(e, -1)
+	n, size := 0, 0
+	for n < len(q.entries) && (n == 0 || size+q.entries[n].size <= limit) {
+		q.count(q.entries[n], -1)
+		size += q.entries[n].size
+		n++
 	}
+	batch := slices.Clone(q.entries[:n])
+	q.entries = slices.Delete(q.entries, 0, n)
 	for k, p := range q.presences {
-		if len(batch) >= limit {
+		if size >= limit {
 			break
 		}
-		batch = append(batch, &entry{op: &savePresence{key: k, presence: p}, weight: 1})
+		batch = append(batch, &entry{op: &savePresence{key: k, presence: p}, size: 1})
 		delete(q.presences, k)
+		size++
 	}
 	if len(q.entries) > 0 || len(q.presences) > 0 {
 		q.wakeUp()
@@ -139,7 +140,7 @@ func (q *queue) close() {
 
 func (q *queue) count(e *entry, sign int) {
 	if e.mark() {
-		q.marks += sign * e.weight
+		q.marks += sign * e.size
 	} else {
 		q.requests += sign
 	}

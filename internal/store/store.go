@@ -53,7 +53,7 @@ func Open(ctx context.Context, path string, cfg Config, log *zap.Logger, reg pro
 	return s, nil
 }
 
-// Run writes what is queued and deletes what is old until ctx is done. It returns when everything queued before that is durable or refused, and everybody who asked
+// Run, which is called once, writes what is queued and deletes what is old until ctx is done. It returns when everything queued before that is durable or refused, and everybody who asked
 // to be called back has been called.
 func (s *Store) Run(ctx context.Context) error {
 	var workers, answering sync.WaitGroup
@@ -69,14 +69,14 @@ func (s *Store) Run(ctx context.Context) error {
 // Close closes the database. Run must have returned, if it was called.
 func (s *Store) Close() error {
 	s.queue.close()
-	for _, e := range s.queue.take(s.cfg.Queue + s.cfg.Marks) { // some only if Run never ran
-		if e.done != nil {
-			e.done <- ErrClosed
-		}
-		if e.call != nil {
-			e.call(ErrClosed)
+	// After Run there is nothing left; without it somebody may wait in vain.
+	for batch := s.queue.take(s.cfg.Batch); len(batch) > 0; batch = s.queue.take(s.cfg.Batch) {
+		for _, e := range batch {
+			s.committer.answer(e, ErrClosed)
 		}
 	}
+	s.answers.close()
+	s.answers.run()
 	if err := s.db.close(); err != nil {
 		return fmt.Errorf("close the database: %w", err)
 	}
@@ -93,7 +93,7 @@ func (s *Store) Ready(context.Context) error {
 
 // do queues op and waits until it is durable.
 func (s *Store) do(ctx context.Context, op operation) error {
-	e := &entry{op: op, ctx: ctx, done: make(chan error, 1)}
+	e := &entry{op: op, size: 1, ctx: ctx, done: make(chan error, 1)}
 	if err := s.queue.put(e); err != nil {
 		return err
 	}

@@ -2,12 +2,17 @@ package store
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
+	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 	"go.uber.org/zap/zaptest"
 
+	"signalbox/internal/push"
 	"signalbox/internal/store/storetest"
 )
 
@@ -78,4 +83,50 @@ func (s *Store) events(ctx context.Context) ([]storetest.Event, error) {
 		all = append(all, e)
 	}
 	return all, rows.Err()
+}
+
+func TestCloseWithoutRun(t *testing.T) {
+	s := openAt(t, filepath.Join(t.TempDir(), FileName), Default())
+	called := make(chan error, 1)
+	s.AdvancePushes(nil, func(_ []push.Outcome, err error) { called <- err })
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-called; !errors.Is(err, ErrClosed) {
+		t.Errorf("AdvancePushes = %v, want ErrClosed", err)
+	}
+	if err := s.RevokeToken(t.Context(), "tok_1"); !errors.Is(err, ErrClosed) {
+		t.Errorf("RevokeToken = %v, want ErrClosed", err)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	s, err := Open(t.Context(), filepath.Join(t.TempDir(), FileName), Default(), zaptest.NewLogger(t), reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := start(t, s)
+	mustAccept(t, s, addEndpoint(t, s, "pc-1"), 1)
+	stop()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range families {
+		names = append(names, strings.TrimPrefix(f.GetName(), "signalbox_store_"))
+		if f.GetName() == "signalbox_store_commits_total" && f.GetMetric()[0].GetCounter().GetValue() < 2 {
+			t.Errorf("commits = %v, want one for each write", f.GetMetric())
+		}
+	}
+	want := []string{
+		"batch_operations", "commit_seconds", "commits_total", "deleted_rows_total", "dropped_marks_total", "errors_total", "queue_operations",
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("metrics differ (-want +got):\n%s", diff)
+	}
+	if _, err := Open(t.Context(), filepath.Join(t.TempDir(), FileName), Default(), zaptest.NewLogger(t), reg); err == nil {
+		t.Error("a second store on one registry is not refused")
+	}
 }

@@ -107,7 +107,7 @@ func testQueryEndpoints(t *testing.T, s Subject) {
 	for _, e := range []endpoint.Endpoint{
 		{Key: key("a-1"), Labels: map[string]string{"site": "paris", "os": "linux"}, Groups: []string{"lab"}},
 		{Key: key("a-2"), Labels: map[string]string{"site": "rome"}, Groups: []string{"lab", "büro"}},
-		{Key: key("a_2"), Labels: map[string]string{"eq": "x=y"}},
+		{Key: key("a_2"), Labels: map[string]string{"eq": "x=y", `odd "nämé\`: "1"}},
 		{Key: key("b-1"), Labels: map[string]string{"site": "paris"}, Groups: []string{"labs"}},
 		{Key: endpoint.Key{Domain: "other.example", ID: "a-1"}, Groups: []string{"lab"}},
 	} {
@@ -130,6 +130,7 @@ func testQueryEndpoints(t *testing.T, s Subject) {
 		{"label", endpoint.Query{Label: "site=paris"}, "a-1 b-1"},
 		{"label with = in its value", endpoint.Query{Label: "eq=x=y"}, "a_2"},
 		{"label that is a prefix", endpoint.Query{Label: "site=par"}, ""},
+		{"label with an odd name", endpoint.Query{Label: `odd "nämé\=1`}, "a_2"},
 		{"group", endpoint.Query{Group: "lab"}, "a-1 a-2"},
 		{"group beyond ASCII", endpoint.Query{Group: "büro"}, "a-2"},
 		{"part of the id", endpoint.Query{Search: "-1"}, "a-1 b-1"},
