@@ -135,11 +135,8 @@ func (st *stream) opened(h *scan.Header) transport.Next {
 	if r := st.refuseHeader(h); r.Name != "" {
 		return st.end(r)
 	}
-	to := ""
-	if st.login.key.ID != "" {
-		to = st.login.key.JID()
-	}
-	st.conn.Control(st.features(st.header(make([]byte, 0, 1024), to)))
+	from, _ := jid.Parse(h.From) // refused above if it is no address
+	st.conn.Control(st.features(st.header(make([]byte, 0, 1024), from.Bare().String())))
 	return transport.Read
 }
 
@@ -167,7 +164,8 @@ func (st *stream) refuseHeader(h *scan.Header) endpoint.Reason {
 	return endpoint.Reason{}
 }
 
-// header appends our stream header. The stream id is unguessable (RFC 6120 section 4.7.3).
+// header appends our stream header. Its to is the bare address that the endpoint gave as its own, if it did (RFC 6120 section 4.7.2); its id is unguessable
+// (section 4.7.3).
 func (st *stream) header(b []byte, to string) []byte {
 	st.open.Store(true)
 	b = append(b, "<?xml version='1.0'?><stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' xml:lang='en' id='"...)
@@ -176,7 +174,7 @@ func (st *stream) header(b []byte, to string) []byte {
 	b = append(b, st.srv.domain...)
 	if to != "" {
 		b = append(b, "' to='"...)
-		b = append(b, to...)
+		b = scan.AppendEscaped(b, to)
 	}
 	return append(b, "'>"...)
 }
