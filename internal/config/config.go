@@ -76,6 +76,7 @@ func (c Config) Validate() error {
 		under("push", c.Push.Validate()),
 		under("api", c.API.Validate()),
 		under("api", c.API.CheckPlain(c.Listen.API)),
+		checkStore(c.Store.URL, c.DataDir),
 		under("store", c.Store.Validate()),
 		under("log", c.Log.Validate()),
 	)
@@ -93,6 +94,14 @@ func under(section string, err error) error {
 		errs[i] = errors.New(section + "." + line)
 	}
 	return errors.Join(errs...)
+}
+
+// checkStore asks the store whether it can use the URL. A password in it does not matter for that and is not to be seen in a message.
+func checkStore(url, dataDir string) error {
+	if _, err := store.Locate(mask(url), dataDir); err != nil {
+		return fmt.Errorf("store.url: %s", strings.TrimPrefix(err.Error(), "store.url "))
+	}
+	return nil
 }
 
 func checkDomain(key, domain string, needed bool) error {

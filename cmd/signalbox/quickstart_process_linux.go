@@ -1,0 +1,8 @@
+package main
+
+import "syscall"
+
+// boundToUs has the kernel end a program when we end, however that happens, and keeps Ctrl-C in a terminal from it: we end it in order.
+func boundToUs() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}

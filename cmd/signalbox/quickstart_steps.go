@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"time"
+
+	"signalbox/internal/access"
+	"signalbox/internal/app"
+	"signalbox/internal/client"
+	"signalbox/internal/config"
+)
+
+// What the quickstart is made of.
+const (
+	demoDomain   = "signalbox.localhost"
+	demoEndpoint = "pc-1"
+	demoType     = "agent.ping" // which every agent handles by itself
+	demoToken    = "quickstart"
+)
+
+// prepare writes what the server needs: certificates, configuration, a token.
+func (q *quickstart) prepare(ctx context.Context) (err error) {
+	if q.agentPath, err = q.findAgent(ctx); err != nil {
+		return err
+	}
+	if err := q.dir.makeCertificate(demoDomain); err != nil {
+		return err
+	}
+	file, err := q.dir.writeConfig(demoDomain)
+	if err != nil {
+		return err
+	}
+	cfg, _, err := config.Load(config.Source{File: file})
+	if err != nil {
+		return err
+	}
+	err = onTokens(ctx, cfg, func(ctx context.Context, tokens *access.Service) error {
+		if err := tokens.Revoke(ctx, demoToken); err != nil && !errors.Is(err, access.ErrUnknownToken) {
+			return err
+		}
+		var err error
+		q.token, _, err = tokens.Create(ctx, demoToken, []access.Scope{access.ScopeAdmin})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("make a token: %w", err)
+	}
+	if err := q.dir.write("token", q.token+"\n"); err != nil {
+		return err
+	}
+	q.line("development CA", "%s", q.dir.path("ca.crt"))
+	return nil
+}
+
+// startServer starts this program as the server and waits until it says where it listens.
+func (q *quickstart) startServer(ctx context.Context) (err error) {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find this program: %w", err)
+	}
+	ready := q.dir.path("data", app.ReadyFile)
+	if err := os.Remove(ready); err != nil && !os.IsNotExist(err) {
+		return err // of a server that was killed
+	}
+	if q.server, err = startChild("server", q.dir.path("server.log"), q.fail, self, "serve", "--config", q.dir.path(configFile)); err != nil {
+		return err
+	}
+	err = await(ctx, "start the server", startTimeout, func(context.Context) (bool, error) {
+		text, err := os.ReadFile(ready)
+		if err != nil {
+			return false, nil // not yet
+		}
+		return true, json.Unmarshal(text, &q.addrs)
+	})
+	if err != nil {
+		return err
+	}
+	if len(q.addrs["api"]) == 0 || len(q.addrs["tls"]) == 0 {
+		return fmt.Errorf("the server listens on %v, neither tls nor api may be missing", q.addrs)
+	}
+	q.line("server", "XMPP over TLS on %s, API on %s, process %d, log %s", q.addrs["tls"][0], q.url(), q.server.pid(), q.server.log)
+	q.api, err = client.New(q.url(), q.token, client.Options{})
+	return err
+}
+
+// register creates the endpoint, or gives the one of an earlier run a new secret.
+func (q *quickstart) register(ctx context.Context) error {
+	secret := rand.Text()
+	if err := q.dir.write("agent.secret", secret+"\n"); err != nil {
+		return err
+	}
+	_, err := q.api.CreateEndpoint(ctx, client.NewEndpoint{ID: demoEndpoint, Secret: secret, Labels: map[string]string{"made-by": "quickstart"}})
+	var p *client.Problem
+	if errors.As(err, &p) && p.Status == http.StatusConflict {
+		_, err = q.api.ChangeSecret(ctx, demoEndpoint, secret)
+	}
+	if err != nil {
+		return fmt.Errorf("register the endpoint: %w", err)
+	}
+	return nil
+}
+
+// startAgent starts the endpoint's program and waits until the server sees it.
+func (q *quickstart) startAgent(ctx context.Context) error {
+	file, err := q.dir.writeAgentConfig(demoDomain, demoEndpoint, q.addrs["tls"][0])
+	if err != nil {
+		return err
+	}
+	if q.agent, err = startChild("agent", q.dir.path("agent.log"), q.fail, q.agentPath, "run", "--config", file); err != nil {
+		return err
+	}
+	var seen client.Presence
+	err = await(ctx, "wait for the endpoint", startTimeout, func(ctx context.Context) (bool, error) {
+		var err error
+		seen, err = q.api.Presence(ctx, demoEndpoint)
+		return seen.State == "online", err
+	})
+	if err != nil {
+		return err
+	}
+	q.line("endpoint", "%s@%s is online over TLS %s, process %d, log %s", demoEndpoint, demoDomain, seen.TLSVersion, q.agent.pid(), q.agent.log)
+	return nil
+}
+
+// push sends one push and prints its states as they come.
+func (q *quickstart) push(ctx context.Context) error {
+	ttl := int64(pushTimeout / time.Second)
+	receipt, err := q.api.SendPush(ctx, client.NewPush{
+		To: demoEndpoint, Type: demoType, Payload: json.RawMessage(`{"n":1}`), TTL: &ttl, Ack: ackHandled, IdempotencyKey: client.NewIdempotencyKey(),
+	})
+	if err != nil {
+		return fmt.Errorf("post the push: %w", err)
+	}
+	q.line("push", "%s of type %s", receipt.ID, demoType)
+	var p client.Push
+	shown := 0
+	err = await(ctx, "wait until the push is handled", pushTimeout, func(ctx context.Context) (bool, error) {
+		var err error
+		if p, err = q.api.Push(ctx, receipt.ID); err != nil {
+			return false, err
+		}
+		for _, change := range p.History[min(shown, len(p.History)):] {
+			fmt.Fprintf(q.out, "    %s  %s\n", change.At.Local().Format("15:04:05.000"), stateText(change))
+		}
+		shown = len(p.History)
+		return isOver(p), nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w; the push is %s", err, p.State)
+	}
+	if p.State != stateHandled {
+		return fmt.Errorf("the push ended as %s", stateText(p.History[len(p.History)-1]))
+	}
+	fmt.Fprintf(q.out, "    result %s\n", p.Result)
+	return nil
+}
+
+// line prints one line of the story.
+func (q *quickstart) line(what, format string, args ...any) {
+	fmt.Fprintf(q.out, "  %-15s %s\n", what, fmt.Sprintf(format, args...))
+}
+
+// await calls look until it is true or fails, ctx is done or the time is over.
+func await(ctx context.Context, what string, limit time.Duration, look func(context.Context) (bool, error)) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v", limit))
+	defer cancel()
+	tick := time.NewTicker(pollEvery)
+	defer tick.Stop()
+	for {
+		ok, err := look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
+		case err != nil:
+			return fmt.Errorf("%s: %w", what, err)
+		case ok:
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+		}
+	}
+}

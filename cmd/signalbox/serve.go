@@ -1,0 +1,57 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/certs"
+	"signalbox/internal/app"
+	"signalbox/internal/telemetry"
+)
+
+func serveCommand() *cobra.Command {
+	var s settings
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the server until it is interrupted",
+		Long: "Runs the server until SIGINT or SIGTERM; a second signal does not wait for sessions to close. Logs go to standard error.\n" +
+			"The file " + app.ReadyFile + " in data_dir says on which addresses the server listens while it does.\n" +
+			"A mistake in the configuration or in the certificate bundle ends it with status 78.",
+		Example: "  signalbox serve --config /etc/signalbox/signalbox.yaml\n" +
+			"  signalbox serve --set domain=xmpp.example.com --set data_dir=/srv/signalbox --set certs.dir=/srv/certs",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return failed(serve(c, s)) },
+	}
+	s.flags(c)
+	return c
+}
+
+func serve(c *cobra.Command, s settings) error {
+	cfg, warnings, err := s.load()
+	if err != nil {
+		return err
+	}
+	log, _, err := telemetry.NewLogger(cfg.Log, c.ErrOrStderr())
+	if err != nil {
+		return marked(exitConfig, err)
+	}
+	for _, w := range warnings {
+		log.Warn("configuration", telemetry.Detail(w))
+	}
+	a, err := app.New(c.Context(), cfg, build(), log)
+	if err != nil {
+		return notStarted(err)
+	}
+	return a.Run(c.Context())
+}
+
+// notStarted tells mistakes in certificates, which are the operator's to mend like those in the configuration, from what may pass by itself.
+func notStarted(err error) error {
+	var bundle certs.Errors
+	var one *certs.Error
+	if errors.As(err, &bundle) || errors.As(err, &one) {
+		return marked(exitConfig, err)
+	}
+	return err
+}

@@ -1,0 +1,48 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/internal/config"
+)
+
+const (
+	defaultConfig = "/etc/signalbox/signalbox.yaml"
+	envConfig     = "SIGNALBOX_CONFIG"
+)
+
+// settings are the flags of commands that work with the server's configuration.
+type settings struct {
+	file string
+	set  []string
+}
+
+func (s *settings) flags(c *cobra.Command) {
+	c.Flags().StringVarP(&s.file, "config", "c", "", "configuration file (YAML); "+envConfig+" or "+defaultConfig+" if not given")
+	c.Flags().StringArrayVar(&s.set, "set", nil, "key=value over the file and the environment; may be repeated")
+}
+
+// source says where the configuration is. Only the file that nobody named may be missing.
+func (s *settings) source() config.Source {
+	src := config.Source{File: s.file, Environ: os.Environ(), Set: s.set}
+	if src.File == "" {
+		src.File = os.Getenv(envConfig)
+	}
+	if src.File == "" {
+		src.File, src.Optional = defaultConfig, true
+	}
+	return src
+}
+
+// load reads and validates the configuration. Its mistakes end the program with their own status.
+func (s *settings) load() (config.Config, []string, error) {
+	cfg, warnings, err := config.Load(s.source())
+	if err != nil {
+		err = marked(exitConfig, errors.Join(fmt.Errorf("the configuration %s has mistakes:", s.source().File), err))
+	}
+	return cfg, warnings, err
+}

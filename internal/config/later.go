@@ -1,0 +1,79 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// laterSections are sections that are accepted and whose parts are not built yet, with what they will be about.
+var laterSections = map[string]string{
+	"turn":    "The TURN server: public_ip, ports, secret_file, allow_peers, quotas.",
+	"relay":   "The relay of remote sessions.",
+	"session": "Defaults of remote sessions, such as consent.",
+	"gateway": "The gateway for endpoints outside the LAN.",
+	"console": "The technicians' console.",
+	"events":  "Events to the management server: path, secret_file, offline_grace.",
+	"cluster": "Several nodes.",
+}
+
+// laterKeys are single keys of the same kind, in sections that are built in part.
+var laterKeys = []string{"xmpp.client_ca", "xmpp.max_resources"}
+
+// laterFields are keys with a place in Config that nothing reads yet, with the value that asks for nothing.
+var laterFields = []string{"listen.turn", "api.tigase_compat", "drain.period"}
+
+// isLater reports whether a path is accepted although its part is not built.
+func isLater(path string) bool {
+	top, _, _ := strings.Cut(path, ".")
+	return laterSections[top] != "" || slices.Contains(laterKeys, path)
+}
+
+// laterPaths returns what may be written of these, for suggestions.
+func laterPaths() []string {
+	paths := slices.Clone(laterKeys)
+	for name := range laterSections {
+		paths = append(paths, name)
+	}
+	return paths
+}
+
+// laterOfEnv returns the path that a variable stands for if its part is not built, else nothing. Where the words of a key end cannot be known of a section
+// without keys: all of them count as one.
+func laterOfEnv(name string) string {
+	for _, path := range laterKeys {
+		if envName(path) == name {
+			return path
+		}
+	}
+	for section := range laterSections {
+		if rest, ok := strings.CutPrefix(name, envName(section)+"_"); ok && rest != "" {
+			return section + "." + strings.ToLower(rest)
+		}
+	}
+	return ""
+}
+
+// warnLater says of each key that somebody set that its part is not built.
+func (l *loader) warnLater() {
+	var paths []string
+	for path := range l.given {
+		if isLater(path) || slices.Contains(laterFields, path) && !l.asksNothing(path) {
+			paths = append(paths, path)
+		}
+	}
+	slices.Sort(paths)
+	for _, path := range paths {
+		l.warn(path, "is accepted and has no effect: this version does not have that part yet")
+	}
+}
+
+// asksNothing reports whether a key is set so that its part is off.
+func (l *loader) asksNothing(path string) bool {
+	switch path {
+	case "listen.turn":
+		return len(l.cfg.Listen.TURN) == 0
+	case "api.tigase_compat":
+		return !l.cfg.API.TigaseCompat
+	}
+	return false
+}

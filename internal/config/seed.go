@@ -1,0 +1,70 @@
+package config
+
+import (
+	"slices"
+	"strings"
+)
+
+// seedName is a variable of the installations that Signalbox takes the place of.
+type seedName struct {
+	name  string
+	doc   string
+	later bool // whether it has no effect yet
+}
+
+// The names that decide about the domain.
+const (
+	seedBase     = "TIGASE_DOMAIN"
+	seedDomain   = "XMPP_DOMAIN"
+	seedXMPPHost = "ITSM_XMPP_HOST"
+	seedWebHost  = "ITSM_WEB_HOST"
+	seedITSM     = "ITSM_DOMAIN"
+	// basePrefix makes the JID domain of a base domain.
+	basePrefix = "xmpp."
+)
+
+// seedNames returns them in the order in which they are documented.
+func seedNames() []seedName {
+	return []seedName{
+		{seedBase, "Base domain, as `base_domain`: the certificate bundle is named after it, and `" + basePrefix + "` before it is the domain if nothing else says which.", false},
+		{seedDomain, "JID domain, if `domain` is not set.", false},
+		{seedXMPPHost, "Public name of this server; the JID domain if neither `domain` nor XMPP_DOMAIN is set.", false},
+		{"ITSM_XMPP_IP", "Public address of this server.", true},
+		{seedWebHost, "Name of the management server.", true},
+		{seedITSM, "Another name for ITSM_WEB_HOST; both must say the same.", true},
+		{"ITSM_WEB_IP", "Address of the management server if DNS does not know it.", true},
+		{"ITSM_TURN_SERVERS", "Other TURN servers to hand out, comma or space separated; empty means our own.", true},
+	}
+}
+
+// Configures reports whether an environment variable of this name has a meaning for Load, so that a program with a configuration of its own can be kept from it.
+func Configures(name string) bool {
+	return strings.HasPrefix(name, envPrefix) || slices.ContainsFunc(seedNames(), func(s seedName) bool { return s.name == name })
+}
+
+// seed takes the seed's variables. They rank below the keys, wherever those are set.
+func (l *loader) seed(variables map[string]string) {
+	value := func(name string) string { return strings.TrimSpace(variables[name]) }
+	host := func(name string) string { return strings.TrimSuffix(strings.ToLower(value(name)), ".") }
+	if l.cfg.BaseDomain == "" {
+		l.cfg.BaseDomain = host(seedBase)
+	}
+	fromHost := l.cfg.Domain == "" && value(seedDomain) == ""
+	switch {
+	case l.cfg.Domain != "":
+	case value(seedDomain) != "":
+		l.cfg.Domain = host(seedDomain)
+	case value(seedXMPPHost) != "":
+		l.cfg.Domain = host(seedXMPPHost)
+	case l.cfg.BaseDomain != "":
+		l.cfg.Domain = basePrefix + l.cfg.BaseDomain
+	}
+	if a, b := host(seedITSM), host(seedWebHost); a != "" && b != "" && a != b {
+		l.bad(seedITSM, "is %q, but %s is %q; both name the management server, leave one of them away", a, seedWebHost, b)
+	}
+	for _, s := range seedNames() {
+		if value(s.name) != "" && (s.later || s.name == seedXMPPHost && !fromHost) {
+			l.warn(s.name, "is accepted and has no effect: this version does not have the part that uses it yet")
+		}
+	}
+}
