@@ -22,6 +22,7 @@ const maxPointer = 128
 var (
 	errDepth     = errors.New("it is nested deeper than 64 levels")
 	errSurrogate = errors.New("a string holds half of a surrogate pair, which is no character")
+	errEnough    = errors.New("it has more mistakes than are listed")
 )
 
 // checker walks over JSON that json.Valid accepted and compares it with a Go type: what encoding/json lets pass (duplicate names, names in another case,
@@ -34,9 +35,7 @@ type checker struct {
 }
 
 func (c *checker) fail(detail string) {
-	if len(c.errs) < maxFieldErrors {
-		c.errs = append(c.errs, FieldError{Pointer: pointer(c.path), Detail: detail})
-	}
+	c.errs = append(c.errs, FieldError{Pointer: pointer(c.path), Detail: detail})
 }
 
 // pointer writes a path as RFC 6901 wants it.
@@ -54,6 +53,9 @@ func pointer(path []string) string {
 
 // value checks the value at pos. t is what it must fit; nil: anything.
 func (c *checker) value(t reflect.Type, depth int) error {
+	if len(c.errs) >= maxFieldErrors {
+		return errEnough
+	}
 	c.space()
 	if t != nil && t.Kind() == reflect.Pointer {
 		t = t.Elem()

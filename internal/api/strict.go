@@ -18,11 +18,11 @@ func decodeStrict(data []byte, v any) *Problem {
 		return malformedJSON.problem(syntaxDetail(data))
 	}
 	c := checker{data: data}
-	if err := c.value(reflect.TypeOf(v).Elem(), 0); err != nil {
+	switch err := c.value(reflect.TypeOf(v).Elem(), 0); {
+	case err != nil && !errors.Is(err, errEnough):
 		return malformedJSON.problem("The body is refused: " + err.Error() + ".")
-	}
-	if len(c.errs) > 0 {
-		return validationFailed.problem("", c.errs...)
+	case len(c.errs) > 0:
+		return validationFailed.problem("", c.errs[:min(len(c.errs), maxFieldErrors)]...)
 	}
 	if err := json.Unmarshal(data, v); err != nil {
 		return malformedJSON.problem("")
