@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"time"
 
 	"mellium.im/sasl"
 	mellium "mellium.im/xmpp"
@@ -122,33 +124,30 @@ func (n *negotiation) sasl(s *mellium.Session) mellium.StreamFeature {
 	return f
 }
 
-// explain replaces mellium's error by the server's stream error, if there is one: mellium drops what is beside the condition.
+// explain replaces mellium's error by the server's stream error, if there is one: mellium drops what is beside the condition, stumbles over
+// what it does not know, and need not have read all of it.
 func (n *negotiation) explain(err error) error {
-	if e := findStreamError(n.conn.seen); e != nil {
-		return e
+	if !bytes.Contains(n.conn.seen, []byte("error")) {
+		return err
 	}
-	return err
+	if n.conn.SetReadDeadline(time.Now().Add(closeTimeout)) != nil {
+		return err
+	}
+	in := newReader(io.MultiReader(bytes.NewReader(n.conn.seen), n.conn))
+	for {
+		ev, readErr := in.next()
+		if readErr != nil {
+			return err
+		}
+		if ev.Kind == scan.TopLevel && ev.Stanza.Is(scan.NamespaceStreams, "error") {
+			return parseStreamError(&ev.Stanza)
+		}
+	}
 }
 
 func isNetwork(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, errLoginSize)
-}
-
-// findStreamError looks for a stream error in what was read since the last stream header.
-func findStreamError(seen []byte) error {
-	sc := scan.New(inboundLimits)
-	for len(seen) > 0 {
-		ev, n, err := sc.Next(seen)
-		if err != nil || ev.Kind == scan.NeedMore {
-			return nil
-		}
-		if ev.Kind == scan.TopLevel && ev.Stanza.Is(scan.NamespaceStreams, "error") {
-			return parseStreamError(&ev.Stanza)
-		}
-		seen = seen[n:]
-	}
-	return nil
 }
 
 // Bounds of what a server may ask of a SCRAM client.

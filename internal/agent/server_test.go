@@ -100,7 +100,7 @@ type peer struct {
 }
 
 // peerTimeout is how long a peer waits for the agent.
-const peerTimeout = 10 * time.Minute
+const peerTimeout = 3 * time.Hour
 
 func newPeer(t *testing.T, conn net.Conn) *peer {
 	t.Cleanup(func() { conn.Close() })
@@ -168,6 +168,18 @@ func (p *peer) readByte() (byte, error) {
 		return 0, err
 	}
 	return p.r.ReadByte()
+}
+
+// drain reads until the agent has closed the connection.
+func (p *peer) drain() {
+	p.t.Helper()
+	for {
+		if _, err := p.readByte(); errors.Is(err, os.ErrDeadlineExceeded) {
+			p.t.Fatal("the agent did not close the connection")
+		} else if err != nil {
+			return
+		}
+	}
 }
 
 // gone waits until the agent has closed the connection.

@@ -75,7 +75,7 @@ func (s *session) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(s.write)
 	wg.Go(s.keepAlive)
-	wg.Go(func() { s.closeAfter(ctx) })
+	wg.Go(func() { s.closer(ctx) })
 	starting := time.AfterFunc(startTimeout, func() { s.end(fmt.Errorf("enable stream management: %w", errSilent)) })
 	s.nonza("<enable xmlns='" + nsManagement + "'/>")
 	s.end(s.read(starting))
@@ -86,7 +86,7 @@ func (s *session) run(ctx context.Context) error {
 	return s.cause
 }
 
-// end closes the connection; the first cause counts.
+// end has the connection closed; the first cause counts.
 func (s *session) end(cause error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,11 +101,11 @@ func (s *session) endLocked(cause error) {
 	}
 	s.cause, s.closing = cause, true
 	close(s.dead)
-	s.stream.conn.Close()
 }
 
-// closeAfter closes the stream properly when ctx ends, and the connection if the server does not follow.
-func (s *session) closeAfter(ctx context.Context) {
+// closer closes the stream properly when ctx ends, and the connection at the end of the session. That can take a while, as TLS says goodbye,
+// so nobody else does it, least of all with a lock held.
+func (s *session) closer(ctx context.Context) {
 	select {
 	case <-ctx.Done():
 		s.close()
@@ -114,6 +114,7 @@ func (s *session) closeAfter(ctx context.Context) {
 		}
 	case <-s.dead:
 	}
+	s.stream.conn.Close()
 }
 
 // read handles what comes until the stream ends. It stops the timer once the session can be used.

@@ -1,0 +1,62 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+)
+
+func TestBackoffBounds(t *testing.T) {
+	lowest := func(int64) int64 { return 0 }
+	highest := func(n int64) int64 { return n - 1 }
+	lost := errors.New("lost")
+	conflict := fmt.Errorf("x: %w", &streamError{condition: "conflict", retry: -1})
+	hint := &streamError{condition: "system-shutdown", retry: 7 * time.Second}
+	for _, tt := range []struct {
+		name      string
+		lived     time.Duration
+		err       error
+		prev      time.Duration
+		low, high time.Duration
+	}{
+		{"first", 0, lost, 0, time.Second, 3 * time.Second},
+		{"grows", 0, lost, 10 * time.Second, time.Second, 30 * time.Second},
+		{"cap", 0, lost, time.Minute, time.Second, time.Minute},
+		{"short life changes nothing", 59 * time.Second, lost, 10 * time.Second, time.Second, 30 * time.Second},
+		{"long life begins anew", time.Minute, lost, time.Minute, time.Second, 3 * time.Second},
+		{"conflict", time.Hour, conflict, 0, time.Minute, 2 * time.Minute},
+		{"login refused", 0, fmt.Errorf("x: %w", errAuth), 0, time.Minute, 2 * time.Minute},
+		{"hint wins", 0, hint, time.Minute, 7 * time.Second, 8 * time.Second},
+		{"hint wins over conflict", 0, &streamError{condition: "conflict", retry: 2 * time.Second}, 0, 2 * time.Second, 3 * time.Second},
+		{"shutdown without hint", 0, &streamError{condition: "system-shutdown", retry: -1}, 0, time.Second, 3 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			low := (&backoff{prev: tt.prev, random: lowest}).next(tt.lived, tt.err)
+			high := (&backoff{prev: tt.prev, random: highest}).next(tt.lived, tt.err)
+			if low != tt.low || high.Round(time.Microsecond) != tt.high {
+				t.Errorf("between %v and %v, want %v and %v", low, high, tt.low, tt.high)
+			}
+		})
+	}
+}
+
+// A server that is gone for long is not asked more often than about twice a minute, and a fleet does not come in step.
+func TestBackoffSettles(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	b := backoff{random: rng.Int64N}
+	var sum time.Duration
+	seen := map[time.Duration]bool{}
+	for i := range 1000 {
+		d := b.next(0, errors.New("lost"))
+		if d < baseWait || d > maxWait {
+			t.Fatalf("wait %d = %v", i, d)
+		}
+		sum += d
+		seen[d] = true
+	}
+	if mean := sum / 1000; mean < 15*time.Second || len(seen) < 500 {
+		t.Errorf("mean wait %v, %d different ones", mean, len(seen))
+	}
+}
