@@ -73,7 +73,7 @@ func (st *stream) admitted() endpoint.Reason {
 // settle ends the negotiation: from now on nothing that the stream does may wait.
 func (st *stream) settle() transport.Next {
 	st.phase, st.login = bound, nil
-	st.srv.wheel.Set(&st.timer, st.srv.cfg.PingAfter)
+	st.srv.wheel.Set(&st.timer, min(st.srv.cfg.PingAfter, st.srv.cfg.StanzaTimeout))
 	return transport.Settle
 }
 
