@@ -3,7 +3,6 @@
 package agent
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -12,14 +11,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 )
-
-func writeFile(t *testing.T, name, text string, mode os.FileMode) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), name)
-	must(t, os.WriteFile(path, []byte(text), mode))
-	must(t, os.Chmod(path, mode)) // whatever the umask is
-	return path
-}
 
 func TestLoad(t *testing.T) {
 	path := writeFile(t, "agent.yaml", `

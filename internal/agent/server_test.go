@@ -324,3 +324,11 @@ const (
 	ackRequest = "<r xmlns='urn:xmpp:sm:3'/>"
 	ackFormat  = "<a xmlns='urn:xmpp:sm:3' h='%d'/>"
 )
+
+func writeFile(t *testing.T, name, text string, mode os.FileMode) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	must(t, os.WriteFile(path, []byte(text), mode))
+	must(t, os.Chmod(path, mode)) // whatever the umask is
+	return path
+}
