@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -41,12 +42,12 @@ func (c *committer) run(ctx context.Context) {
 		}
 	}
 	c.queue.close()
-	for {
-		batch := c.queue.take(c.maxBatch)
-		if len(batch) == 0 {
+	for batch := c.queue.take(c.maxBatch); len(batch) > 0; batch = c.queue.take(c.maxBatch) {
+		c.drop(c.commit(batch))
+		if err := c.failure.Load(); err != nil {
+			c.drop(c.refuse(c.queue.take(math.MaxInt), *err))
 			return
 		}
-		c.drop(c.commit(batch))
 	}
 }
 
@@ -86,6 +87,9 @@ func (c *committer) round() {
 		batch = []*entry{{op: probe{}, size: 1, done: make(chan error, 1)}} // nobody reads it; without it the probe would be kept like a mark
 	}
 	c.queue.putBack(c.commit(batch))
+	if err := c.failure.Load(); err != nil {
+		c.refuse(c.queue.takeRequests(), *err) // else they would wait behind the marks until the disk is well again
+	}
 }
 
 // commit writes a batch and answers it. It returns the marks that are to be tried again.
@@ -113,7 +117,7 @@ func (c *committer) commit(batch []*entry) (again []*entry) {
 	}
 	if len(batch) == 1 {
 		c.log.Error("operation failed", telemetry.Detail(fmt.Sprintf("%T", batch[0].op)), telemetry.Cause(err))
-		c.answer(batch[0], err)
+		c.drop(c.refuse(batch, err))
 		return nil
 	}
 	// One of them is bad: the halves are tried in order, so that the others are not held responsible.
@@ -131,7 +135,7 @@ func (c *committer) write(batch []*entry) error {
 	return err
 }
 
-// refuse answers those who wait and returns the others.
+// refuse answers those who wait and returns the marks.
 func (c *committer) refuse(batch []*entry, err error) (marks []*entry) {
 	for _, e := range batch {
 		if e.mark() {

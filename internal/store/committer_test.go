@@ -201,7 +201,9 @@ func TestFullDiskRefusesRequestsAndKeepsMarks(t *testing.T) {
 		s := newFake(t, w, 10, 10)
 		stop := commit(s)
 		defer stop()
-		s.AdvancePushes(make([]push.Transition, 2), nil)
+		for range 3 { // more than one transaction of them
+			s.AdvancePushes(make([]push.Transition, 2), nil)
+		}
 		s.SavePresence(endpoint.Key{ID: "pc-1"}, endpoint.Presence{})
 		if err := s.do(t.Context(), named("first")); !errors.Is(err, push.ErrNoSpace) {
 			t.Errorf("do = %v, want ErrNoSpace", err)
@@ -218,13 +220,35 @@ func TestFullDiskRefusesRequestsAndKeepsMarks(t *testing.T) {
 		if err := s.Ready(t.Context()); err != nil {
 			t.Errorf("Ready after recovery = %v, want nil without a new write", err)
 		}
-		if got := len(w.written()); got != 2 {
-			t.Errorf("%d operations were written after recovery, want the mark and the presence", got)
+		if got := len(w.written()); got != 4 {
+			t.Errorf("%d operations were written after recovery, want the marks and the presence", got)
 		}
 		if err := s.do(t.Context(), named("second")); err != nil {
 			t.Errorf("do after recovery = %v", err)
 		}
 	})
+}
+
+// TestEndWithAFullDisk checks that the end does not try every transaction again, each of which may wait for a lock.
+func TestEndWithAFullDisk(t *testing.T) {
+	s := newFake(t, &fakeWriter{broken: push.ErrNoSpace}, 100, 100)
+	for range 20 {
+		s.AdvancePushes(make([]push.Transition, 2), nil)
+	}
+	s.SavePresence(endpoint.Key{ID: "pc-1"}, endpoint.Presence{})
+	e := &entry{op: named("request"), size: 1, done: make(chan error, 1)}
+	if err := s.queue.put(e); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	s.committer.run(ctx)
+	if err := <-e.done; !errors.Is(err, push.ErrNoSpace) {
+		t.Errorf("do = %v, want ErrNoSpace", err)
+	}
+	if dropped, tries := testutil.ToFloat64(s.metrics.droppedMarks), testutil.ToFloat64(s.metrics.errors.WithLabelValues("no_space")); dropped != 41 || tries != 1 {
+		t.Errorf("dropped marks = %v after %v attempts, want 41 after 1", dropped, tries)
+	}
 }
 
 func TestReadinessReturnsWithoutTraffic(t *testing.T) {

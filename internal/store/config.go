@@ -8,7 +8,7 @@ import (
 // Config bounds the store and says how long it keeps what is over.
 type Config struct {
 	Queue                int           `key:"queue" doc:"Writes that may wait for the disk before new ones are refused with 503; 64 to 1000000."`
-	Marks                int           `key:"marks" doc:"Changes of state that may wait for the disk without anybody waiting for them, before further ones are dropped and counted; 64 to 10000000."`
+	Marks                int           `key:"marks" doc:"Changes of state that nobody waits for and that may be queued, before more are dropped and counted; 64 to 10000000."`
 	Batch                int           `key:"batch" doc:"Writes that share one transaction at most; 1 to 10000."`
 	Retention            time.Duration `key:"retention" doc:"How long finished pushes can be read; 1h or longer."`
 	IdempotencyRetention time.Duration `key:"idempotency_retention" doc:"How long an Idempotency-Key is remembered; 24h or longer."`

@@ -124,6 +124,21 @@ func (q *queue) putBack(marks []*entry) {
 	q.entries = append(front, q.entries...)
 }
 
+// takeRequests removes all entries that somebody waits for.
+func (q *queue) takeRequests() []*entry {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var requests []*entry
+	q.entries = slices.DeleteFunc(q.entries, func(e *entry) bool {
+		if !e.mark() {
+			requests = append(requests, e)
+		}
+		return !e.mark()
+	})
+	q.requests = 0
+	return requests
+}
+
 // waiting returns how many requests, and how many entries and presences in all, are queued.
 func (q *queue) waiting() (requests, all int) {
 	q.mu.Lock()

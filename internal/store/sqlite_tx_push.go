@@ -31,9 +31,9 @@ const (
 	columnSubject  = 2
 	columnState    = 3
 	columnAck      = 4
+	columnPriority = 5
 	columnCreated  = 7
 	columnExpires  = 8
-	columnPriority = 5
 	columnHistory  = 10
 )
 
@@ -66,7 +66,8 @@ func (t *tx) insertPush(ep int64, p *push.Push, keep bool) error {
 	}
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
-	err := t.push.insert.run(int64(p.ID), ep, int64(p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at, p.Expires().UnixMicro(), p.Type, history)
+	err := t.push.insert.run(int64(p.ID), ep, placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at,
+		p.Expires().UnixMicro(), p.Type, history)
 	if err != nil || size == 0 {
 		return err
 	}
@@ -124,7 +125,8 @@ func (t *tx) findPush(id push.ID) (r pushRow, found bool, err error) {
 	}
 	r = pushRow{
 		id: id, key: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])},
-		ack: push.Ack(intOf(row[columnAck])), prio: push.Priority(intOf(row[columnPriority])), lasts: intOf(row[columnExpires]) > intOf(row[columnCreated]), history: bytesOf(row[columnHistory]),
+		ack: push.Ack(intOf(row[columnAck])), prio: push.Priority(intOf(row[columnPriority])), lasts: intOf(row[columnExpires]) > intOf(row[columnCreated]),
+		history: bytesOf(row[columnHistory]),
 	}
 	r.state, err = stateOf(intOf(row[columnState]))
 	return r, true, err

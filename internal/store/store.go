@@ -3,6 +3,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -40,11 +41,11 @@ func Open(ctx context.Context, path string, cfg Config, log *zap.Logger, reg pro
 	}
 	s := &Store{cfg: cfg, log: log.Named("store"), queue: newQueue(cfg.Queue, cfg.Marks), answers: newAnswerer()}
 	var err error
-	if s.metrics, err = newMetrics(reg, s.queue); err != nil {
-		return nil, err
-	}
 	if s.db, err = openSQLite(ctx, path); err != nil {
 		return nil, err
+	}
+	if s.metrics, err = newMetrics(reg, s.queue); err != nil {
+		return nil, errors.Join(err, s.db.close())
 	}
 	s.reader = s.db.reader
 	s.committer = &committer{
@@ -53,8 +54,8 @@ func Open(ctx context.Context, path string, cfg Config, log *zap.Logger, reg pro
 	return s, nil
 }
 
-// Run, which is called once, writes what is queued and deletes what is old until ctx is done. It returns when everything queued before that is durable or refused, and everybody who asked
-// to be called back has been called.
+// Run writes what is queued and deletes what is old until ctx is done. It returns when everything queued before that is durable or refused, and everybody who
+// asked to be called back has been called. It is called once.
 func (s *Store) Run(ctx context.Context) error {
 	var workers, answering sync.WaitGroup
 	answering.Go(s.answers.run)
