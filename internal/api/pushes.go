@@ -22,7 +22,7 @@ func (s *Server) registerPushes() {
 	register(s, route{
 		id: "create-push", method: http.MethodPost, path: "/v1/pushes", tag: "pushes", summary: "Push to an endpoint",
 		doc: "The answer comes when the push is on stable storage. With an Idempotency-Key the request can be repeated safely: the first answer comes again " +
-			"with 'Idempotency-Replayed: true'. TTL, Urgency and Topic are those of RFC 8030. Prefer is ignored for now.",
+			"with 'Idempotency-Replayed: true'. TTL, Urgency and Topic are those of RFC 8030. With 'Prefer: wait=N' (RFC 7240) the answer comes when the push is done, or after N seconds, 60 at most.",
 		scope: access.ScopePush, status: http.StatusAccepted,
 		problems: []kind{unknownEndpoint, endpointDisabled, queueFull, idempotencyKeyReused, idempotencyInProgress, notSupported, payloadTooLarge, insufficientStorage},
 		example:  map[string]any{"to": "pc-1", "type": "demo.ping", "payload": map[string]int{"n": 1}, "ttl": 60, "ack": "handled"},
@@ -45,6 +45,7 @@ func (s *Server) registerPushes() {
 type acceptedPush struct {
 	Location string `header:"Location"`
 	Replayed string `header:"Idempotency-Replayed"`
+	Applied  string `header:"Preference-Applied"`
 	Body     pushReceipt
 }
 
@@ -61,6 +62,12 @@ func (s *Server) createPush(ctx context.Context, c call[pushHeaders, pushCreate]
 	if st.Replayed {
 		out.Replayed = "true"
 		out.Body.State = s.firstState(ctx, st)
+	}
+	if wait := preferredWait(c.Params.Prefer); wait > 0 {
+		out.Applied = "wait"
+		if out.Body.State, err = s.await(ctx, st.ID, wait); err != nil {
+			return nil, err
+		}
 	}
 	return out, nil
 }

@@ -58,7 +58,7 @@ func TestPushDefaults(t *testing.T) {
 	}{
 		{"defaults", `{"to":"pc-1","type":"a"}`, nil, "86400 normal delivered"},
 		{"body", `{"to":"pc-1","type":"a","ttl":5,"priority":"low","ack":"none"}`, nil, "5 low none"},
-		{"headers", `{"to":"pc-1","type":"a"}`, []string{"TTL", "7", "Urgency", "very-low", "Prefer", "wait=5"}, "7 low delivered"},
+		{"headers", `{"to":"pc-1","type":"a"}`, []string{"TTL", "7", "Urgency", "very-low", "Prefer", "return=minimal"}, "7 low delivered"},
 		{"urgency", `{"to":"pc-1","type":"a"}`, []string{"Urgency", "high"}, "86400 high delivered"},
 		{"both alike", `{"to":"pc-1","type":"a","ttl":9}`, []string{"TTL", "9"}, "9 normal delivered"},
 		{"body before urgency", `{"to":"pc-1","type":"a","priority":"low"}`, []string{"Urgency", "high"}, "86400 low delivered"},

@@ -23,6 +23,7 @@ type pushHeaders struct {
 	IdempotencyKey string `header:"Idempotency-Key" minLength:"1" maxLength:"255" doc:"Printable ASCII; makes it safe to send the request again."`
 	TTL            string `header:"TTL" doc:"RFC 8030 section 5.2, as the field ttl."`
 	Urgency        string `header:"Urgency" doc:"RFC 8030 section 5.3: very-low and low are priority low, normal and high themselves."`
+	Prefer         string `header:"Prefer" doc:"RFC 7240: wait=N, 1 to 60 seconds."`
 	Topic          string `header:"Topic" doc:"RFC 8030 section 5.4, a collapse key. Not built yet: answers not_supported."`
 }
 

@@ -32,6 +32,9 @@ func CheckID(id string) error {
 	if len(id) > MaxIDBytes {
 		return fmt.Errorf("%w: %d bytes, at most %d are allowed", ErrID, len(id), MaxIDBytes)
 	}
+	if id == "." || id == ".." {
+		return fmt.Errorf("%w: %q means a place in a path", ErrID, id)
+	}
 	for i := range len(id) {
 		if !idByte(id[i]) {
 			return fmt.Errorf("%w: %q at byte %d; use a-z, 0-9 and . _ - + ~", ErrID, id[i], i)
