@@ -27,6 +27,7 @@ import (
 //	WHO drops                                closes the connection without a word
 //	api METHOD PATH STATUS [BODY]            calls the API; an indented line is the pattern of the answer
 //	push NAME reaches STATE                  waits until the push whose id was kept as NAME is in this state
+//	presence ID reaches STATE REASON         waits until the endpoint is in this state, for this reason if one is given
 //	server restarts | server stops
 //
 // $name in what is sent, called or matched stands for what {name} kept.
@@ -116,8 +117,20 @@ func (s *script) run(st step) {
 		name, state, ok := strings.Cut(rest, " reaches ")
 		s.need(ok, "push NAME reaches STATE")
 		s.server.AwaitPush(s.t, s.keptValue(name), state)
+	case "presence":
+		s.presence(rest)
 	default:
 		s.say(who, rest, st.more)
+	}
+}
+
+func (s *script) presence(rest string) {
+	s.t.Helper()
+	f := strings.Fields(rest)
+	s.need((len(f) == 3 || len(f) == 4) && f[1] == "reaches", "presence ID reaches STATE [REASON]")
+	text := s.server.AwaitPresence(s.t, f[0], f[2])
+	if len(f) == 4 {
+		s.match(`...,"reason":"`+f[3]+`",...`, text)
 	}
 }
 

@@ -34,6 +34,16 @@ func (s *Server) Connect(t *testing.T, name string) *Stream {
 	return newStream(t, name, c)
 }
 
+// ConnectThrough opens a direct TLS connection by a dialer of the caller's.
+func (s *Server) ConnectThrough(t *testing.T, name string, d *net.Dialer) *Stream {
+	t.Helper()
+	c, err := (&tls.Dialer{NetDialer: d, Config: s.TLS()}).DialContext(t.Context(), "tcp", s.Addr("tls"))
+	if err != nil {
+		t.Fatalf("%s: connect: %v", name, err)
+	}
+	return newStream(t, name, c)
+}
+
 // ConnectPlain opens a plain-text connection to the port of STARTTLS.
 func (s *Server) ConnectPlain(t *testing.T, name string) *Stream {
 	t.Helper()
