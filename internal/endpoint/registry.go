@@ -68,27 +68,29 @@ func (r *Registry) shard(k Key) *shard {
 // offline when it does.
 func (r *Registry) Bind(k Key, s Session) uint64 {
 	now := time.Now()
+	online := onlinePresence(s, now)
 	sh := r.shard(k)
 	sh.mu.Lock()
 	old := sh.entries[k]
+	wasOnline := old != nil && !old.suspended
 	// Wall-clock microseconds, so that epochs grow over restarts too; never twice the same.
 	sh.epoch = max(sh.epoch+1, uint64(now.UnixMicro()))
-	e := &entry{session: s, epoch: sh.epoch, since: now}
-	sh.entries[k] = e
+	epoch := sh.epoch
+	sh.entries[k] = &entry{session: s, epoch: epoch, since: now}
+	r.saveLocked(k, online)
 	sh.mu.Unlock()
 
-	r.bus.Announce(k, e.epoch)
+	r.bus.Announce(k, epoch)
 	r.metrics.bound.Inc()
-	if old == nil || old.suspended {
+	if !wasOnline {
 		r.metrics.online.Inc()
 	}
 	if old != nil {
 		r.metrics.replaced.Inc()
 		old.session.End(ReasonReplaced)
 	}
-	r.store.SavePresence(k, onlinePresence(s, now))
-	r.tell(Change{Kind: Bound, Key: k, Epoch: e.epoch, Session: s, At: now})
-	return e.epoch
+	r.tell(Change{Kind: Bound, Key: k, Epoch: epoch, Session: s, At: now})
+	return epoch
 }
 
 // Available says that the session takes pushes from now on.
@@ -101,67 +103,81 @@ func (r *Registry) Available(k Key, epoch uint64) {
 // Suspend says that the session lost its connection and may be resumed: the endpoint counts as offline.
 func (r *Registry) Suspend(k Key, epoch uint64, reason Reason) {
 	now := time.Now()
-	sh := r.shard(k)
-	sh.mu.Lock()
-	e := sh.entries[k]
-	ok := e != nil && e.epoch == epoch && !e.suspended
-	if ok {
-		e.suspended, e.since, e.reason = true, now, reason
-	}
-	sh.mu.Unlock()
+	found, ok := r.current(k, epoch)
 	if !ok {
 		return
 	}
-	r.metrics.online.Dec()
-	r.store.SavePresence(k, offlinePresence(e.session, reason, now))
-	r.tell(Change{Kind: Suspended, Key: k, Epoch: epoch, Session: e.session, Reason: reason, At: now})
-}
-
-// Resume says that a suspended session has a connection again. It is false if a newer session took its place meanwhile.
-func (r *Registry) Resume(k Key, epoch uint64) bool {
-	now := time.Now()
+	offline := offlinePresence(found.session, reason, now)
 	sh := r.shard(k)
 	sh.mu.Lock()
 	e := sh.entries[k]
-	ok := e != nil && e.epoch == epoch
-	was := ok && e.suspended
-	if was {
-		e.suspended, e.since, e.reason = false, now, Reason{}
+	ok = e != nil && e.epoch == epoch && !e.suspended
+	if ok {
+		e.suspended, e.since, e.reason = true, now, reason
+		r.saveLocked(k, offline)
 	}
 	sh.mu.Unlock()
+	if ok {
+		r.metrics.online.Dec()
+		r.tell(Change{Kind: Suspended, Key: k, Epoch: epoch, Session: found.session, Reason: reason, At: now})
+	}
+}
+
+// Resume says that a session has a new connection, after a suspension or in place of one that was still open. It is false if a newer session took its place
+// meanwhile.
+func (r *Registry) Resume(k Key, epoch uint64) bool {
+	now := time.Now()
+	found, ok := r.current(k, epoch)
 	if !ok {
 		return false
 	}
+	online := onlinePresence(found.session, now)
+	sh := r.shard(k)
+	sh.mu.Lock()
+	e := sh.entries[k]
+	ok = e != nil && e.epoch == epoch
+	was := ok && e.suspended
+	if ok {
+		e.suspended, e.since, e.reason = false, now, Reason{}
+		r.saveLocked(k, online)
+	}
+	sh.mu.Unlock()
 	if was {
 		r.metrics.online.Inc()
 		r.metrics.resumed.Inc()
-		r.tell(Change{Kind: Resumed, Key: k, Epoch: epoch, Session: e.session, At: now})
+		r.tell(Change{Kind: Resumed, Key: k, Epoch: epoch, Session: found.session, At: now})
 	}
-	r.store.SavePresence(k, onlinePresence(e.session, now))
-	return true
+	return ok
 }
 
 // Unbind says that the session has ended for good. Each session that was bound is unbound exactly once.
 func (r *Registry) Unbind(k Key, epoch uint64, s Session, reason Reason) {
 	now := time.Now()
+	offline := offlinePresence(s, reason, now)
 	sh := r.shard(k)
 	sh.mu.Lock()
 	e := sh.entries[k]
 	last := e != nil && e.epoch == epoch
+	wasOnline := last && !e.suspended
 	if last {
 		delete(sh.entries, k)
+	}
+	if wasOnline {
+		r.saveLocked(k, offline)
 	}
 	sh.mu.Unlock()
 	if last {
 		r.bus.Withdraw(k, epoch)
-		if !e.suspended {
-			r.metrics.online.Dec()
-			r.store.SavePresence(k, offlinePresence(s, reason, now))
-		}
+	}
+	if wasOnline {
+		r.metrics.online.Dec()
 	}
 	r.metrics.ended.WithLabelValues(reason.Name).Inc()
 	r.tell(Change{Kind: Ended, Key: k, Epoch: epoch, Session: s, Reason: reason, At: now})
 }
+
+// saveLocked stores a presence in the order of the changes, which only the shard's lock gives; the store does not block.
+func (r *Registry) saveLocked(k Key, p Presence) { r.store.SavePresence(k, p) }
 
 // Route hands a stanza to the endpoint's session, wherever it is. Errors: ErrOffline, ErrFull.
 func (r *Registry) Route(k Key, st Stanza) error {

@@ -1,0 +1,260 @@
+package endpoint
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"pgregory.net/rapid"
+)
+
+// noBus is a node without others.
+type noBus struct{}
+
+func (noBus) Announce(Key, uint64)    {}
+func (noBus) Withdraw(Key, uint64)    {}
+func (noBus) Route(Key, Stanza) error { return ErrOffline }
+
+// lastPresence keeps the last presence of each endpoint, as a store does.
+type lastPresence struct {
+	mu  sync.Mutex
+	all map[Key]Presence
+}
+
+func (l *lastPresence) SavePresence(k Key, p Presence) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.all[k] = p
+}
+
+func (l *lastPresence) EndPresences(context.Context, Reason, time.Time) error { return nil }
+
+func (l *lastPresence) state(k Key) State {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all[k].State
+}
+
+// fake is a session that ends as the registry is told to hear of it.
+type fake struct {
+	r     *Registry
+	k     Key
+	mu    sync.Mutex
+	epoch uint64
+	ended Reason
+	got   []string
+}
+
+func (f *fake) Deliver(s Stanza) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.got = append(f.got, string(s.Raw))
+	return nil
+}
+
+func (f *fake) End(r Reason) {
+	f.mu.Lock()
+	first := f.ended.Name == ""
+	f.ended = r
+	epoch := f.epoch
+	f.mu.Unlock()
+	if first {
+		f.r.Unbind(f.k, epoch, f, r)
+	}
+}
+
+func (f *fake) Facts() Facts         { return Facts{Resource: "agent"} }
+func (f *fake) LastHeard() time.Time { return time.Unix(1, 0) }
+
+func (f *fake) bind() {
+	f.mu.Lock() // nobody but Bind's caller can end it before it returns in these tests
+	defer f.mu.Unlock()
+	f.epoch = f.r.Bind(f.k, f)
+}
+
+type told struct {
+	mu   sync.Mutex
+	list []string
+}
+
+func (w *told) SessionChanged(c Change) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.list = append(w.list, fmt.Sprint(c.Kind, c.Reason.Name))
+}
+
+func newTestRegistry(t testing.TB) (*Registry, *lastPresence, *told) {
+	t.Helper()
+	p, w := &lastPresence{all: map[Key]Presence{}}, &told{}
+	r := NewRegistry(noBus{}, p, prometheus.NewRegistry())
+	r.Watch(w)
+	return r, p, w
+}
+
+var pc1 = Key{"d.test", "pc-1"}
+
+// TestTakeover: the older session ends as replaced, and the endpoint never turns offline by it.
+func TestTakeover(t *testing.T) {
+	r, p, w := newTestRegistry(t)
+	old, young := &fake{r: r, k: pc1}, &fake{r: r, k: pc1}
+	old.bind()
+	young.bind()
+	if old.ended.Name != "replaced" || young.ended.Name != "" {
+		t.Errorf("old ended as %q, young as %q", old.ended, young.ended)
+	}
+	if young.epoch <= old.epoch {
+		t.Errorf("epochs %d, %d: want them to grow", old.epoch, young.epoch)
+	}
+	if got := p.state(pc1); got != StateOnline {
+		t.Errorf("stored presence = %s, want online", got)
+	}
+	if err := r.Route(pc1, Stanza{Raw: []byte("x")}); err != nil || len(young.got) != 1 {
+		t.Errorf("route: %v, young got %v", err, young.got)
+	}
+	if err := r.RouteEpoch(pc1, old.epoch, Stanza{}); err != ErrOffline {
+		t.Errorf("route to the old epoch: %v, want ErrOffline", err)
+	}
+	if got := fmt.Sprint(w.list); got != "[0 4replaced 0]" {
+		t.Errorf("watchers were told %s", got)
+	}
+	if got := testutil.ToFloat64(r.metrics.online); got != 1 {
+		t.Errorf("%v online, want 1", got)
+	}
+}
+
+func TestSuspendedIsOffline(t *testing.T) {
+	r, p, _ := newTestRegistry(t)
+	s := &fake{r: r, k: pc1}
+	s.bind()
+	r.Suspend(pc1, s.epoch, ReasonSilent)
+	r.Suspend(pc1, s.epoch, ReasonConnectionLost) // only once
+	if live, ok := r.Live(pc1); !ok || live.State != StateOffline || live.Reason != "silent" {
+		t.Errorf("live presence = %+v, %v", live, ok)
+	}
+	if p.state(pc1) != StateOffline || testutil.ToFloat64(r.metrics.online) != 0 {
+		t.Error("a suspended session counts as online")
+	}
+	if err := r.Route(pc1, Stanza{}); err != ErrOffline {
+		t.Errorf("route: %v, want ErrOffline", err)
+	}
+	if !r.Resume(pc1, s.epoch) || p.state(pc1) != StateOnline || testutil.ToFloat64(r.metrics.online) != 1 {
+		t.Error("a resumed session is not online")
+	}
+	if r.Resume(pc1, s.epoch-1) {
+		t.Error("a session of an older epoch was resumed")
+	}
+	if !r.Disconnect(pc1, ReasonDisconnected) || p.state(pc1) != StateOffline {
+		t.Error("a disconnected session is not offline")
+	}
+	if r.Disconnect(pc1, ReasonDisconnected) {
+		t.Error("disconnected twice")
+	}
+}
+
+// TestOnlineIsTheTruth runs random lives of sessions: the gauge, the live presence and the stored presence always agree with what happened.
+func TestOnlineIsTheTruth(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		r, p, _ := newTestRegistry(t)
+		keys := []Key{pc1, {"d.test", "pc-2"}}
+		live := map[Key]*fake{}
+		up := map[Key]bool{}
+		for range rapid.IntRange(1, 40).Draw(rt, "steps") {
+			k := rapid.SampledFrom(keys).Draw(rt, "key")
+			switch rapid.IntRange(0, 3).Draw(rt, "step") {
+			case 0:
+				live[k] = &fake{r: r, k: k}
+				live[k].bind()
+				up[k] = true
+			case 1:
+				if s := live[k]; s != nil {
+					r.Suspend(k, s.epoch, ReasonConnectionLost)
+					up[k] = false
+				}
+			case 2:
+				if s := live[k]; s != nil {
+					r.Resume(k, s.epoch)
+					up[k] = true
+				}
+			case 3:
+				if s := live[k]; s != nil {
+					s.End(ReasonClosedByPeer)
+					delete(live, k)
+					up[k] = false
+				}
+			}
+			online := 0.0
+			for k, is := range up {
+				want := StateOffline
+				if is {
+					want = StateOnline
+					online++
+				}
+				if got := p.state(k); got != want {
+					rt.Fatalf("stored presence of %s = %s, want %s", k, got, want)
+				}
+				if now, ok := r.Live(k); ok && now.State != want {
+					rt.Fatalf("live presence of %s = %s, want %s", k, now.State, want)
+				}
+			}
+			if got := testutil.ToFloat64(r.metrics.online); got != online {
+				rt.Fatalf("%v online, want %v", got, online)
+			}
+		}
+	})
+}
+
+// TestManyBindAtOnce: whatever the order, one session is left, and every other one was told to go.
+func TestManyBindAtOnce(t *testing.T) {
+	r, p, _ := newTestRegistry(t)
+	var wg sync.WaitGroup
+	for range 50 {
+		wg.Go(func() {
+			s := &racer{fake: fake{r: r, k: pc1}}
+			s.bindRace()
+		})
+	}
+	wg.Wait()
+	if got := testutil.ToFloat64(r.metrics.online); got != 1 {
+		t.Errorf("%v online, want 1", got)
+	}
+	s, _ := r.Session(pc1)
+	s.End(ReasonShutdown)
+	if got := p.state(pc1); got != StateOffline {
+		t.Errorf("stored presence = %s, want offline", got)
+	}
+	if got := testutil.ToFloat64(r.metrics.online); got != 0 {
+		t.Errorf("%v online at the end, want 0", got)
+	}
+}
+
+// racer may be ended before Bind has returned its epoch, as a real session may.
+type racer struct {
+	fake
+	bound bool
+}
+
+func (s *racer) bindRace() {
+	epoch := s.r.Bind(s.k, s)
+	s.mu.Lock()
+	s.epoch, s.bound = epoch, true
+	ended := s.ended
+	s.mu.Unlock()
+	if ended.Name != "" {
+		s.r.Unbind(s.k, epoch, s, ended)
+	}
+}
+
+func (s *racer) End(r Reason) {
+	s.mu.Lock()
+	first := s.ended.Name == ""
+	s.ended = r
+	bound, epoch := s.bound, s.epoch
+	s.mu.Unlock()
+	if first && bound {
+		s.r.Unbind(s.k, epoch, s, r)
+	}
+}
