@@ -11,7 +11,11 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		"  signalbox quickstart --once\n  signalbox serve --config /etc/signalbox/signalbox.yaml",
 		quickstartCommand(),
 		serveCommand(),
+		configCommand(),
+		certsCommand(),
 		tokenCommand(),
+		endpointCommand(),
+		pushCommand(),
 		versionCommand(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

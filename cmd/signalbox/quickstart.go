@@ -18,7 +18,6 @@ const (
 	pushTimeout  = 30 * time.Second
 	agentGrace   = 5 * time.Second // from SIGTERM to SIGKILL
 	serverGrace  = 10 * time.Second
-	pollEvery    = 25 * time.Millisecond
 )
 
 // quickstart is one demonstration: a server and an agent as processes of their own, and a push from one to the other.

@@ -138,24 +138,12 @@ func (q *quickstart) push(ctx context.Context) error {
 		return fmt.Errorf("post the push: %w", err)
 	}
 	q.line("push", "%s of type %s", receipt.ID, demoType)
-	var p client.Push
-	shown := 0
-	err = await(ctx, "wait until the push is handled", pushTimeout, func(ctx context.Context) (bool, error) {
-		var err error
-		if p, err = q.api.Push(ctx, receipt.ID); err != nil {
-			return false, err
-		}
-		for _, change := range p.History[min(shown, len(p.History)):] {
-			fmt.Fprintf(q.out, "    %s  %s\n", change.At.Local().Format("15:04:05.000"), stateText(change))
-		}
-		shown = len(p.History)
-		return isOver(p), nil
-	})
+	p, err := follow(ctx, q.api, receipt.ID, pushTimeout, func(change client.PushChange) { fmt.Fprintf(q.out, "    %s\n", changeText(change)) })
 	if err != nil {
-		return fmt.Errorf("%w; the push is %s", err, p.State)
+		return err
 	}
 	if p.State != stateHandled {
-		return fmt.Errorf("the push ended as %s", stateText(p.History[len(p.History)-1]))
+		return fmt.Errorf("the push ended as %s", stateText(last(p)))
 	}
 	fmt.Fprintf(q.out, "    result %s\n", p.Result)
 	return nil
@@ -164,27 +152,4 @@ func (q *quickstart) push(ctx context.Context) error {
 // line prints one line of the story.
 func (q *quickstart) line(what, format string, args ...any) {
 	fmt.Fprintf(q.out, "  %-15s %s\n", what, fmt.Sprintf(format, args...))
-}
-
-// await calls look until it is true or fails, ctx is done or the time is over.
-func await(ctx context.Context, what string, limit time.Duration, look func(context.Context) (bool, error)) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %v", limit))
-	defer cancel()
-	tick := time.NewTicker(pollEvery)
-	defer tick.Stop()
-	for {
-		ok, err := look(ctx)
-		switch {
-		case ctx.Err() != nil:
-			return fmt.Errorf("%s: %w", what, context.Cause(ctx))
-		case err != nil:
-			return fmt.Errorf("%s: %w", what, err)
-		case ok:
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-		}
-	}
 }

@@ -42,7 +42,7 @@ func (s *settings) source() config.Source {
 func (s *settings) load() (config.Config, []string, error) {
 	cfg, warnings, err := config.Load(s.source())
 	if err != nil {
-		err = marked(exitConfig, errors.Join(fmt.Errorf("the configuration %s has mistakes:", s.source().File), err))
+		err = marked(exitConfig, errors.Join(fmt.Errorf("the configuration cannot be used (%s)", s.source().File), err))
 	}
 	return cfg, warnings, err
 }

@@ -138,7 +138,7 @@ func describe(value any) string {
 		return fmt.Sprintf("the text %q", mask(v))
 	case bool:
 		return fmt.Sprintf("the truth value %v", v)
-	case map[string]any, map[any]any:
+	case map[string]any:
 		return "a table"
 	case []any:
 		return "a list"

@@ -56,7 +56,7 @@ func Doc() ([]byte, error) {
 }
 
 func docLater(out *bytes.Buffer) {
-	out.WriteString("\n## Accepted already\n\nThese are accepted with a warning and have no effect in this version.\n\n| key | meaning |\n|---|---|\n")
+	out.WriteString("\n## Keys of parts to come\n\nThese are accepted, with a warning, and have no effect in this version.\n\n| key | meaning |\n|---|---|\n")
 	for _, name := range slices.Sorted(maps.Keys(laterSections)) {
 		fmt.Fprintf(out, "| `%s.*` | %s |\n", name, cell(laterSections[name]))
 	}

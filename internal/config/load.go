@@ -124,6 +124,9 @@ func (l *loader) tree(path string, tree map[string]any) {
 
 func (l *loader) node(path string, value any) {
 	k, isKey := l.table.keys[path]
+	if odd, ok := value.(map[any]any); ok { // with a key such as 1 in it
+		value = withTextKeys(odd)
+	}
 	inner, isTable := value.(map[string]any)
 	switch {
 	case isKey:
@@ -143,6 +146,14 @@ func (l *loader) node(path string, value any) {
 	default:
 		l.bad(path, "is an unknown key%s", didYouMean(path, l.known()))
 	}
+}
+
+func withTextKeys(odd map[any]any) map[string]any {
+	m := make(map[string]any, len(odd))
+	for name, value := range odd {
+		m[fmt.Sprint(name)] = value
+	}
+	return m
 }
 
 // laterTree takes what is set in a section whose part is not built.

@@ -8,7 +8,7 @@ import (
 // didYouMean returns a hint at the known name that is closest to what was written, or nothing if none is close.
 func didYouMean(written string, known []string) string {
 	slices.Sort(known) // the same answer each time
-	best, distance := "", min(len(written)/3, 3)+1
+	best, distance := "", min(len(written)/3, 2)+1
 	for _, k := range known {
 		if d := editDistance(written, k); k != "" && d < distance {
 			best, distance = k, d

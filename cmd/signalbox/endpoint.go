@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/internal/client"
+)
+
+func endpointCommand() *cobra.Command {
+	return group("endpoint", "Endpoints, over the HTTP API",
+		"  signalbox endpoint create pc-1 --label site=paris",
+		endpointCreateCommand(), endpointListCommand(), endpointShowCommand(),
+		endpointActCommand("delete", "Remove an endpoint with its pushes; its session ends", func(ctx context.Context, api *client.Client, id string) (string, error) {
+			return "deleted", api.DeleteEndpoint(ctx, id)
+		}),
+		endpointActCommand("disconnect", "End the session of an endpoint, which may come back", func(ctx context.Context, api *client.Client, id string) (string, error) {
+			had, err := api.Disconnect(ctx, id)
+			if !had {
+				return "was not connected", err
+			}
+			return "disconnected", err
+		}),
+	)
+}
+
+func endpointCreateCommand() *cobra.Command {
+	var r remote
+	var out output
+	var e client.NewEndpoint
+	var secretFile string
+	var disabled bool
+	c := &cobra.Command{
+		Use:   "create ID",
+		Short: "Register an endpoint; without --secret-file the server makes its secret, which is shown this one time",
+		Example: "  signalbox endpoint create pc-1 --label site=paris --group lab\n" +
+			"  signalbox endpoint create pc-1 --secret-file secret.txt",
+		Args: cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			e.ID = args[0]
+			if disabled {
+				enabled := false
+				e.Enabled = &enabled
+			}
+			if secretFile != "" {
+				secret, err := readInput(c.InOrStdin(), secretFile)
+				if err != nil {
+					return failed(err)
+				}
+				e.Secret = strings.TrimSpace(string(secret))
+			}
+			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+				made, err := api.CreateEndpoint(ctx, e)
+				if err != nil {
+					return err
+				}
+				return out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeEndpoint(w, made) })
+			})
+		},
+	}
+	r.flags(c)
+	out.flag(c)
+	c.Flags().StringVar(&secretFile, "secret-file", "", "file with the secret; - is standard input")
+	c.Flags().StringToStringVar(&e.Labels, "label", nil, "name=value; may be repeated")
+	c.Flags().StringSliceVar(&e.Groups, "group", nil, "group that the endpoint is in; may be repeated")
+	c.Flags().BoolVar(&disabled, "disabled", false, "register it without letting it log in")
+	return c
+}
+
+func endpointListCommand() *cobra.Command {
+	var r remote
+	var out output
+	var f client.EndpointFilter
+	c := &cobra.Command{
+		Use:     "list",
+		Short:   "List endpoints",
+		Example: "  signalbox endpoint list --state offline --label site=paris",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+				all, err := allEndpoints(ctx, api, f)
+				if err != nil {
+					return err
+				}
+				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writeEndpoints(w, all) })
+			})
+		},
+	}
+	r.flags(c)
+	out.flag(c)
+	c.Flags().StringVar(&f.State, "state", "", "online, offline or never")
+	c.Flags().StringVar(&f.Label, "label", "", "name=value")
+	c.Flags().StringVar(&f.Group, "group", "", "group that the endpoints are in")
+	c.Flags().StringVar(&f.Search, "search", "", "part of the id")
+	return c
+}
+
+// pageSize is the largest page of a list.
+const pageSize = 500
+
+// allEndpoints reads page after page.
+func allEndpoints(ctx context.Context, api *client.Client, f client.EndpointFilter) ([]client.Endpoint, error) {
+	all := []client.Endpoint{}
+	f.Limit = pageSize
+	for {
+		page, err := api.Endpoints(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, page.Items...)
+		if f.Cursor = page.Next; f.Cursor == "" {
+			return all, nil
+		}
+	}
+}
+
+func endpointShowCommand() *cobra.Command {
+	var r remote
+	var out output
+	c := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show an endpoint and whether it is online",
+		Example: "  signalbox endpoint show pc-1 -o json",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+				e, err := api.Endpoint(ctx, args[0])
+				if err != nil {
+					return err
+				}
+				if e.Presence, err = api.Presence(ctx, args[0]); err != nil {
+					return err
+				}
+				return out.print(c.OutOrStdout(), e, func(w io.Writer) error { return writeEndpoint(w, e) })
+			})
+		},
+	}
+	r.flags(c)
+	out.flag(c)
+	return c
+}
+
+// endpointActCommand is a command that does something to endpoints and says what became of each.
+func endpointActCommand(use, short string, act func(context.Context, *client.Client, string) (string, error)) *cobra.Command {
+	var r remote
+	c := &cobra.Command{
+		Use: use + " ID...", Short: short, Example: "  signalbox endpoint " + use + " pc-1", Args: cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+				for _, id := range args {
+					what, err := act(ctx, api, id)
+					if err != nil {
+						return fmt.Errorf("%s: %w", id, err)
+					}
+					fmt.Fprintf(c.OutOrStdout(), "%s %s\n", id, what)
+				}
+				return nil
+			})
+		},
+	}
+	r.flags(c)
+	return c
+}
+
+// readInput reads a small file, or standard input if it is named -.
+func readInput(stdin io.Reader, path string) ([]byte, error) {
+	if path == "-" {
+		return io.ReadAll(stdin)
+	}
+	return os.ReadFile(path)
+}
