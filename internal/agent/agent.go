@@ -85,6 +85,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	}
 	defer j.Close()
 	a.journal = j
+	a.ready.remove() // an agent that was killed leaves it
 	hs := newHandlers(a.cfg.Handlers, builtins(a.version, time.Now()))
 	a.work = newDispatcher(j, hs, a.cfg.Concurrency, a.cfg.Grace, a.finished, a.log)
 	if err := a.work.takeUp(); err != nil {

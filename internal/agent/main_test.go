@@ -1,15 +1,19 @@
 package agent
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
 )
 
 // envProgram turns this test binary into a handler's program.
@@ -24,7 +28,26 @@ func TestMain(m *testing.M) {
 
 // runProgram is what handlers run in tests.
 func runProgram(name string) int {
+	if len(os.Args) == 3 && os.Args[1] == "effect" { // the handler of the agent below, which inherits its environment
+		f, err := os.OpenFile(os.Args[2], os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+		if err != nil {
+			return 1
+		}
+		fmt.Fprintln(f, os.Getenv(envPushID))
+		return 0
+	}
 	switch name {
+	case "agent": // with the configuration named by the argument
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+		defer stop()
+		cfg, err := Load(os.Args[1], nil)
+		if err != nil {
+			return 78
+		}
+		a, err := New(cfg, "v", zap.NewNop())
+		if err != nil || a.Run(ctx) != nil {
+			return 1
+		}
 	case "echo":
 		io.Copy(os.Stdout, os.Stdin)
 	case "env":

@@ -65,7 +65,7 @@ type openResult struct {
 
 func newSession(a *Agent, st stream, log *zap.Logger) *session {
 	return &session{
-		agent: a, stream: st, domain: a.cfg.Domain, log: log,
+		agent: a, stream: st, domain: a.login.jid.Domainpart(), log: log,
 		wake: make(chan struct{}, 1), dead: make(chan struct{}), results: map[string]bool{},
 	}
 }

@@ -1,0 +1,76 @@
+package agent
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"mellium.im/sasl"
+
+	"signalbox/xmpp/scan"
+)
+
+// Whatever the server sends as a stanza, what is taken from it is within its bounds.
+func FuzzStanza(f *testing.F) {
+	files, err := filepath.Glob("testdata/conversations/*.txt")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if stanza, ok := strings.CutPrefix(line, "S: "); ok {
+				f.Add([]byte(stanza))
+			}
+		}
+	}
+	f.Add([]byte("<stream:error><see-other-host xmlns='urn:ietf:params:xml:ns:xmpp-streams'>x</see-other-host><retry xmlns='urn:signalbox:stream:1' after='1'/></stream:error>"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		in := newReader(strings.NewReader(string(text)))
+		must(t, in.replay([]byte(header)))
+		for {
+			ev, err := in.next()
+			if err != nil {
+				return
+			}
+			if ev.Kind != scan.TopLevel {
+				continue
+			}
+			el := ev.Stanza.Element()
+			if ev.Stanza.Kind == scan.Message {
+				el = el.Child(nsPush, "push")
+			}
+			p := parsePush(el)
+			if len(p.push.Payload) > maxPayloadBytes || p.refused != "" && p.push.Payload != nil {
+				t.Fatalf("payload of %d bytes, refused %q", len(p.push.Payload), p.refused)
+			}
+			if !p.push.Binary && p.push.Payload != nil && !json.Valid(p.push.Payload) {
+				t.Fatalf("payload %q is not JSON", p.push.Payload)
+			}
+			if e := parseStreamError(&ev.Stanza); e.retry > maxRetry || len(e.text) > maxErrorText {
+				t.Fatalf("stream error out of bounds: %+v", e)
+			}
+		}
+	})
+}
+
+// No challenge keeps the agent busy for long or makes it panic.
+func FuzzChallenge(f *testing.F) {
+	for _, s := range []string{"r=x,s=AA==,i=4096", "r=", ",,,", "r=x,s=AA==,i=4096,", "m=x,r=x,s=AA==,i=4096", "i=4096,s=AA==,r=x", "\x00"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, challenge []byte) {
+		c := sasl.NewClient(strict(sasl.ScramSha256), sasl.Credentials(func() ([]byte, []byte, []byte) { return []byte("u"), []byte("p"), nil }))
+		if _, _, err := c.Step(nil); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := c.Step(challenge); err == nil {
+			t.Fatalf("challenge %q without our nonce was accepted", challenge)
+		}
+	})
+}
