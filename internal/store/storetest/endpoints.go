@@ -72,7 +72,8 @@ func testUpdateEndpoint(t *testing.T, s Subject) {
 }
 
 func testDeleteEndpoint(t *testing.T, s Subject) {
-	k, other := addEndpoint(t, s, "pc-1"), addEndpoint(t, s, "pc-2")
+	other := addEndpoint(t, s, "pc-2")
+	k := addEndpoint(t, s, "pc-1") // the newest, whose row number may be given out again
 	gone := accept(t, s, push.Push{To: k, Payload: []byte("{}")})
 	kept := accept(t, s, push.Push{To: other, Payload: []byte("{}")})
 	s.SavePresence(k, endpoint.Presence{State: endpoint.StateOnline, Since: day})
