@@ -30,6 +30,7 @@ type Server struct {
 	Config config.Config
 	CAFile string // PEM of the CA that signed the server's certificate
 	Token  string // API token with scope admin
+	Next   []byte // another certificate bundle for the same names, which CAFile covers too
 
 	t     *testing.T
 	roots *x509.CertPool
@@ -77,8 +78,12 @@ func Config(dir string) config.Config {
 
 func (s *Server) makeCertificate() {
 	s.t.Helper()
-	ca, bundle, err := certs.MakeCA(certs.CAOptions{Names: []string{Domain, "localhost", "127.0.0.1"}})
+	options := certs.CAOptions{Names: []string{Domain, "localhost", "127.0.0.1"}}
+	ca, bundle, err := certs.MakeCA(options)
 	s.must(err)
+	nextCA, next, err := certs.MakeCA(options)
+	s.must(err)
+	ca, s.Next = append(ca, nextCA...), next
 	s.must(os.MkdirAll(s.Config.Certs.Dir, 0o755))
 	s.must(os.WriteFile(filepath.Join(s.Config.Certs.Dir, Domain+".pem"), bundle, 0o600))
 	s.must(os.WriteFile(s.CAFile, ca, 0o644))
@@ -112,6 +117,11 @@ func (s *Server) Run() {
 	ctx, stop := context.WithCancel(context.Background())
 	s.addrs, s.stop, s.ended = a.Addrs(), stop, make(chan error, 1)
 	go func() { s.ended <- a.Run(ctx) }()
+}
+
+// KeepPorts has the next Run listen where this one does.
+func (s *Server) KeepPorts() {
+	s.Config.Listen.TLS, s.Config.Listen.XMPP, s.Config.Listen.API = s.addrs["tls"], s.addrs["xmpp"], s.addrs["api"]
 }
 
 // Stop ends the server as a signal does, and waits for it.
