@@ -206,7 +206,7 @@ func (a *Agent) online(s *session) error {
 	a.current = s
 	a.mu.Unlock()
 	for _, id := range a.journal.Open(phaseDone) {
-		if err := a.sendResult(s, id, false); err != nil {
+		if err := s.result(id, false); err != nil {
 			return err
 		}
 	}
@@ -235,17 +235,7 @@ func (a *Agent) finished(id string) {
 	if s == nil {
 		return
 	}
-	if err := errors.Join(a.sendResult(s, id, false), s.release()); err != nil {
+	if err := errors.Join(s.result(id, false), s.release()); err != nil {
 		s.end(err)
 	}
-}
-
-// sendResult sends the result of a push if there is one.
-func (a *Agent) sendResult(s *session, id string, again bool) error {
-	res, ok, err := a.journal.Result(id)
-	if err != nil || !ok {
-		return err
-	}
-	s.result(id, res, again)
-	return nil
 }

@@ -94,12 +94,12 @@ func (s *session) receive(in inbound) error {
 	s.receipt(in.message)
 	switch {
 	case known:
-		return a.sendResult(s, in.push.ID, true)
+		return s.result(in.push.ID, true)
 	case in.refused != "":
 		if err := a.journal.Done(in.push.ID, failed(failure{Reason: in.refused}), now); err != nil {
 			return err
 		}
-		return a.sendResult(s, in.push.ID, false)
+		return s.result(in.push.ID, false)
 	}
 	s.log.Debug("push received", telemetry.Push(in.push.ID), telemetry.PushType(in.push.Type))
 	a.work.Add(in.push.ID)

@@ -3,6 +3,7 @@
 package agent
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"os"
@@ -39,18 +40,18 @@ func (v *victim) start() *peer {
 
 // listen reads n messages, or until the agent is gone, and notes the results among them.
 func (v *victim) listen(p *peer, n int) {
-	var text strings.Builder
+	var text []byte
 	for seen := 0; seen < n; {
 		b, err := p.readByte()
 		if err != nil {
 			break
 		}
-		text.WriteByte(b)
-		if b == '>' && strings.HasSuffix(text.String(), "</message>") {
+		text = append(text, b)
+		if bytes.HasSuffix(text, []byte("</message>")) {
 			seen++
 		}
 	}
-	for _, m := range resultPattern.FindAllStringSubmatch(text.String(), -1) {
+	for _, m := range resultPattern.FindAllStringSubmatch(string(text), -1) {
 		answer := m[2] + " " + m[3]
 		if old, ok := v.answers[m[1]]; ok && old != answer {
 			v.t.Errorf("push %s: first %s, then %s", m[1], old, answer)

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -20,16 +21,22 @@ func (s *session) write() {
 		if len(b) == 0 {
 			continue
 		}
-		conn := s.stream.conn
-		err := conn.SetWriteDeadline(time.Now().Add(writeTimeout))
-		if err == nil {
-			_, err = conn.Write(b)
-		}
-		if err != nil {
-			s.end(fmt.Errorf("write: %w", err))
-			return
+		for chunk := range slices.Chunk(b, writeChunk) {
+			if err := s.writeChunk(chunk); err != nil {
+				s.end(fmt.Errorf("write: %w", err))
+				return
+			}
 		}
 	}
+}
+
+func (s *session) writeChunk(b []byte) error {
+	conn := s.stream.conn
+	if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
+		return err
+	}
+	_, err := conn.Write(b)
+	return err
 }
 
 // take returns what waits, with the request for an acknowledgement if a result is among it.
@@ -105,73 +112,12 @@ func (s *session) receipt(message string) {
 	s.stanza(append(b, "'/></message>"...))
 }
 
-// result sends the result of a push and asks for its acknowledgement. Unless again is set, once is enough for a session.
-func (s *session) result(push string, res Result, again bool) {
-	status := "failed"
-	if res.OK {
-		status = "ok"
-	}
-	b := append([]byte("<message to='"), scan.AppendEscaped(nil, s.domain)...)
-	b = append(b, "'><result xmlns='"+nsPush+"' id='"...)
-	b = scan.AppendEscaped(b, push)
-	b = append(b, "' status='"+status+"'>"...)
-	if res.JSON != nil {
-		b = append(b, "<json xmlns='"+nsJSON+"'>"...)
-		b = appendJSONText(b, res.JSON)
-		b = append(b, "</json>"...)
-	}
-	b = append(b, "</result></message>"...)
-
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing || s.results[push] && !again {
-		return
-	}
-	s.results[push], s.asked = true, true
-	s.stanzaLocked(b)
-	s.open = append(s.open, openResult{s.sent, push})
-}
-
 // ping asks the server for a sign of life, and for an acknowledgement if results wait for one.
 func (s *session) ping(n int) {
 	b := append([]byte("<iq type='get' id='alive-"+strconv.Itoa(n)+"' to='"), scan.AppendEscaped(nil, s.domain)...)
 	b = append(b, "'><ping xmlns='"+nsPing+"'/></iq>"...)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.asked = s.asked || len(s.open) > 0
+	s.asked = s.asked || len(s.results.open) > 0
 	s.stanzaLocked(b)
-}
-
-// ack takes the server's count of handled stanzas: results up to there have arrived for good. Counts wrap at 2^32.
-func (s *session) ack(st *scan.Stanza) error {
-	text, _ := st.Element().Attr("h")
-	h64, err := strconv.ParseUint(string(text), 10, 32)
-	if err != nil {
-		return fmt.Errorf("%w: unreadable count", errBadAck)
-	}
-	for _, push := range s.covered(uint32(h64)) {
-		if push == "" {
-			return errBadAck
-		}
-		if err := s.agent.journal.Cover(push, time.Now()); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// covered returns the pushes whose results are among the first h stanzas, or one empty text if h is impossible.
-func (s *session) covered(h uint32) []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if h-s.acked > s.sent-s.acked {
-		return []string{""}
-	}
-	s.acked = h
-	var out []string
-	for len(s.open) > 0 && int32(h-s.open[0].seq) >= 0 {
-		out = append(out, s.open[0].push)
-		s.open = s.open[1:]
-	}
-	return out
 }

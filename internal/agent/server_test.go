@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -153,7 +154,7 @@ func (p *peer) expect(text string) {
 func (p *peer) until(text string) string {
 	p.t.Helper()
 	var got []byte
-	for !strings.HasSuffix(string(got), text) {
+	for !bytes.HasSuffix(got, []byte(text)) {
 		b, err := p.readByte()
 		if err != nil {
 			p.t.Fatalf("got  %s\nthen %v, want it to end with\n     %s", got, err, text)

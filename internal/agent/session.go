@@ -15,7 +15,8 @@ import (
 // Bounds of a session.
 const (
 	maxOutbound  = 4 << 20          // bytes that wait for the writer
-	writeTimeout = 30 * time.Second // of one write
+	writeChunk   = 16 << 10         // bytes that are written at once
+	writeTimeout = 30 * time.Second // for each of them
 	closeTimeout = 5 * time.Second  // for the server's closing tag
 	startTimeout = 30 * time.Second // until stream management is on
 	maxHeld      = 64               // pushes that wait for room in the backlog; the server has at most 32 on the way
@@ -46,27 +47,20 @@ type session struct {
 	handled uint32 // stanzas received since then
 
 	mu      sync.Mutex
-	out     []byte          // waits for the writer
-	sent    uint32          // stanzas put into out since <enable/>
-	acked   uint32          // of those, how many the server has handled
-	open    []openResult    // results that it has not, oldest first
-	results map[string]bool // pushes whose result this session has sent
-	held    []inbound       // pushes that found no room in the backlog
-	asked   bool            // a result waits in out: an <r/> goes behind it
-	closing bool            // nothing more may be put into out
-	cause   error           // why the session ended
-}
-
-// openResult is a result on the way: the server has it once it has handled this many stanzas.
-type openResult struct {
-	seq  uint32
-	push string
+	out     []byte // waits for the writer
+	sent    uint32 // stanzas put into out since <enable/>
+	acked   uint32 // of those, how many the server has handled
+	results results
+	held    []inbound // pushes that found no room in the backlog
+	asked   bool      // a result waits in out: an <r/> goes behind it
+	closing bool      // nothing more may be put into out
+	cause   error     // why the session ended
 }
 
 func newSession(a *Agent, st stream, log *zap.Logger) *session {
 	return &session{
 		agent: a, stream: st, domain: a.login.jid.Domainpart(), log: log,
-		wake: make(chan struct{}, 1), dead: make(chan struct{}), results: map[string]bool{},
+		wake: make(chan struct{}, 1), dead: make(chan struct{}),
 	}
 }
 

@@ -284,14 +284,54 @@ func TestRestartTakesUpTheJournal(t *testing.T) {
 }
 
 func TestAckCountWraps(t *testing.T) {
-	s := &session{sent: 2, acked: 1<<32 - 3, open: []openResult{{1<<32 - 2, "a"}, {0, "b"}, {2, "c"}}}
-	if got := s.covered(0); !cmp.Equal(got, []string{"a", "b"}) {
-		t.Errorf("covered(0) = %v, want a and b", got)
+	s := &session{sent: 2, acked: 1<<32 - 3, results: results{open: []openResult{{1<<32 - 2, "a", 1}, {0, "b", 1}, {2, "c", 1}}, size: 3}}
+	for _, tt := range []struct {
+		h    uint32
+		want []string
+		ok   bool
+	}{{0, []string{"a", "b"}, true}, {2, []string{"c"}, true}, {2, nil, true}, {3, nil, false}, {1, nil, false}} {
+		if got, ok := s.covered(tt.h); ok != tt.ok || !cmp.Equal(got, tt.want) {
+			t.Errorf("covered(%d) = %v, %v, want %v, %v", tt.h, got, ok, tt.want, tt.ok)
+		}
 	}
-	if got := s.covered(2); !cmp.Equal(got, []string{"c"}) {
-		t.Errorf("covered(2) = %v, want c", got)
+	if s.results.size != 0 {
+		t.Errorf("%d bytes on the way, want 0", s.results.size)
 	}
-	if got := s.covered(3); !cmp.Equal(got, []string{""}) {
-		t.Errorf("covered(3) = %v, want a refusal", got)
-	}
+}
+
+// However many results wait, only some are on the way at a time, and all arrive.
+func TestManyResultsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cfg := testConfig(t)
+		j := mustOpen(t, cfg.StateDir)
+		now := time.Now()
+		long := json.RawMessage(`"` + strings.Repeat("x", 50<<10) + `"`)
+		const count = 120 // 6 MiB: more than a session would ever queue
+		for i := range count {
+			id := fmt.Sprint(i)
+			if _, err := j.Receive(Push{ID: id, Type: "demo.x"}, now); err != nil {
+				t.Fatal(err)
+			}
+			must(t, j.Done(id, Result{OK: true, JSON: long}, now))
+		}
+		must(t, j.Close())
+		r := startAgent(t, cfg)
+		p := r.next().secure(nil)
+		p.start()
+		for stanzas, results := 1, 0; results < count; { // the first is the presence
+			text := p.until(ackRequest)
+			n := strings.Count(text, "</message>")
+			if len(text) > 3*maxOpenBytes {
+				t.Fatalf("%d bytes on the way", len(text))
+			}
+			results, stanzas = results+n, stanzas+n
+			p.send(fmt.Sprintf(ackFormat, stanzas))
+		}
+		r.stop(p)
+		for id, ph := range r.phases() {
+			if ph != phaseCovered {
+				t.Fatalf("%s: phase %v, want covered", id, ph)
+			}
+		}
+	})
 }
