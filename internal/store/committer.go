@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -87,9 +88,6 @@ func (c *committer) round() {
 		batch = []*entry{{op: probe{}, size: 1, done: make(chan error, 1)}} // nobody reads it; without it the probe would be kept like a mark
 	}
 	c.queue.putBack(c.commit(batch))
-	if err := c.failure.Load(); err != nil {
-		c.refuse(c.queue.takeRequests(), *err) // else they would wait behind the marks until the disk is well again
-	}
 }
 
 // commit writes a batch and answers it. It returns the marks that are to be tried again.
@@ -113,7 +111,9 @@ func (c *committer) commit(batch []*entry) (again []*entry) {
 	c.metrics.errors.WithLabelValues(errorKind(err)).Inc()
 	if concernsAll(err) {
 		c.failed(err)
-		return c.refuse(batch, err)
+		// What was queued meanwhile is refused as well: behind the marks it would wait until the disk is well again. It is taken before anybody is answered, so that
+		// who comes back after an answer gets an attempt of its own.
+		return c.refuse(slices.Concat(batch, c.queue.takeRequests()), err)
 	}
 	if len(batch) == 1 {
 		c.log.Error("operation failed", telemetry.Detail(fmt.Sprintf("%T", batch[0].op)), telemetry.Cause(err))

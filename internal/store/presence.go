@@ -38,7 +38,7 @@ func storePresence(t *tx, k endpoint.Key, num int64, before endpoint.Presence, p
 	if err := t.writePresence(num, p); err != nil {
 		return err
 	}
-	if before.State == p.State && before.Reason == p.Reason && micros(before.Since) == micros(p.Since) {
+	if before.State == p.State && micros(before.Since) == micros(p.Since) {
 		return nil
 	}
 	data, err := presenceEvent(*p)

@@ -16,7 +16,7 @@ type endpointStmts struct {
 	online                                 *stmt
 
 	row    [recordColumns + 1]driver.Value
-	before [3]driver.Value
+	before [2]driver.Value
 	ended  [presenceColumns + 3]driver.Value
 }
 
@@ -43,7 +43,7 @@ func newEndpointStmts(p *preparer) endpointStmts {
 		remove:         p.prepare("DELETE FROM endpoint WHERE num = ?"),
 		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (SELECT id FROM push WHERE ep = ? AND place < 4)"),
 		removePushes:   p.prepare("DELETE FROM push WHERE ep = ?"),
-		presence:       p.prepare("SELECT state, since, reason FROM presence WHERE ep = ?"),
+		presence:       p.prepare("SELECT state, since FROM presence WHERE ep = ?"),
 		removePresence: p.prepare("DELETE FROM presence WHERE ep = ?"),
 		savePresence: p.prepare("INSERT INTO presence (ep, state, since, last_heard, reason, resource, remote_addr, via, tls_version)" +
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)" +
@@ -115,7 +115,7 @@ func (t *tx) presenceBefore(ep int64) (endpoint.Presence, error) {
 	if err != nil || !found {
 		return endpoint.Presence{}, err
 	}
-	return endpoint.Presence{State: endpoint.State(textOf(row[0])), Since: timeOf(intOf(row[1])), Reason: textOf(row[2])}, nil
+	return endpoint.Presence{State: endpoint.State(textOf(row[0])), Since: timeOf(intOf(row[1]))}, nil
 }
 
 func (t *tx) writePresence(ep int64, p *endpoint.Presence) error {

@@ -49,7 +49,7 @@ func newPushStmts(p *preparer) pushStmts {
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
 		insertBody: p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
 		find:       p.prepare(selectStatus + " WHERE p.id = ?"),
-		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = coalesce(?, result) WHERE id = ?"),
+		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
 		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),
 		usage:      p.prepare(queryUsage),
 		findKey:    p.prepare(queryFindKey),
@@ -132,7 +132,7 @@ func (t *tx) findPush(id push.ID) (r pushRow, found bool, err error) {
 	return r, true, err
 }
 
-// updatePush writes the state that r has now; ended is 0 as long as it is not final. A nil result leaves the stored one.
+// updatePush writes the state that r has now; ended is 0 as long as it is not final. Nothing follows a state that has a result, so result replaces none.
 func (t *tx) updatePush(r *pushRow, ended int64, result json.RawMessage) error {
 	var text driver.Value
 	if result != nil {

@@ -56,7 +56,7 @@ func TestDatabaseHeldByAnother(t *testing.T) {
 	if err := s.reader.db.QueryRow("SELECT file FROM pragma_database_list").Scan(&path); err != nil {
 		t.Fatal(err)
 	}
-	other, err := openConn(dsn(path, nil))
+	other, err := openConn(dsn(path, map[string]string{"busy_timeout": busyTimeout}))
 	if err != nil {
 		t.Fatal(err)
 	}
