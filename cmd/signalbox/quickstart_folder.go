@@ -113,6 +113,7 @@ listen:
   api: ["127.0.0.1:0"]
   turn: []
 xmpp: {shutdown_timeout: 2s}
+drain: {period: 1s}
 log: {format: console}
 `
 	return f.path(configFile), f.write(configFile, fmt.Sprintf(text, domain))

@@ -50,6 +50,7 @@ func (d demo) checkGone(t *testing.T) {
 	for _, pid := range d.children {
 		if !eventually(func() bool { return !runs(pid) }) {
 			t.Errorf("process %d outlives the quickstart", pid)
+			_ = syscall.Kill(pid, syscall.SIGKILL) // it would outlive the test too
 		}
 	}
 }

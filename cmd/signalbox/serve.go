@@ -1,7 +1,12 @@
 package main
 
 import (
+	"context"
 	"errors"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +20,8 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server until it is interrupted",
-		Long: "Runs the server until SIGINT or SIGTERM; a second signal does not wait for sessions to close. Logs go to standard error.\n" +
+		Long: "Runs the server until SIGINT or SIGTERM; a second signal does not wait for sessions to close. SIGHUP reads certificates and log level again and\n" +
+			"names what else changed, which needs a restart. Logs go to standard error.\n" +
 			"The file " + app.ReadyFile + " in data_dir says on which addresses the server listens while it does.\n" +
 			"A mistake in the configuration or in the certificate bundle ends it with status 78.",
 		Example: "  signalbox serve --config /etc/signalbox/signalbox.yaml\n" +
@@ -28,11 +34,14 @@ func serveCommand() *cobra.Command {
 }
 
 func serve(c *cobra.Command, s settings) error {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP) // from the first moment: without this it would end the program
+	defer signal.Stop(hangups)
 	cfg, warnings, err := s.load()
 	if err != nil {
 		return err
 	}
-	log, _, err := telemetry.NewLogger(cfg.Log, c.ErrOrStderr())
+	log, level, err := telemetry.NewLogger(cfg.Log, c.ErrOrStderr())
 	if err != nil {
 		return marked(exitConfig, err)
 	}
@@ -43,7 +52,15 @@ func serve(c *cobra.Command, s settings) error {
 	if err != nil {
 		return notStarted(err)
 	}
-	return a.Run(c.Context())
+	ctx, stop := context.WithCancel(c.Context())
+	defer stop()
+	var reloading sync.WaitGroup
+	r := reloader{settings: s, running: cfg, log: log, level: level, certs: a.Reload}
+	reloading.Go(func() { r.run(ctx, hangups) })
+	err = a.Run(ctx)
+	stop()
+	reloading.Wait()
+	return err
 }
 
 // notStarted tells mistakes in certificates, which are the operator's to mend like those in the configuration, from what may pass by itself.

@@ -154,3 +154,16 @@ func TestConfigures(t *testing.T) {
 		}
 	}
 }
+
+func TestChanged(t *testing.T) {
+	a, b := Default(), Default()
+	b.Listen.TLS = []string{":444"}
+	b.Log.Level = "debug"
+	b.Store.Batch = 7
+	if diff := cmp.Diff([]string{"listen.tls", "store.batch", "log.level"}, Changed(a, b)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := Changed(a, Default()); got != nil {
+		t.Errorf("Changed() = %v for the same configuration", got)
+	}
+}

@@ -19,8 +19,8 @@ var laterSections = map[string]string{
 // laterKeys are single keys of the same kind, in sections that are built in part.
 var laterKeys = []string{"xmpp.client_ca", "xmpp.max_resources"}
 
-// laterFields are keys with a place in Config that nothing reads yet, with the value that asks for nothing.
-var laterFields = []string{"listen.turn", "api.tigase_compat", "drain.period"}
+// laterFields are keys with a place in Config that nothing reads yet.
+var laterFields = []string{"listen.turn", "api.tigase_compat"}
 
 // isLater reports whether a path is accepted although its part is not built.
 func isLater(path string) bool {

@@ -34,6 +34,19 @@ func (c Config) Tree() map[string]any {
 	return root
 }
 
+// Changed returns the paths of the keys in which two configurations differ, in the order of the documentation.
+func Changed(a, b Config) []string {
+	var paths []string
+	for _, s := range sections() {
+		for _, k := range s.keys {
+			if !reflect.DeepEqual(k.value(reflect.ValueOf(a)).Interface(), k.value(reflect.ValueOf(b)).Interface()) {
+				paths = append(paths, k.path)
+			}
+		}
+	}
+	return paths
+}
+
 // DefaultFile returns a YAML file with every key, its meaning and its default, in which only comments stand.
 func DefaultFile() ([]byte, error) {
 	text, err := Default().write(func(out *bytes.Buffer, indent string, k key, line string) {
