@@ -1,0 +1,87 @@
+package peers
+
+import (
+	"slices"
+	"sync"
+)
+
+// row is one measure: a line of the table.
+type row struct {
+	key, what, unit string
+	must, aim       string // of the specification; empty: it names none
+}
+
+// rows returns all measures in the order of the table.
+func rows() []row {
+	return []row{
+		{"idle/0/rss", "memory per idle session, fewer sessions: RSS", "KiB", "", ""},
+		{"idle/1/rss", "memory per idle session, most sessions: RSS", "KiB", "20 KiB", "2.5 KiB"},
+		{"idle/1/pss", "... PSS", "KiB", "", ""},
+		{"base/rss", "whole process tree before the first session: RSS", "MiB", "", ""},
+		{"idle/1/cpu", "CPU while all are idle", "ms/s", "", ""},
+		{"idle/login/cpu", "CPU per login with XEP-0198 and presence, on the way to most sessions", "ms", "", ""},
+		{"idle/login/rate", "... logins per second", "1/s", "", ""},
+		{"login/cpu", "CPU per login (TLS, SCRAM-SHA-256, bind)", "ms", "1.2 ms", "0.8 ms"},
+		{"login/classic/cpu", "... the client offers X25519 alone", "ms", "", ""},
+		{"message/200/cpu", "CPU per message of 200 B, window 1", "us", "50 us", "20 us"},
+		{"message/200/rate", "... messages per second", "1/s", "", ""},
+		{"message/200w8/cpu", "CPU per message of 200 B, window 8", "us", "50 us", "20 us"},
+		{"message/200w8/rate", "... messages per second", "1/s", "", ""},
+		{"message/200sm/cpu", "CPU per message of 200 B, window 1, XEP-0198 at both ends", "us", "", ""},
+		{"message/4096/cpu", "CPU per message of 4 KiB, window 1", "us", "", ""},
+		{"message/4096sm/cpu", "CPU per message of 4 KiB, window 1, XEP-0198 at both ends", "us", "", ""},
+		{"ping/cpu", "CPU per ping (XEP-0199), window 1", "us", "", ""},
+		{"space/cpu", "CPU per keepalive (one space)", "us", "", ""},
+		{"fan/time", "one session writes to 10,000, not durable: all received", "s", "", ""},
+		{"fan/cpu", "... CPU per message", "us", "", ""},
+		{"push/time", "10,000 durable pushes, one POST each, 64 connections: all received", "s", "1 s", "0.4 s"},
+		{"push/accepted", "... all answered with 202", "s", "", ""},
+		{"push/cpu", "... CPU per push with its receipt", "us", "", ""},
+		{"storm/time", "10,000 back after all connections dropped", "s", "15 s", "8 s"},
+		{"storm/cpu", "... CPU per login", "ms", "", ""},
+		{"storm/again", "... logins tried again", "", "", ""},
+		{"storm/before", "... RSS before", "MiB", "", ""},
+		{"storm/peak", "... highest RSS", "MiB", "", ""},
+		{"storm/after", "... RSS afterwards, once all was quiet", "MiB", "", ""},
+		{"failed", "lost, doubled or disordered stanzas, failed logins, lost sessions", "", "0", "0"},
+		{"client/login", "load generator: CPU per login", "ms", "", ""},
+		{"client/message", "load generator: CPU per message of 200 B, window 1", "us", "", ""},
+		{"client/session", "load generator: RSS per idle session", "KiB", "", ""},
+		{"other", "CPU taken by everything else on the machine", "cores", "", ""},
+	}
+}
+
+// Results holds every measured value. It is safe for concurrent use.
+type Results struct {
+	mu     sync.Mutex
+	values map[string]map[string][]float64 // by server and key
+}
+
+func (r *Results) add(server, key string, v float64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.values == nil {
+		r.values = map[string]map[string][]float64{}
+	}
+	if r.values[server] == nil {
+		r.values[server] = map[string][]float64{}
+	}
+	r.values[server][key] = append(r.values[server][key], v)
+}
+
+// Values returns what was measured of a server under a key, in the order in which it was.
+func (r *Results) Values(server, key string) []float64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.values[server][key])
+}
+
+// median returns the middle value; ok is false if there is none.
+func (r *Results) median(server, key string) (m float64, ok bool) {
+	v := r.Values(server, key)
+	if len(v) == 0 {
+		return 0, false
+	}
+	slices.Sort(v)
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2, true
+}
