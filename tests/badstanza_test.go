@@ -23,7 +23,7 @@ func register(t *testing.T, s *harness.Server, id string) {
 	s.Call(t, "POST", "/v1/endpoints", fmt.Sprintf(`{"id":%q,"secret":"s3cret-1"}`, id), 201)
 }
 
-// online logs an endpoint in, tells that it is available and waits until the server knows.
+// online logs an endpoint in for which no push waits, tells that it is available and waits until the server knows.
 func online(t *testing.T, s *harness.Server, id string) *harness.Stream {
 	t.Helper()
 	st := s.Connect(t, id)
