@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
 
@@ -60,5 +61,17 @@ func TestPlural(t *testing.T) {
 		if got := plural(n, "mistake"); got != want {
 			t.Errorf("plural(%d) = %q, want %q", n, got, want)
 		}
+	}
+}
+
+func TestTextDoesNotSteerTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	o := output{format: formatText}
+	err := o.print(&out, nil, func(w io.Writer) error {
+		_, err := io.WriteString(w, "a\tb\x1b[2J\u009b1mZürich\r\x7f\n")
+		return err
+	})
+	if want := "a\tb?[2J?1mZürich??\n"; err != nil || out.String() != want {
+		t.Errorf("print() wrote %q, %v, want %q", out.String(), err, want)
 	}
 }

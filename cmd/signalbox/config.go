@@ -49,7 +49,7 @@ func configCheckCommand() *cobra.Command {
 				return failed(err)
 			}
 			if !result.OK {
-				return marked(exitConfig, fmt.Errorf("%s: %s", src.File, plural(len(result.Mistakes), "mistake")))
+				return marked(exitConfig, fmt.Errorf("%s in %s", plural(len(result.Mistakes), "mistake"), fileName(src)))
 			}
 			return nil
 		},

@@ -1,8 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
+	"fmt"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -11,7 +15,7 @@ import (
 )
 
 // remote is how a command reaches the HTTP API.
-type remote struct{ url, token string }
+type remote struct{ url, token, caFile string }
 
 const (
 	envURL     = "SIGNALBOX_API_URL"
@@ -22,27 +26,40 @@ const (
 func (r *remote) flags(c *cobra.Command) {
 	c.Flags().StringVar(&r.url, "url", "", "URL of the API; "+envURL+" or "+defaultURL+" if not given")
 	c.Flags().StringVar(&r.token, "token", "", "API token; "+envToken+" if not given, which others on this machine cannot see")
+	c.Flags().StringVar(&r.caFile, "ca-file", "", "certificate authorities to trust for https (PEM); those of the system if not given")
 }
 
 // call runs work with a client of the API.
 func (r *remote) call(ctx context.Context, work func(context.Context, *client.Client) error) error {
-	url, token := r.url, r.token
-	if url == "" {
-		url = os.Getenv(envURL)
-	}
-	if url == "" {
-		url = defaultURL
-	}
-	if token == "" {
-		token = os.Getenv(envToken)
-	}
+	url := cmp.Or(r.url, os.Getenv(envURL), defaultURL)
+	token := cmp.Or(r.token, os.Getenv(envToken))
 	if token == "" {
 		return failed(errors.New("no API token: set " + envToken + ", or give --token; \"signalbox token create\" makes one"))
 	}
-	api, err := client.New(url, token, client.Options{UserAgent: "signalbox/" + build().Version})
+	trust, err := r.trust()
+	if err != nil {
+		return failed(err)
+	}
+	api, err := client.New(url, token, client.Options{UserAgent: "signalbox/" + build().Version, TLS: trust})
 	if err != nil {
 		return marked(exitUsage, err)
 	}
 	defer api.Close()
 	return failed(work(ctx, api))
+}
+
+// trust is the configuration of https, or nil for the system's.
+func (r *remote) trust() (*tls.Config, error) {
+	if r.caFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(r.caFile)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s: no certificate in it", r.caFile)
+	}
+	return &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}, nil
 }

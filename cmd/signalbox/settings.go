@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -40,9 +41,18 @@ func (s *settings) source() config.Source {
 
 // load reads and validates the configuration. Its mistakes end the program with their own status.
 func (s *settings) load() (config.Config, []string, error) {
-	cfg, warnings, err := config.Load(s.source())
+	src := s.source()
+	cfg, warnings, err := config.Load(src)
 	if err != nil {
-		err = marked(exitConfig, errors.Join(fmt.Errorf("the configuration cannot be used (%s)", s.source().File), err))
+		err = marked(exitConfig, errors.Join(fmt.Errorf("the configuration cannot be used (%s)", fileName(src)), err))
 	}
 	return cfg, warnings, err
+}
+
+// fileName names the file of a configuration, and says so if nobody named one and none is there.
+func fileName(src config.Source) string {
+	if _, err := os.Stat(src.File); src.Optional && errors.Is(err, fs.ErrNotExist) {
+		return src.File + ", which does not exist; --config names another"
+	}
+	return src.File
 }
