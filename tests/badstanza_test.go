@@ -77,8 +77,8 @@ func TestStanzasBeyondLimits(t *testing.T) {
 func TestEndpointThatDoesNotRead(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, func(c *config.Config) {
-		c.XMPP.WriteTimeout = time.Second
-		c.XMPP.QueueBytes = 64 << 10
+		c.XMPP.WriteTimeout = 5 * time.Second // time enough for the session that reads, on a busy machine
+		c.XMPP.QueueBytes = 256 << 10
 		c.Push.QueueBytes = 64 << 20
 	})
 	register(t, s, "pc-1")
