@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -58,7 +59,8 @@ func certsFingerprintCommand() *cobra.Command {
 			if len(in.Certificates) == 0 {
 				return failed(errors.Join(fmt.Errorf("%s: no certificate in it", args[0]), in.Problems))
 			}
-			print := in.Certificates[0].Fingerprint // the leaf is the first
+			at := slices.IndexFunc(in.Certificates, func(c certs.CertificateInfo) bool { return c.Role == certs.RoleLeaf })
+			print := in.Certificates[max(0, at)].Fingerprint // a file with a CA alone has that one
 			return failed(out.print(c.OutOrStdout(), print, func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "SHA-1    %s\nSHA-256  %s\n", print.SHA1, print.SHA256)
 				return err

@@ -44,8 +44,7 @@ func endpointCreateCommand() *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			e.ID = args[0]
 			if disabled {
-				enabled := false
-				e.Enabled = &enabled
+				e.Enabled = new(bool)
 			}
 			if secretFile != "" {
 				secret, err := readInput(c.InOrStdin(), secretFile)

@@ -26,7 +26,8 @@ func (q *quickstart) findAgent(ctx context.Context) (string, error) {
 		return beside, nil
 	}
 	built := q.dir.path("bin", agentProgram)
-	out, err := exec.CommandContext(ctx, "go", "build", "-o", built, "signalbox/cmd/"+agentProgram).CombinedOutput()
+	// "go run" does not look at the version control either, which may refuse to be looked at.
+	out, err := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", built, "signalbox/cmd/"+agentProgram).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("no %s: it is not at %s, and cannot be built here (%w: %s); name it with --agent", agentProgram, beside, err, strings.TrimSpace(string(out)))
 	}

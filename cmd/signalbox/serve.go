@@ -45,6 +45,7 @@ func serve(c *cobra.Command, s settings) error {
 	if err != nil {
 		return marked(exitConfig, err)
 	}
+	log.Info("starting", telemetry.Version(build().Version), telemetry.File(s.source().File))
 	for _, w := range warnings {
 		log.Warn("configuration", telemetry.Detail(w))
 	}

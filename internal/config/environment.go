@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,9 +13,9 @@ import (
 	"github.com/knadh/koanf/parsers/dotenv"
 )
 
-// variables returns the environment over what stands in .env.
-func (l *loader) variables(dir string, environ []string) map[string]string {
-	all := l.dotEnv(filepath.Join(dir, DotEnv))
+// variables returns the environment by name.
+func variables(environ []string) map[string]string {
+	all := map[string]string{}
 	for _, e := range environ {
 		if name, value, ok := strings.Cut(e, "="); ok {
 			all[name] = value
@@ -25,6 +24,7 @@ func (l *loader) variables(dir string, environ []string) map[string]string {
 	return all
 }
 
+// dotEnv returns the lines of a file by name.
 func (l *loader) dotEnv(path string) map[string]string {
 	all := map[string]string{}
 	text, err := os.ReadFile(path)
@@ -96,6 +96,7 @@ func (l *loader) flags(set []string) {
 // text sets a key to a value that came as text. An empty one counts as not given, except that it empties lists and tables.
 func (l *loader) text(path, from, value string) {
 	k := l.table.keys[path]
+	value = strings.TrimSpace(value) // files of variables may have been written on Windows
 	if value == "" && k.typ != listType && k.typ != mapType {
 		return
 	}

@@ -29,10 +29,12 @@ func Load(s Source) (cfg Config, warnings []string, err error) {
 		return Config{}, nil, err
 	}
 	l.file(s.File, s.Optional)
-	variables := l.variables(dir, s.Environ)
-	l.environment(variables)
+	ranks := []map[string]string{l.dotEnv(filepath.Join(dir, DotEnv)), variables(s.Environ)}
+	for _, r := range ranks {
+		l.environment(r)
+	}
 	l.flags(s.Set)
-	l.seed(variables)
+	l.seed(ranks)
 	l.warnLater()
 	l.absolute(dir)
 	if !l.unreadable {

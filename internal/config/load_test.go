@@ -61,6 +61,8 @@ func TestLaterSourcesOverrideEarlierOnes(t *testing.T) {
 		{"environment over .env", source{file: file, dotEnv: "SIGNALBOX_PUSH_WINDOW=3\n", environ: []string{"SIGNALBOX_PUSH_WINDOW=4"}}, window, 4},
 		{"command line over all", source{file: file, dotEnv: "SIGNALBOX_PUSH_WINDOW=3\n", environ: []string{"SIGNALBOX_PUSH_WINDOW=4"}, set: []string{"push.window=5"}}, window, 5},
 		{"empty variable counts as not given", source{file: file, environ: []string{"SIGNALBOX_PUSH_WINDOW="}}, window, 2},
+		{"empty variable leaves .env alone", source{file: file, dotEnv: "SIGNALBOX_PUSH_WINDOW=3\n", environ: []string{"SIGNALBOX_PUSH_WINDOW="}}, window, 3},
+		{"space around a value", source{file: file, environ: []string{"SIGNALBOX_PUSH_WINDOW= 4\r"}}, window, 4},
 		{"lists are replaced whole", source{file: file, environ: []string{"SIGNALBOX_LISTEN_API=127.0.0.1:3, [::1]:3"}}, func(c Config) any { return c.Listen.API }, []string{"127.0.0.1:3", "[::1]:3"}},
 		{"an empty variable empties a list", source{file: file, environ: []string{"SIGNALBOX_LISTEN_API="}}, func(c Config) any { return c.Listen.API }, []string{}},
 		{"an empty list in the file turns off", source{file: file + "  tls: []\n"}, func(c Config) any { return c.Listen.TLS }, []string{}},
@@ -110,6 +112,7 @@ func TestDomainOfTheSeedsNames(t *testing.T) {
 		{"environment over .env", source{dotEnv: "TIGASE_DOMAIN=old.local\n", environ: []string{"TIGASE_DOMAIN=itsm.local"}}, "xmpp.itsm.local", "itsm.local"},
 		{".env below XMPP_DOMAIN", source{dotEnv: "XMPP_DOMAIN=x.itsm.local\n", environ: []string{"ITSM_XMPP_HOST=push.itsm.local"}}, "x.itsm.local", ""},
 		{"empty ones do not count", source{environ: []string{"XMPP_DOMAIN=", "ITSM_XMPP_HOST= ", "TIGASE_DOMAIN=itsm.local"}}, "xmpp.itsm.local", "itsm.local"},
+		{"an empty one leaves .env alone", source{dotEnv: "TIGASE_DOMAIN=itsm.local\n", environ: []string{"TIGASE_DOMAIN="}}, "xmpp.itsm.local", "itsm.local"},
 		{"capitals and a last dot", source{environ: []string{"TIGASE_DOMAIN=ITSM.Local."}}, "xmpp.itsm.local", "itsm.local"},
 	}
 	for _, tt := range tests {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -42,9 +43,14 @@ func Configures(name string) bool {
 	return strings.HasPrefix(name, envPrefix) || slices.ContainsFunc(seedNames(), func(s seedName) bool { return s.name == name })
 }
 
-// seed takes the seed's variables. They rank below the keys, wherever those are set.
-func (l *loader) seed(variables map[string]string) {
-	value := func(name string) string { return strings.TrimSpace(variables[name]) }
+// seed takes the seed's variables, a later rank over an earlier one; empty ones count as not given. They rank below the keys, wherever those are set.
+func (l *loader) seed(ranks []map[string]string) {
+	value := func(name string) (v string) {
+		for _, r := range ranks {
+			v = cmp.Or(strings.TrimSpace(r[name]), v)
+		}
+		return v
+	}
 	host := func(name string) string { return strings.TrimSuffix(strings.ToLower(value(name)), ".") }
 	if l.cfg.BaseDomain == "" {
 		l.cfg.BaseDomain = host(seedBase)
