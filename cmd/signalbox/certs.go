@@ -60,9 +60,9 @@ func certsFingerprintCommand() *cobra.Command {
 				return failed(errors.Join(fmt.Errorf("%s: no certificate in it", args[0]), in.Problems))
 			}
 			at := slices.IndexFunc(in.Certificates, func(c certs.CertificateInfo) bool { return c.Role == certs.RoleLeaf })
-			print := in.Certificates[max(0, at)].Fingerprint // a file with a CA alone has that one
-			return failed(out.print(c.OutOrStdout(), print, func(w io.Writer) error {
-				_, err := fmt.Fprintf(w, "SHA-1    %s\nSHA-256  %s\n", print.SHA1, print.SHA256)
+			prints := in.Certificates[max(0, at)].Fingerprint // a file with a CA alone has that one
+			return failed(out.print(c.OutOrStdout(), prints, func(w io.Writer) error {
+				_, err := fmt.Fprintf(w, "SHA-1    %s\nSHA-256  %s\n", prints.SHA1, prints.SHA256)
 				return err
 			}))
 		},
