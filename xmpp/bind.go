@@ -8,6 +8,7 @@ import (
 	"mellium.im/xmpp/stanza"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/link"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp/feature"
 	"signalbox/xmpp/scan"
@@ -39,6 +40,9 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 	if err != nil {
 		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Modify, stanza.JIDMalformed)))
 		return transport.Read
+	}
+	if st.over.Load() { // a login that comes too late replaces nobody
+		return transport.Stop
 	}
 	s := newSession(st, full.Resourcepart())
 	st.session.Store(s)
@@ -72,7 +76,7 @@ func (st *stream) admitted() endpoint.Reason {
 
 // settle ends the negotiation: from now on nothing that the stream does may wait.
 func (st *stream) settle() transport.Next {
-	st.phase, st.login = bound, nil
+	st.phase, st.login, st.info.TLS = bound, nil, link.TLS{}
 	st.srv.wheel.Set(&st.timer, min(st.srv.cfg.PingAfter, st.srv.cfg.StanzaTimeout))
 	return transport.Settle
 }

@@ -30,7 +30,7 @@ type Config struct {
 	PingAfter       time.Duration `key:"ping_after" doc:"Silence after which the server pings an endpoint; shorter than liveness."`
 	Liveness        time.Duration `key:"liveness" doc:"Silence after which an endpoint counts as offline; 10s to 1h."`
 	WriteTimeout    time.Duration `key:"write_timeout" doc:"Time that one write to an endpoint may take; 1s to 5m."`
-	QueueBytes      int           `key:"queue_bytes" doc:"Most bytes that wait for one endpoint to read and to acknowledge (XEP-0198), beyond which new pushes stay in the store; 65536 to 67108864."`
+	QueueBytes      int           `key:"queue_bytes" doc:"Most bytes that wait for one endpoint to read and to acknowledge (XEP-0198), beyond which new pushes stay in the store; max_stanza_bytes, at least 65536, to 67108864."`
 	ResumeTimeout   time.Duration `key:"resume_timeout" doc:"Time that a lost session stays resumable (XEP-0198); 0 offers no resumption, at most 1h."`
 	StanzasPerSec   int           `key:"stanzas_per_second" doc:"Stanzas per second that one endpoint may send for long; ten times as many at once."`
 	BytesPerSec     int           `key:"bytes_per_second" doc:"Bytes per second that one endpoint may send for long; ten times as many at once."`
@@ -51,8 +51,8 @@ func Default() Config {
 		LoginTries:      3,
 		FailureDelay:    500 * time.Millisecond,
 		StanzaTimeout:   time.Minute,
-		PingAfter:       50 * time.Second,
-		Liveness:        80 * time.Second,
+		PingAfter:       70 * time.Second,
+		Liveness:        85 * time.Second,
 		WriteTimeout:    20 * time.Second,
 		QueueBytes:      1 << 20,
 		ResumeTimeout:   2 * time.Minute,
@@ -85,7 +85,7 @@ func (c Config) Validate() error {
 	within("max_attributes", c.MaxAttributes, 8, 64)
 	within("max_namespaces", c.MaxNamespaces, 8, 64)
 	within("login_tries", c.LoginTries, 1, 10)
-	within("queue_bytes", c.QueueBytes, 64<<10, 64<<20)
+	within("queue_bytes", c.QueueBytes, max(64<<10, c.MaxStanzaBytes), 64<<20)
 	within("stanzas_per_second", c.StanzasPerSec, 1, 1e6)
 	within("bytes_per_second", c.BytesPerSec, 1<<10, 1<<30)
 	within("concurrent_slow_logins", c.ConcurrentSlow, 1, 64)

@@ -2,7 +2,6 @@ package xmpp
 
 import (
 	"errors"
-	"io"
 
 	"mellium.im/xmpp/stanza"
 
@@ -44,8 +43,6 @@ func reasonOfTransport(err error) endpoint.Reason {
 		return endpoint.ReasonSlowReader
 	case errors.Is(err, transport.ErrTLS):
 		return endpoint.ReasonTLSFailed
-	case err == nil, errors.Is(err, io.EOF):
-		return endpoint.ReasonConnectionLost
 	}
 	return endpoint.ReasonConnectionLost
 }

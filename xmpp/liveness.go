@@ -9,7 +9,7 @@ import (
 )
 
 // tick is the stream's timer. It runs on the wheel and returns when to look again.
-func (st *stream) tick(now time.Time) time.Duration {
+func (st *stream) tick(time.Time) time.Duration {
 	s := st.session.Load()
 	switch {
 	case st.over.Load():
@@ -21,35 +21,35 @@ func (st *stream) tick(now time.Time) time.Duration {
 	cfg := &st.srv.cfg
 	next := min(cfg.PingAfter, cfg.StanzaTimeout)
 	if since := st.partial.Load(); since != 0 {
-		waited := now.Sub(time.Unix(0, since))
+		waited := time.Duration(st.clock() - since)
 		if waited >= cfg.StanzaTimeout {
 			st.end(endpoint.ReasonStanzaTimeout)
 			return 0
 		}
 		next = min(next, cfg.StanzaTimeout-waited)
 	}
-	silent := now.Sub(st.lastHeard())
+	silent := time.Duration(st.clock() - st.heard.Load())
 	switch {
 	case silent >= cfg.Liveness:
 		st.end(endpoint.ReasonSilent)
 		return 0
 	case silent >= cfg.PingAfter:
-		st.ping(s, now)
+		st.ping(s)
 		return min(next, cfg.Liveness-silent)
 	}
 	return min(next, cfg.PingAfter-silent)
 }
 
 // ping asks a silent endpoint for a sign of life, once per silence: by XEP-0198 where it is enabled, else by XEP-0199.
-func (st *stream) ping(s *session, now time.Time) {
+func (st *stream) ping(s *session) {
 	if st.pinged.Load() >= st.heard.Load() {
 		return
 	}
-	st.pinged.Store(now.UnixNano())
+	st.pinged.Store(st.clock())
 	if s.requestSign(st) {
 		return
 	}
-	b := []byte("<iq type='get' id='ping-" + strconv.FormatInt(now.UnixNano(), 36) + "' from='" + st.srv.domain + "' to='")
+	b := []byte("<iq type='get' id='ping-" + strconv.FormatInt(st.clock(), 36) + "' from='" + st.srv.domain + "' to='")
 	b = scan.AppendEscaped(b, s.jid)
 	s.reply(append(b, "'><ping xmlns='urn:xmpp:ping'/></iq>"...))
 }

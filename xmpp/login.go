@@ -23,9 +23,9 @@ const (
 
 // login is what a stream needs until a session is bound. The goroutine that negotiates owns it; unlike a session's, its steps may wait for the store.
 type login struct {
-	ctx      context.Context // of the negotiation
+	ctx      context.Context // done when the stream is over: nothing is read or hashed for one that is gone
 	exchange *sasl.Exchange  // under way, or nil
-	begun    time.Time       // of the exchange
+	begun    time.Time       // when the client's last message came
 	tries    int             // that failed
 	key      endpoint.Key    // who logged in; zero before
 }
@@ -96,11 +96,15 @@ func (st *stream) takeAuth(el *scan.Stanza) transport.Next {
 
 var (
 	errNoExchange = errors.New("response without a login under way")
+	errBegunTwice = errors.New("login begun while one is under way")
 	errAborted    = errors.New("the client gave up")
 )
 
 func (st *stream) auth(el scan.Element) transport.Next {
 	st.login.begun = time.Now()
+	if st.login.exchange != nil {
+		return st.refuse(&sasl.Failure{Condition: sasl.MalformedRequest, Cause: errBegunTwice})
+	}
 	name, _ := el.Attr("mechanism")
 	x, err := st.srv.deps.SASL.Start(string(name), sasl.Input{Domain: st.srv.domain, TLS: st.info.TLS})
 	if err != nil {
@@ -112,6 +116,7 @@ func (st *stream) auth(el scan.Element) transport.Next {
 
 func (st *stream) respond(el scan.Element) transport.Next {
 	x := st.login.exchange
+	st.login.begun = time.Now()
 	response, err := sasl.DecodeBase64([]byte(el.Text()))
 	if err != nil {
 		return st.refuse(err)
@@ -146,7 +151,7 @@ func saslElement(name string, data []byte) []byte {
 	return append(b, '>')
 }
 
-// refuse answers a failed login. The answer comes a fixed time after the login began, so that time does not tell which endpoints exist and guessing is slow.
+// refuse answers a failed login. The answer comes a fixed time after the client's message, so that time does not tell which endpoints exist and guessing is slow.
 func (st *stream) refuse(err error) transport.Next {
 	var f *sasl.Failure
 	if !errors.As(err, &f) {
@@ -171,7 +176,7 @@ func (st *stream) noteFailure(f *sasl.Failure) {
 	if st.login.exchange != nil && st.login.exchange.Claimed().ID != "" {
 		fields = append(fields, telemetry.Endpoint(st.login.exchange.Claimed().JID()))
 	}
-	if f.Condition == sasl.TemporaryAuthFailure {
+	if f.Condition == sasl.TemporaryAuthFailure && st.login.ctx.Err() == nil {
 		st.srv.log.Error("login could not be checked", fields...)
 		return
 	}

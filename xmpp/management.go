@@ -28,6 +28,7 @@ type management struct {
 	unacked   []*outbound // sent and not acknowledged, oldest first
 	bytes     int         // of unacked
 	received  uint32      // stanzas that came in
+	working   bool        // the last of them is being handled
 	pending   []uint32    // those that wait for the store, ascending
 	round     uint32      // grows with every resumption, so that late answers of the store are not counted twice
 }
@@ -59,13 +60,6 @@ func (m *management) requestLocked() []byte {
 	return requestAck
 }
 
-// requestFailedLocked takes back what requestLocked noted for a stanza that was not sent. An answer that comes all the same does no harm.
-func (m *management) requestFailedLocked() {
-	if len(m.unacked) == 0 {
-		m.requested = false
-	}
-}
-
 func (m *management) sentLocked(o *outbound) {
 	if !m.enabled {
 		return
@@ -92,10 +86,13 @@ func (m *management) acknowledgeLocked(h uint32) bool {
 	return true
 }
 
-// handledLocked is our h: the stanzas up to the first that still waits for the store (SPEC section 6).
+// handledLocked is our h: the stanzas up to the first that is not handled or still waits for the store (SPEC section 6).
 func (m *management) handledLocked() uint32 {
-	if len(m.pending) > 0 {
+	switch {
+	case len(m.pending) > 0:
 		return m.pending[0] - 1
+	case m.working:
+		return m.received - 1
 	}
 	return m.received
 }
@@ -121,7 +118,7 @@ func (s *session) takeManagement(st *stream, el *scan.Stanza) transport.Next {
 func (s *session) answerAck(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sm.enabled {
+	if s.sm.enabled && s.stream == st {
 		st.conn.Control(appendCount(make([]byte, 0, 48), s.sm.handledLocked()))
 		s.sm.owed = len(s.sm.pending) > 0
 	}
@@ -130,7 +127,7 @@ func (s *session) answerAck(st *stream) {
 func (s *session) acknowledged(st *stream, el scan.Element) transport.Next {
 	h, ok := parseCount(el)
 	s.mu.Lock()
-	if !s.sm.enabled {
+	if !s.sm.enabled || s.stream != st {
 		s.mu.Unlock()
 		return transport.Read
 	}
@@ -144,9 +141,14 @@ func (s *session) acknowledged(st *stream, el scan.Element) transport.Next {
 	}
 	s.mu.Unlock()
 	if !ok {
-		return st.endWith(endpoint.ReasonBadAck, "<handled-count-too-high xmlns='"+nsSM+"' h='"+count(h)+"' send-count='"+count(sent)+"'/>")
+		return st.badCount(h, sent)
 	}
 	return transport.Read
+}
+
+// badCount ends the stream of an endpoint that acknowledged more than it was sent (section 6).
+func (st *stream) badCount(h, sent uint32) transport.Next {
+	return st.endWith(endpoint.ReasonBadAck, "<handled-count-too-high xmlns='"+nsSM+"' h='"+count(h)+"' send-count='"+count(sent)+"'/>")
 }
 
 // enable answers <enable/> (section 3).
@@ -170,36 +172,49 @@ func (s *session) enable(st *stream, el scan.Element) transport.Next {
 	return transport.Read
 }
 
-// receive counts a stanza that came in. It is false once the stream is no longer the session's, whose new stream counts.
-func (s *session) receive(st *stream) (number uint32, ok bool) {
+// receive begins with a stanza that came in; handled must follow. It is false once the stream is no longer the session's, whose new stream counts.
+func (s *session) receive(st *stream) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stream != st {
-		return 0, false
+		return false
 	}
 	if s.sm.enabled {
 		s.sm.received++
+		s.sm.working = true
 	}
-	return s.sm.received, true
+	return true
 }
 
-// hold keeps our count below this stanza until the returned function is called: with nil once what the stanza caused is durable; with an error it stays, so
-// that the endpoint sends the stanza again in its next session. It is nil if too much waits already.
-func (s *session) hold(number uint32) func(error) {
+// handled says that the stanza is dealt with, but for what it holds.
+func (s *session) handled(st *stream) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.sm.enabled {
+	if s.stream == st {
+		s.sm.working = false
+	}
+}
+
+// hold keeps our count below the stanza that is being handled until the returned function is called: with nil once what the stanza caused is durable. With an
+// error the stream ends, and the endpoint sends the stanza again when it resumes. It is nil if too much waits already. A stanza whose stream was replaced
+// meanwhile is not counted, so it comes again in any case.
+func (s *session) hold(st *stream) func(error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.sm.working || s.stream != st {
 		return func(error) {}
 	}
 	if len(s.sm.pending) >= maxPending {
 		return nil
 	}
+	number, round := s.sm.received, s.sm.round
 	s.sm.pending = append(s.sm.pending, number)
-	round := s.sm.round
 	return func(err error) {
-		if err == nil {
-			s.release(number, round)
+		if err != nil {
+			st.end(endpoint.ReasonNotStored)
+			return
 		}
+		s.release(number, round)
 	}
 }
 

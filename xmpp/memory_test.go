@@ -2,6 +2,7 @@ package xmpp
 
 import (
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"net/netip"
@@ -42,6 +43,8 @@ var testSecret = sync.OnceValue(func() endpoint.Secret {
 	if err != nil {
 		panic(err)
 	}
+	sum := sha256.Sum256([]byte("s3cret-1"))
+	s.Fast = sum[:] // spares every login of these tests a slow hash
 	return s
 })
 
@@ -84,7 +87,7 @@ type changes struct {
 }
 
 func (c *changes) SessionChanged(ch endpoint.Change) {
-	names := [...]string{endpoint.Bound: "bound", endpoint.Available: "available", endpoint.Suspended: "suspended", endpoint.Resumed: "resumed", endpoint.Ended: "ended"}
+	names := [...]string{endpoint.Bound: "bound", endpoint.Available: "available", endpoint.Unavailable: "unavailable", endpoint.Suspended: "suspended", endpoint.Resumed: "resumed", endpoint.Ended: "ended"}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	text := names[ch.Kind]
@@ -193,7 +196,9 @@ func (b *bench) connect(t testing.TB) *talk {
 	t.Helper()
 	w := &wire{}
 	info := link.Info{Remote: netip.MustParseAddrPort("192.0.2.1:1234"), Via: link.ViaTLS, TLS: link.TLS{Version: 0x0304}}
-	st := newStream(b.Server, w, info, &login{ctx: context.Background()})
+	ctx, cancel := context.WithCancel(context.Background())
+	st := newStream(b.Server, w, info, &login{ctx: ctx})
+	st.giveUp = cancel
 	if !b.remember(st) {
 		t.Fatal("server is closing")
 	}

@@ -27,25 +27,25 @@ type Pushes interface {
 }
 
 // takeMessage takes receipts and results, and routes the rest.
-func (s *session) takeMessage(st *stream, el *scan.Stanza, number uint32) transport.Next {
+func (s *session) takeMessage(st *stream, el *scan.Stanza) transport.Next {
 	to, key := s.target(el)
 	switch to {
 	case toOther:
 		s.route(el, key)
 		return transport.Read
 	case toServer:
-		return s.takeAnswers(st, el, number)
+		return s.takeAnswers(st, el)
 	}
 	s.refuse(el, feature.Unavailable())
 	return transport.Read
 }
 
-// takeAnswers reads the receipt or the result in a message to the server.
-func (s *session) takeAnswers(st *stream, el *scan.Stanza, number uint32) transport.Next {
+// takeAnswers reads the receipts and results in a message to the server.
+func (s *session) takeAnswers(st *stream, el *scan.Stanza) transport.Next {
 	if string(el.Type()) == "error" {
 		return transport.Read
 	}
-	known := false
+	known, bad := false, false
 	for c := range el.Element().Children() {
 		isReceipt, isResult := c.Is(nsReceipts, "received"), c.Is(nsPush, "result")
 		if !isReceipt && !isResult {
@@ -57,7 +57,7 @@ func (s *session) takeAnswers(st *stream, el *scan.Stanza, number uint32) transp
 		if err != nil {
 			continue // a receipt for something else
 		}
-		done := s.hold(number)
+		done := s.hold(st)
 		if done == nil {
 			return st.end(endpoint.ReasonFlood)
 		}
@@ -65,10 +65,13 @@ func (s *session) takeAnswers(st *stream, el *scan.Stanza, number uint32) transp
 			s.srv.deps.Pushes.Receipt(s.key, id, done)
 		} else if !s.takeResult(c, id, done) {
 			done(nil)
-			s.refuse(el, badRequest)
+			bad = true
 		}
 	}
-	if !known {
+	switch {
+	case bad:
+		s.refuse(el, badRequest)
+	case !known:
 		s.refuse(el, feature.Unavailable())
 	}
 	return transport.Read

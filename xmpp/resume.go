@@ -40,22 +40,34 @@ func (r *resumables) remove(id string) {
 // resumeOn continues the session on a new stream (XEP-0198 section 5): what the endpoint did not handle is sent again before anything else. An older stream
 // that is still open gets a conflict.
 func (s *session) resumeOn(st *stream, h uint32) transport.Next {
-	old, ok, badCount := s.switchTo(st, h)
+	st.session.Store(s)
+	sw := s.switchTo(st, h)
 	switch {
-	case badCount:
-		return st.end(endpoint.ReasonBadAck)
-	case !ok:
+	case sw.badCount:
+		return st.badCount(h, sw.sent)
+	case !sw.ok:
+		st.session.Store(nil)
 		st.conn.Control(smFailed("item-not-found", ""))
 		return transport.Read
 	}
-	st.session.Store(s)
-	if old != nil {
-		old.end(endpoint.ReasonReplaced)
+	if sw.old != nil {
+		sw.old.end(endpoint.ReasonReplaced)
 	}
-	if !s.srv.deps.Registry.Resume(s.key, s.epochNow()) {
+	if sw.full || !s.srv.deps.Registry.Resume(s.key, sw.epoch, sw.round) {
 		return st.end(endpoint.ReasonReplaced)
 	}
 	return st.settle()
+}
+
+// switched is what came of switchTo.
+type switched struct {
+	ok       bool
+	badCount bool    // the endpoint acknowledged more than sent
+	full     bool    // what must be sent again does not fit
+	old      *stream // that was still open
+	epoch    uint64
+	round    uint32
+	sent     uint32
 }
 
 func (s *session) epochNow() uint64 {
@@ -65,30 +77,34 @@ func (s *session) epochNow() uint64 {
 }
 
 // switchTo makes st the session's stream and sends what is due on it.
-func (s *session) switchTo(st *stream, h uint32) (old *stream, ok, badCount bool) {
+func (s *session) switchTo(st *stream, h uint32) (sw switched) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.ended.Name != "" || !s.sm.resumable {
-		return nil, false, false
+	if s.ended.Name != "" || !s.sm.resumable || st.over.Load() {
+		return switched{}
 	}
+	sw.sent = s.sm.acked + uint32(len(s.sm.unacked))
 	if !s.sm.acknowledgeLocked(h) {
-		return nil, false, true
+		sw.badCount = true
+		return sw
 	}
-	old, s.stream = s.stream, st
+	sw.ok, sw.old, sw.epoch = true, s.stream, s.epoch
+	s.stream = st
 	s.stopExpiryLocked()
 	s.facts.Remote, s.facts.Via, s.facts.TLSVersion = st.info.Remote, st.info.Via, st.info.TLS.Version
 	handled := s.sm.handledLocked()
-	s.sm.received, s.sm.pending, s.sm.owed = handled, nil, false // what was not committed comes again
+	s.sm.received, s.sm.pending, s.sm.owed, s.sm.working = handled, nil, false, false // what was not committed comes again
 	s.sm.round++
+	sw.round = s.sm.round
 	st.conn.Control([]byte("<resumed xmlns='" + nsSM + "' previd='" + s.sm.id + "' h='" + count(handled) + "'/>"))
 	for _, o := range s.sm.unacked {
-		_ = st.conn.Send(o.raw, nil, o.done()) // fits: these bytes are within the bound of both queues
+		sw.full = sw.full || st.conn.Send(o.raw, nil, o.done()) != nil
 	}
 	s.sm.requested = false
 	if len(s.sm.unacked) > 0 {
 		st.conn.Control(s.sm.requestLocked())
 	}
-	return old, true, false
+	return sw
 }
 
 // endAll ends every session that waits to be resumed.

@@ -12,6 +12,8 @@ import (
 	"signalbox/xmpp/transport"
 )
 
+const nsCSI = "urn:xmpp:csi:0"
+
 // takeStanza handles what a bound endpoint sends. Stanzas are handled in the order in which they come (RFC 6120 section 10.1).
 func (st *stream) takeStanza(el *scan.Stanza) transport.Next {
 	s := st.session.Load()
@@ -24,24 +26,33 @@ func (st *stream) takeStanza(el *scan.Stanza) transport.Next {
 	if el.HasStreams {
 		return st.end(endpoint.ReasonInvalidXML)
 	}
-	number, ok := s.receive(st)
-	if !ok {
+	if len(el.ID()) > maxIDBytes {
+		return st.end(endpoint.ReasonTooBig)
+	}
+	if !s.receive(st) {
 		return st.end(endpoint.ReasonReplaced)
 	}
+	defer s.handled(st)
 	switch el.Kind {
 	case scan.IQ:
 		s.takeIQ(el)
 	case scan.Message:
-		return s.takeMessage(st, el, number)
+		return s.takeMessage(st, el)
 	case scan.Presence:
 		s.takePresence(el)
 	}
 	return transport.Read
 }
 
+// maxIDBytes bounds the id of a stanza, since answers repeat it.
+const maxIDBytes = 1023
+
 func (st *stream) takeNonza(s *session, el *scan.Stanza) transport.Next {
-	if string(el.Namespace()) == nsSM {
+	switch string(el.Namespace()) {
+	case nsSM:
 		return s.takeManagement(st, el)
+	case nsCSI: // XEP-0352: pushes are commands, so an inactive client gets them all the same
+		return transport.Read
 	}
 	return st.end(endpoint.ReasonUnsupported)
 }
@@ -52,7 +63,8 @@ type target uint8
 const (
 	toAccount target = iota // nobody, or the sender's own bare JID: the server answers for the account (RFC 6120 section 10.3)
 	toServer                // the domain
-	toOther                 // another address of this domain, or the sender's own full JID
+	toOther                 // another endpoint, or the sender's own full JID
+	toNobody                // nothing of this domain has the address
 	toForeign               // another domain
 	toNowhere               // not an address
 )
@@ -69,7 +81,7 @@ func (s *session) target(el *scan.Stanza) (target, endpoint.Key) {
 	case s.jid:
 		return toOther, s.key
 	}
-	if id, ok := s.plainID(to); ok {
+	if id, ok := s.plainID(to); ok && id != s.key.ID {
 		return toOther, endpoint.Key{Domain: s.key.Domain, ID: id}
 	}
 	return s.unusualTarget(string(to))
@@ -93,8 +105,14 @@ func (s *session) unusualTarget(to string) (target, endpoint.Key) {
 		return toNowhere, endpoint.Key{}
 	case j.Domainpart() != s.key.Domain:
 		return toForeign, endpoint.Key{}
-	case j.Localpart() == "":
+	case j.Localpart() == "" && j.Resourcepart() == "":
 		return toServer, endpoint.Key{}
+	case j.Localpart() == s.key.ID && j.Resourcepart() == "":
+		return toAccount, s.key
+	case j.Localpart() == s.key.ID && j.String() == s.jid:
+		return toOther, s.key
+	case j.Localpart() == s.key.ID, j.Localpart() == "":
+		return toNobody, endpoint.Key{}
 	}
 	return toOther, endpoint.Key{Domain: j.Domainpart(), ID: j.Localpart()}
 }
@@ -116,6 +134,8 @@ func (s *session) takeIQ(el *scan.Stanza) {
 		s.refuse(el, feature.Refuse(stanza.Modify, stanza.JIDMalformed))
 	case to == toForeign:
 		s.refuse(el, feature.Refuse(stanza.Cancel, stanza.RemoteServerNotFound))
+	case to == toNobody:
+		s.refuse(el, feature.Unavailable())
 	case to == toOther:
 		s.route(el, key)
 	case request:
@@ -166,12 +186,11 @@ func (s *session) takePresence(el *scan.Stanza) {
 	if len(el.To()) > 0 {
 		return
 	}
-	switch string(el.Type()) {
-	case "":
-		if s.setAvailable(true) {
-			s.srv.deps.Registry.Available(s.key, s.epochNow())
-		}
-	case "unavailable":
-		s.setAvailable(false)
+	typ := string(el.Type())
+	if typ != "" && typ != "unavailable" {
+		return
+	}
+	if available := typ == ""; s.setAvailable(available) {
+		s.srv.deps.Registry.Available(s.key, s.epochNow(), available)
 	}
 }

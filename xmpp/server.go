@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
@@ -40,9 +41,10 @@ type Server struct {
 	deps    Deps
 	log     *zap.Logger
 	metrics *metrics
-	driver  *transport.Goroutine
+	driver  transport.Driver
 	wheel   *transport.Wheel
 
+	base       time.Time // origin of the streams' clocks, which steps of the wall clock must not touch
 	resumables resumables
 	events     sync.Pool // of *scan.Event, lent while a stream takes bytes
 
@@ -60,21 +62,30 @@ func New(cfg Config, domain string, deps Deps, log *zap.Logger, reg prometheus.R
 		cfg:     cfg,
 		domain:  domain,
 		deps:    deps,
-		log:     log.Named("xmpp"),
+		log:     sampled(log.Named("xmpp")),
 		metrics: newMetrics(reg),
 		driver:  transport.NewGoroutine(cfg.transport(), deps.StartTLS),
 		wheel:   new(transport.Wheel),
 		streams: make(map[*stream]struct{}),
+		base:    time.Now(),
 	}
 	s.events.New = func() any { return new(scan.Event) }
 	return s, nil
 }
 
+// sampled lets a few lines of a kind through per second: whatever meets one login may meet ten thousand.
+func sampled(log *zap.Logger) *zap.Logger {
+	return log.WithOptions(zap.WrapCore(func(c zapcore.Core) zapcore.Core { return zapcore.NewSamplerWithOptions(c, time.Second, 5, 0) }))
+}
+
 // ServeConn implements link.Handler: it negotiates on the caller's goroutine and returns when a session is bound or the stream is over.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, info link.Info) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	stop := func() bool { return true }
 	s.driver.Serve(ctx, nc, func(conn transport.Conn) transport.Handler {
 		st := newStream(s, conn, info, &login{ctx: ctx})
+		st.giveUp = cancel
 		s.wheel.Set(&st.timer, s.cfg.LoginTimeout)
 		if !s.remember(st) {
 			st.end(endpoint.ReasonShutdown)

@@ -57,8 +57,9 @@ func (s *session) Deliver(e endpoint.Stanza) error {
 		return endpoint.ErrFull
 	}
 	o := &outbound{raw: e.Raw, written: e.Written}
-	if err := s.stream.conn.Send(o.raw, s.sm.requestLocked(), o.done()); err != nil {
-		s.sm.requestFailedLocked()
+	request := s.sm.requestLocked()
+	if err := s.stream.conn.Send(o.raw, request, o.done()); err != nil {
+		s.sm.requested = s.sm.requested && request == nil
 		return deliveryError(err)
 	}
 	s.sm.sentLocked(o)
@@ -84,6 +85,9 @@ func (s *session) reply(raw []byte) {
 	if st != nil && !full {
 		s.sm.sentLocked(&outbound{raw: raw})
 		st.conn.Control(raw)
+		if request := s.sm.requestLocked(); request != nil {
+			st.conn.Control(request)
+		}
 	}
 	s.mu.Unlock()
 	if full && st != nil {
@@ -109,6 +113,10 @@ func (s *session) End(r endpoint.Reason) {
 func (s *session) close(r endpoint.Reason) (st *stream, epoch uint64, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.closeLocked(r)
+}
+
+func (s *session) closeLocked(r endpoint.Reason) (st *stream, epoch uint64, first bool) {
 	if s.ended.Name != "" {
 		return nil, 0, false
 	}
@@ -127,7 +135,7 @@ func (s *session) detach(st *stream, r endpoint.Reason) {
 	s.mu.Lock()
 	mine := s.stream == st && s.ended.Name == ""
 	suspend := mine && s.sm.resumable && resumableAfter(r)
-	epoch := s.epoch
+	epoch, round := s.epoch, s.sm.round
 	if suspend {
 		s.stream, s.heard = nil, st.lastHeard()
 		s.startExpiryLocked()
@@ -135,7 +143,7 @@ func (s *session) detach(st *stream, r endpoint.Reason) {
 	s.mu.Unlock()
 	switch {
 	case suspend:
-		s.srv.deps.Registry.Suspend(s.key, epoch, r)
+		s.srv.deps.Registry.Suspend(s.key, epoch, round, r)
 	case mine:
 		s.finish(r)
 	}
@@ -150,7 +158,7 @@ func (s *session) finish(r endpoint.Reason) {
 // resumableAfter tells losses of the connection from ends that somebody meant.
 func resumableAfter(r endpoint.Reason) bool {
 	switch r.Name {
-	case endpoint.ReasonConnectionLost.Name, endpoint.ReasonSilent.Name, endpoint.ReasonSlowReader.Name:
+	case endpoint.ReasonConnectionLost.Name, endpoint.ReasonSilent.Name, endpoint.ReasonSlowReader.Name, endpoint.ReasonNotStored.Name:
 		return true
 	}
 	return false
@@ -173,23 +181,39 @@ func (s *session) LastHeard() time.Time {
 	return s.heard
 }
 
-func (st *stream) lastHeard() time.Time { return time.Unix(0, st.heard.Load()) }
+func (st *stream) lastHeard() time.Time { return st.srv.base.Add(time.Duration(st.heard.Load())) }
 
-// setAvailable notes the endpoint's presence; true if it became available.
-func (s *session) setAvailable(available bool) (became bool) {
+// setAvailable notes the endpoint's presence; true if it changed.
+func (s *session) setAvailable(available bool) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	became = available && !s.available
+	changed = available != s.available
 	s.available = available
-	return became
+	return changed
 }
 
 func (s *session) startExpiryLocked() {
-	s.expiry = &transport.Timer{Do: func(time.Time) time.Duration {
-		s.finish(endpoint.ReasonResumeExpired)
+	t := new(transport.Timer)
+	t.Do = func(time.Time) time.Duration {
+		s.expire(t)
 		return 0
-	}}
-	s.srv.wheel.Set(s.expiry, s.srv.cfg.ResumeTimeout)
+	}
+	s.expiry = t
+	s.srv.wheel.Set(t, s.srv.cfg.ResumeTimeout)
+}
+
+// expire ends a session that was not resumed in time. The timer may be late: then the session has a stream again and no such timer.
+func (s *session) expire(t *transport.Timer) {
+	s.mu.Lock()
+	late := s.expiry != t
+	var epoch uint64
+	if !late {
+		_, epoch, _ = s.closeLocked(endpoint.ReasonResumeExpired)
+	}
+	s.mu.Unlock()
+	if !late {
+		s.srv.deps.Registry.Unbind(s.key, epoch, s, endpoint.ReasonResumeExpired)
+	}
 }
 
 func (s *session) stopExpiryLocked() {

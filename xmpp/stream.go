@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"strings"
@@ -18,8 +19,9 @@ import (
 // stream is one XML stream on one connection: a state machine without socket or goroutine of its own. It implements transport.Handler.
 type stream struct {
 	// set at construction
-	srv  *Server
-	conn transport.Conn
+	srv    *Server
+	conn   transport.Conn
+	giveUp context.CancelFunc // ends the steps of a login that wait
 
 	// owned by the reader: the goroutine that calls Data
 	sc    scan.Scanner
@@ -30,7 +32,7 @@ type stream struct {
 	rate  rate
 
 	// shared
-	heard   atomic.Int64 // when bytes last came, in nanoseconds
+	heard   atomic.Int64 // when bytes last came, on the server's clock
 	partial atomic.Int64 // since when a stanza is incomplete, 0: it is not
 	pinged  atomic.Int64 // when we last asked for a sign of life
 	open    atomic.Bool  // our stream header was sent since the last restart
@@ -62,7 +64,7 @@ func newStream(srv *Server, conn transport.Conn, info link.Info, l *login) *stre
 	if info.TLS.Secure() {
 		st.phase = awaitAuth
 	}
-	st.heard.Store(time.Now().UnixNano())
+	st.heard.Store(st.clock())
 	st.timer.Do = st.tick
 	return st
 }
@@ -73,14 +75,17 @@ func (st *stream) Data(p []byte) (n int, next transport.Next) {
 		return len(p), transport.Stop
 	}
 	now := time.Now()
-	st.heard.Store(now.UnixNano())
+	st.heard.Store(st.clock())
 	ev := st.srv.events.Get().(*scan.Event)
 	n, next = st.take(p, now, ev)
 	*ev = scan.Event{}
 	st.srv.events.Put(ev)
-	st.notePartial(now, n < len(p) && next == transport.Read)
+	st.notePartial(n > 0, n < len(p) && next == transport.Read)
 	return n, next
 }
+
+// clock returns nanoseconds since the server was made, at least 1.
+func (st *stream) clock() int64 { return int64(time.Since(st.srv.base)) + 1 }
 
 // take handles all complete items in p; ev is lent for it.
 func (st *stream) take(p []byte, now time.Time, ev *scan.Event) (n int, next transport.Next) {
@@ -108,12 +113,13 @@ func (st *stream) take(p []byte, now time.Time, ev *scan.Event) (n int, next tra
 	return n, next
 }
 
-func (st *stream) notePartial(now time.Time, incomplete bool) {
+// notePartial notes since when the stanza that is incomplete now is on its way; progress means that an earlier one was completed.
+func (st *stream) notePartial(progress, incomplete bool) {
 	switch {
 	case !incomplete:
 		st.partial.Store(0)
-	case st.partial.Load() == 0:
-		st.partial.Store(now.UnixNano())
+	case progress || st.partial.Load() == 0:
+		st.partial.Store(st.heard.Load())
 	}
 }
 
@@ -151,7 +157,7 @@ func (st *stream) refuseHeader(h *scan.Header) endpoint.Reason {
 		return endpoint.ReasonBadPrefix
 	case h.Default != scan.NamespaceClient:
 		return endpoint.ReasonBadNamespace
-	case h.Version != "1.0":
+	case !strings.HasPrefix(h.Version, "1."):
 		return endpoint.ReasonBadVersion
 	case to == "" || strings.ContainsAny(to, "@/"):
 		return endpoint.ReasonAddressing
@@ -195,6 +201,7 @@ func (st *stream) Secured(t link.TLS) {
 // Closed implements transport.Handler.
 func (st *stream) Closed(err error) {
 	st.over.Store(true)
+	st.giveUp()
 	st.srv.wheel.Stop(&st.timer)
 	if s := st.session.Load(); s != nil {
 		s.detach(st, reasonOfTransport(err))
@@ -211,8 +218,8 @@ func (st *stream) endWith(r endpoint.Reason, application string) transport.Next 
 	if st.over.Swap(true) {
 		return transport.Stop
 	}
-	s := st.session.Load()
-	if s != nil {
+	st.giveUp()
+	if s := st.session.Load(); s != nil {
 		s.detach(st, r)
 	} else {
 		st.srv.metrics.unbound(r)

@@ -44,6 +44,7 @@ type entry struct {
 	session   Session
 	epoch     uint64
 	suspended bool
+	round     uint32    // of the session's newest connection: its resumptions
 	since     time.Time // of the present state
 	reason    Reason    // of the suspension
 }
@@ -93,15 +94,20 @@ func (r *Registry) Bind(k Key, s Session) uint64 {
 	return epoch
 }
 
-// Available says that the session takes pushes from now on.
-func (r *Registry) Available(k Key, epoch uint64) {
+// Available says whether the session takes pushes from now on.
+func (r *Registry) Available(k Key, epoch uint64, available bool) {
+	kind := Available
+	if !available {
+		kind = Unavailable
+	}
 	if e, ok := r.current(k, epoch); ok {
-		r.tell(Change{Kind: Available, Key: k, Epoch: epoch, Session: e.session, At: time.Now()})
+		r.tell(Change{Kind: kind, Key: k, Epoch: epoch, Session: e.session, At: time.Now()})
 	}
 }
 
-// Suspend says that the session lost its connection and may be resumed: the endpoint counts as offline.
-func (r *Registry) Suspend(k Key, epoch uint64, reason Reason) {
+// Suspend says that the session lost its connection and may be resumed: the endpoint counts as offline. Round counts the session's resumptions: word of the
+// loss of a connection that comes after the session got its next one is late and says nothing.
+func (r *Registry) Suspend(k Key, epoch uint64, round uint32, reason Reason) {
 	now := time.Now()
 	found, ok := r.current(k, epoch)
 	if !ok {
@@ -111,7 +117,7 @@ func (r *Registry) Suspend(k Key, epoch uint64, reason Reason) {
 	sh := r.shard(k)
 	sh.mu.Lock()
 	e := sh.entries[k]
-	ok = e != nil && e.epoch == epoch && !e.suspended
+	ok = e != nil && e.epoch == epoch && e.round == round && !e.suspended
 	if ok {
 		e.suspended, e.since, e.reason = true, now, reason
 		r.saveLocked(k, offline)
@@ -123,9 +129,9 @@ func (r *Registry) Suspend(k Key, epoch uint64, reason Reason) {
 	}
 }
 
-// Resume says that a session has a new connection, after a suspension or in place of one that was still open. It is false if a newer session took its place
-// meanwhile.
-func (r *Registry) Resume(k Key, epoch uint64) bool {
+// Resume says that a session has a new connection, after a suspension or in place of one that was still open; round counts them. It is false if a newer session
+// took its place meanwhile.
+func (r *Registry) Resume(k Key, epoch uint64, round uint32) bool {
 	now := time.Now()
 	found, ok := r.current(k, epoch)
 	if !ok {
@@ -138,13 +144,18 @@ func (r *Registry) Resume(k Key, epoch uint64) bool {
 	ok = e != nil && e.epoch == epoch
 	was := ok && e.suspended
 	if ok {
+		e.round = max(e.round, round)
+	}
+	if was {
 		e.suspended, e.since, e.reason = false, now, Reason{}
 		r.saveLocked(k, online)
 	}
 	sh.mu.Unlock()
+	if ok {
+		r.metrics.resumed.Inc()
+	}
 	if was {
 		r.metrics.online.Inc()
-		r.metrics.resumed.Inc()
 		r.tell(Change{Kind: Resumed, Key: k, Epoch: epoch, Session: found.session, At: now})
 	}
 	return ok

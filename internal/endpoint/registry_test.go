@@ -45,6 +45,7 @@ type fake struct {
 	k     Key
 	mu    sync.Mutex
 	epoch uint64
+	round uint32
 	ended Reason
 	got   []string
 }
@@ -118,8 +119,8 @@ func TestTakeover(t *testing.T) {
 	if err := r.RouteEpoch(pc1, old.epoch, Stanza{}); err != ErrOffline {
 		t.Errorf("route to the old epoch: %v, want ErrOffline", err)
 	}
-	if got := fmt.Sprint(w.list); got != "[0 4replaced 0]" {
-		t.Errorf("watchers were told %s", got)
+	if got, want := fmt.Sprint(w.list), fmt.Sprintf("[%d %dreplaced %d]", Bound, Ended, Bound); got != want {
+		t.Errorf("watchers were told %s, want %s", got, want)
 	}
 	if got := testutil.ToFloat64(r.metrics.online); got != 1 {
 		t.Errorf("%v online, want 1", got)
@@ -130,8 +131,8 @@ func TestSuspendedIsOffline(t *testing.T) {
 	r, p, _ := newTestRegistry(t)
 	s := &fake{r: r, k: pc1}
 	s.bind()
-	r.Suspend(pc1, s.epoch, ReasonSilent)
-	r.Suspend(pc1, s.epoch, ReasonConnectionLost) // only once
+	r.Suspend(pc1, s.epoch, 0, ReasonSilent)
+	r.Suspend(pc1, s.epoch, 0, ReasonConnectionLost) // only once
 	if live, ok := r.Live(pc1); !ok || live.State != StateOffline || live.Reason != "silent" {
 		t.Errorf("live presence = %+v, %v", live, ok)
 	}
@@ -141,11 +142,15 @@ func TestSuspendedIsOffline(t *testing.T) {
 	if err := r.Route(pc1, Stanza{}); err != ErrOffline {
 		t.Errorf("route: %v, want ErrOffline", err)
 	}
-	if !r.Resume(pc1, s.epoch) || p.state(pc1) != StateOnline || testutil.ToFloat64(r.metrics.online) != 1 {
+	if !r.Resume(pc1, s.epoch, 1) || p.state(pc1) != StateOnline || testutil.ToFloat64(r.metrics.online) != 1 {
 		t.Error("a resumed session is not online")
 	}
-	if r.Resume(pc1, s.epoch-1) {
+	if r.Resume(pc1, s.epoch-1, 1) {
 		t.Error("a session of an older epoch was resumed")
+	}
+	r.Suspend(pc1, s.epoch, 0, ReasonConnectionLost)
+	if p.state(pc1) != StateOnline {
+		t.Error("late word of the loss of an older connection suspends a resumed session")
 	}
 	if !r.Disconnect(pc1, ReasonDisconnected) || p.state(pc1) != StateOffline {
 		t.Error("a disconnected session is not offline")
@@ -171,12 +176,13 @@ func TestOnlineIsTheTruth(t *testing.T) {
 				up[k] = true
 			case 1:
 				if s := live[k]; s != nil {
-					r.Suspend(k, s.epoch, ReasonConnectionLost)
+					r.Suspend(k, s.epoch, s.round, ReasonConnectionLost)
 					up[k] = false
 				}
 			case 2:
 				if s := live[k]; s != nil {
-					r.Resume(k, s.epoch)
+					s.round++
+					r.Resume(k, s.epoch, s.round)
 					up[k] = true
 				}
 			case 3:

@@ -44,13 +44,15 @@ type Facts struct {
 // ChangeKind says what happened to a session.
 type ChangeKind uint8
 
-// The changes in a session's life. A session is Bound once, may become Available once, may alternate between Suspended and Resumed, and ends exactly once.
+// The changes in a session's life. A session is Bound once, may alternate between Available and Unavailable and between Suspended and Resumed, and ends exactly
+// once.
 const (
-	Bound     ChangeKind = iota // counts as online from now on; an older session of the endpoint has been told to end
-	Available                   // sent its initial presence: pushes may flow
-	Suspended                   // connection lost, resumable (XEP-0198): counts as offline, takes no new stanzas
-	Resumed                     // online again; takes stanzas if it did before
-	Ended                       // what was on the way and not acknowledged is lost to this session
+	Bound       ChangeKind = iota // counts as online from now on; an older session of the endpoint has been told to end
+	Available                     // sent its presence: pushes may flow
+	Unavailable                   // sent unavailable presence: online, but takes no new stanzas
+	Suspended                     // connection lost, resumable (XEP-0198): counts as offline, takes no new stanzas
+	Resumed                       // online again; takes stanzas if it did before
+	Ended                         // what was on the way and not acknowledged is lost to this session
 )
 
 // Change is one change in the life of a session.

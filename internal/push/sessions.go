@@ -13,7 +13,7 @@ func (s *Service) SessionChanged(c endpoint.Change) {
 		s.endOlder(c)
 	case endpoint.Available:
 		s.open(c)
-	case endpoint.Suspended:
+	case endpoint.Suspended, endpoint.Unavailable:
 		s.suspend(c)
 	case endpoint.Resumed:
 		s.resume(c)
@@ -40,8 +40,12 @@ func (s *Service) end(c endpoint.Change) {
 	}
 }
 
-// open makes a lane for a session. It reads the store once everything that older sessions did has been written: the scribe keeps the order.
+// open makes a lane for a session, or goes on with the one that it has. A new lane reads the store once everything that older sessions did has been written: the scribe keeps the order.
 func (s *Service) open(c endpoint.Change) {
+	if l := s.lane(c.Key); l != nil && l.epoch == c.Epoch {
+		s.resume(c)
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if old := s.lanes[c.Key]; old != nil {

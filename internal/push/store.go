@@ -20,7 +20,7 @@ var (
 	ErrState     = errors.New("push is in a state that does not allow this")
 )
 
-// Queue bounds what waits for one endpoint.
+// Queue bounds what waits for one endpoint; zero means no bound.
 type Queue struct {
 	Count int // pushes that are not final
 	Bytes int // of their payloads
@@ -70,12 +70,13 @@ type Writer interface {
 	// TTL 0 is not kept.
 	AcceptPush(ctx context.Context, s Submission) (Status, error)
 	// AdvancePushes applies the transitions in their order in one transaction and calls done, if it is not nil, with an outcome for each once they are
-	// durable, or with an error (ErrBusy, ErrNoSpace, ...) and nothing changed. done runs on the committer: it must not block. Without done nobody waits for the disk.
+	// durable, or with an error (ErrBusy, ErrNoSpace, ...) and nothing changed. done must not block; it may run before AdvancePushes returns, so nobody calls it holding
+	// a lock that done takes. Without done nobody waits for the disk.
 	AdvancePushes(ts []Transition, done func([]Outcome, error))
 	// ExpirePushes ends up to limit pushes whose TTL is over at now: Expired with ReasonTTL, or Failed with ReasonNoResult where they were delivered. It returns
 	// them in their new state. A push with TTL 0 is over NowGrace after its creation: until then Service decides about it.
 	ExpirePushes(ctx context.Context, now time.Time, limit int) ([]Status, error)
-	// RecoverPushes returns every push that is Sent to Accepted with this reason, and ends those with TTL 0 as Expired; called once at the start.
+	// RecoverPushes returns every push that is Sent to Accepted, and ends those with TTL 0 as Expired, both with this reason; called once at the start.
 	RecoverPushes(ctx context.Context, reason string, now time.Time) error
 }
 
@@ -83,7 +84,8 @@ type Writer interface {
 type Reader interface {
 	// Push returns one push without its payload, or ErrUnknown.
 	Push(ctx context.Context, domain string, id ID) (Status, error)
-	// WaitingPushes returns up to limit pushes of one endpoint that are Accepted, with payloads, in the order (priority, id), behind the cursor.
+	// WaitingPushes returns up to limit pushes of one endpoint that are Accepted, with payloads, in the order (priority, id), behind the cursor; not those with TTL 0,
+	// whose payload is not kept.
 	WaitingPushes(ctx context.Context, k endpoint.Key, after Cursor, limit int) ([]Push, error)
 	// CountWaiting returns how many pushes of the endpoint are not final.
 	CountWaiting(ctx context.Context, k endpoint.Key) (int, error)

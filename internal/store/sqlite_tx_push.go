@@ -40,7 +40,7 @@ const (
 const (
 	queryUsage   = "SELECT count(*), coalesce(sum(size), 0) FROM push WHERE ep = ? AND place < 4"
 	queryFindKey = "SELECT push, body, created FROM idem WHERE hash = ? AND token = ? AND key = ?"
-	queryExpired = "SELECT id FROM push WHERE place < 4 AND expires <= ? ORDER BY expires LIMIT ?"
+	queryExpired = "SELECT id FROM push WHERE place < 4 AND expires <= ?1 AND (expires > created OR created <= ?2) ORDER BY expires LIMIT ?3"
 )
 
 func newPushStmts(p *preparer) pushStmts {
@@ -149,7 +149,7 @@ func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 	err := t.push.expired.each(t.row2[:1], func() error {
 		ids = append(ids, push.ID(intOf(t.row2[0])))
 		return nil
-	}, now.UnixMicro(), int64(limit))
+	}, now.UnixMicro(), now.Add(-push.NowGrace).UnixMicro(), int64(limit))
 	return ids, err
 }
 

@@ -35,6 +35,10 @@ func items() Feature {
 		if r.Set {
 			return Unavailable()
 		}
-		return Answer{Payload: []byte("<query xmlns='" + disco.NSItems + "'/>")}
+		b := []byte("<query xmlns='" + disco.NSItems + "'")
+		if node, ok := r.Payload.Attr("node"); ok {
+			b = append(scan.AppendEscaped(append(b, " node='"...), node), '\'')
+		}
+		return Answer{Payload: append(b, "/>"...)}
 	}}
 }

@@ -31,7 +31,7 @@ func NewGoroutine(l Limits, startTLS link.StartTLS) *Goroutine {
 	return g
 }
 
-// Wait returns when every connection that Serve took is closed.
+// Wait implements Driver.
 func (g *Goroutine) Wait() { g.readers.Wait() }
 
 // socket is one connection of a Goroutine driver.
@@ -121,7 +121,8 @@ func (s *socket) feed() Next {
 // secure writes what is queued and upgrades the connection. Bytes that the peer sent in plain text behind its request are refused: somebody else may have
 // put them there.
 func (s *socket) secure(ctx context.Context) error {
-	if err := s.awaitIdle(); err != nil {
+	plain, err := s.beginSecuring()
+	if err != nil {
 		return err
 	}
 	if s.input.n > 0 {
@@ -130,13 +131,13 @@ func (s *socket) secure(ctx context.Context) error {
 	if s.driver.startTLS == nil {
 		return fmt.Errorf("%w: not available on this listener", ErrTLS)
 	}
-	nc, facts, err := s.driver.startTLS(ctx, s.conn())
+	nc, facts, err := s.driver.startTLS(ctx, plain)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrTLS, err)
 	}
-	s.mu.Lock()
-	s.nc = nc
-	s.mu.Unlock()
+	if err := s.endSecuring(nc); err != nil {
+		return err
+	}
 	s.handler.Secured(facts)
 	return nil
 }

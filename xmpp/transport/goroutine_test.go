@@ -308,3 +308,63 @@ func equal(a, b []time.Duration) bool {
 	}
 	return true
 }
+
+// TestDriverSlowButSteadyReaderIsNotSlow: the write timeout is for one record, not for all that waits.
+func TestDriverSlowButSteadyReaderIsNotSlow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, l := serve(t, nil)
+		if _, err := io.WriteString(client, "settle\n"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		total := 6 * recordBytes
+		if err := l.conn.Send(make([]byte, total), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, recordBytes)
+		for read := 0; read < total; {
+			time.Sleep(limits.WriteTimeout / 2)
+			n, err := client.Read(b)
+			if err != nil {
+				t.Fatalf("after %d of %d bytes: %v", read, total, err)
+			}
+			read += n
+		}
+	})
+}
+
+// TestDriverEndsDuringTheHandshake: nothing is written in plain text any more, and nothing is left open.
+func TestDriverEndsDuringTheHandshake(t *testing.T) {
+	for name, end := range map[string]func(Conn){
+		"finish": func(c Conn) { c.Control([]byte("plain")); c.Finish([]byte("bye\n")) },
+		"abort":  func(c Conn) { c.Abort() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				begun, go1 := make(chan struct{}), make(chan struct{})
+				client, l := serve(t, func(_ context.Context, c net.Conn) (net.Conn, link.TLS, error) {
+					close(begun)
+					<-go1
+					return c, link.TLS{Version: 1}, nil // the handshake succeeds all the same
+				})
+				if _, err := io.WriteString(client, "secure\n"); err != nil {
+					t.Fatal(err)
+				}
+				b := make([]byte, 64)
+				if n, _ := client.Read(b); string(b[:n]) != "proceed\n" {
+					t.Fatalf("read %q", b[:n])
+				}
+				<-begun
+				end(l.conn)
+				close(go1)
+				if n, err := client.Read(b); err == nil {
+					t.Errorf("the client got %q in the middle of the handshake", b[:n])
+				}
+				<-l.closed
+				if l.secured != 0 {
+					t.Error("secured after the end")
+				}
+			})
+		})
+	}
+}

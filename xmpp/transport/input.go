@@ -5,7 +5,7 @@ import "sync"
 const (
 	smallBytes = 256 // an idle connection holds this much and no more
 	firstClass = 4 << 10
-	classes    = 10 // 4 KiB, 8 KiB, ... 2 MiB
+	classes    = 11 // 4 KiB, 8 KiB, ... 4 MiB
 )
 
 // buffers lends read buffers to connections that hold part of a stanza.

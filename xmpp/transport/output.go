@@ -30,6 +30,8 @@ type output struct {
 	queued    int // bytes in queue
 	writing   bool
 	finishing bool          // nothing more is taken; close when written
+	half      bool          // our sending side was closed after the last bytes
+	securing  bool          // STARTTLS is under way: nothing may be written in plain text any more
 	closed    bool          // nc is closed
 	err       error         // first failure of a write
 	idle      chan struct{} // closed when the writer ends; nil: nobody waits
@@ -40,7 +42,7 @@ func (o *output) Send(p, tail []byte, written func(time.Time)) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.finishing || o.closed:
+	case o.finishing || o.closed || o.securing:
 		return ErrClosed
 	case o.queued > 0 && o.queued+len(p)+len(tail) > o.limits.QueueBytes:
 		return ErrFull
@@ -54,7 +56,7 @@ func (o *output) Control(p []byte) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	switch {
-	case o.finishing || o.closed:
+	case o.finishing || o.closed || o.securing:
 	case o.queued > 2*o.limits.QueueBytes:
 		o.failLocked(ErrSlow)
 	default:
@@ -70,6 +72,10 @@ func (o *output) Finish(last []byte) {
 		return
 	}
 	o.finishing = true
+	if o.securing {
+		o.closeLocked() // ends the handshake
+		return
+	}
 	o.pushLocked(outgoing{data: last})
 }
 
@@ -95,13 +101,22 @@ func (o *output) write() {
 	for {
 		o.mu.Lock()
 		batch, nc := o.queue, o.nc
-		if len(batch) == 0 || o.closed || o.err != nil {
+		done := len(batch) == 0 || o.closed || o.err != nil
+		last := done && o.finishing && !o.closed && !o.half
+		switch {
+		case last:
+			o.half = true
+		case done:
 			o.endLocked()
 			o.mu.Unlock()
 			return
 		}
 		o.queue = nil
 		o.mu.Unlock()
+		if last {
+			o.closeHalf(nc)
+			continue
+		}
 		n, err := o.writeBatch(nc, batch)
 		o.mu.Lock()
 		o.queued -= n
@@ -112,19 +127,24 @@ func (o *output) write() {
 	}
 }
 
+// closeHalf closes our sending side, so that the peer gets our last bytes before the reset that unread input would cause, and lets the reader see the peer's
+// end.
+func (o *output) closeHalf(nc net.Conn) {
+	if cw, ok := nc.(interface{ CloseWrite() error }); ok {
+		_ = cw.CloseWrite()
+	}
+	_ = nc.SetReadDeadline(time.Now().Add(o.limits.Linger))
+}
+
 // endLocked ends the writer: nothing is left to write, or nothing can be.
 func (o *output) endLocked() {
 	o.writing = false
+	if !o.closed {
+		_ = o.nc.SetWriteDeadline(time.Time{}) // TLS may write by itself when it reads
+	}
 	if o.idle != nil {
 		close(o.idle)
 		o.idle = nil
-	}
-	if o.finishing && !o.closed {
-		// The peer gets our last bytes before the reset that unread input would cause: close the sending side, and let the reader see the peer's end.
-		if cw, ok := o.nc.(interface{ CloseWrite() error }); ok {
-			_ = cw.CloseWrite()
-		}
-		_ = o.nc.SetReadDeadline(time.Now().Add(o.limits.Linger))
 	}
 }
 
@@ -148,13 +168,12 @@ func (o *output) closeLocked() {
 
 // writeBatch writes all items, small ones joined to records, and returns the number of bytes of the batch.
 func (o *output) writeBatch(nc net.Conn, batch []outgoing) (int, error) {
-	_ = nc.SetWriteDeadline(time.Now().Add(o.limits.WriteTimeout))
 	total := 0
 	for i := range batch {
 		total += batch[i].size()
 	}
 	if len(batch) == 1 && len(batch[0].tail) == 0 {
-		return total, writeRun(nc, batch[0].data, batch)
+		return total, o.writeRun(nc, batch[0].data, batch)
 	}
 	join := o.joins.Get().(*[]byte)
 	defer o.joins.Put(join)
@@ -164,7 +183,7 @@ func (o *output) writeBatch(nc net.Conn, batch []outgoing) (int, error) {
 		for _, item := range batch[:run] {
 			data = append(append(data, item.data...), item.tail...)
 		}
-		if err := writeRun(nc, data, batch[:run]); err != nil {
+		if err := o.writeRun(nc, data, batch[:run]); err != nil {
 			return total, err
 		}
 		batch = batch[run:]
@@ -182,17 +201,53 @@ func nextRun(batch []outgoing) int {
 	return run
 }
 
-func writeRun(nc net.Conn, data []byte, items []outgoing) error {
-	if len(data) > 0 {
-		if _, err := nc.Write(data); err != nil {
+// writeRun writes the bytes of some items, a record at a time: a peer that reads slowly but steadily is not slow.
+func (o *output) writeRun(nc net.Conn, data []byte, items []outgoing) error {
+	for len(data) > 0 {
+		n := min(len(data), recordBytes)
+		_ = nc.SetWriteDeadline(time.Now().Add(o.limits.WriteTimeout))
+		if _, err := nc.Write(data[:n]); err != nil {
 			return err
 		}
+		data = data[n:]
 	}
 	now := time.Now()
 	for i := range items {
 		if items[i].written != nil {
 			items[i].written(now)
 		}
+	}
+	return nil
+}
+
+// beginSecuring waits until everything queued is written and lets nothing be queued from then on, until endSecuring.
+func (o *output) beginSecuring() (net.Conn, error) {
+	for {
+		if err := o.awaitIdle(); err != nil {
+			return nil, err
+		}
+		o.mu.Lock()
+		idle, over := !o.writing, o.finishing || o.closed
+		o.securing = idle && !over
+		o.mu.Unlock()
+		switch {
+		case over:
+			return nil, ErrClosed
+		case idle:
+			return o.nc, nil
+		}
+	}
+}
+
+// endSecuring goes on with nc, unless the connection was ended meanwhile; then it closes nc.
+func (o *output) endSecuring(nc net.Conn) error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.securing = false
+	o.nc = nc
+	if o.finishing || o.closed {
+		_ = nc.Close()
+		return ErrClosed
 	}
 	return nil
 }

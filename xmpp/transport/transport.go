@@ -71,4 +71,6 @@ type Driver interface {
 	// Serve makes a handler for the connection and moves its bytes. It returns when login is over or the connection is closed; the driver goes on by itself
 	// until Handler.Closed.
 	Serve(ctx context.Context, nc net.Conn, open func(Conn) Handler)
+	// Wait returns when every connection that Serve took is closed. Serve is not called any more.
+	Wait()
 }

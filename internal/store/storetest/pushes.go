@@ -166,7 +166,10 @@ func testExpire(t *testing.T, s Subject) {
 	unanswered := accept(t, s, push.Push{To: k, TTL: 3 * time.Second, Ack: push.AckHandled})
 	done := accept(t, s, push.Push{To: k, TTL: time.Second})
 	long := accept(t, s, push.Push{To: k, TTL: time.Hour})
+	never, err := s.AcceptPush(t.Context(), push.Submission{Push: push.Push{To: k, Type: "x"}}) // TTL 0: the service decides about it, for a while
+	noError(t, err)
 	advance(t, s,
+		push.Transition{ID: never.ID, Key: k, To: push.Sent},
 		push.Transition{ID: sent.ID, Key: k, To: push.Sent},
 		push.Transition{ID: unanswered.ID, Key: k, To: push.Delivered},
 		push.Transition{ID: done.ID, Key: k, To: push.Delivered})
@@ -174,7 +177,7 @@ func testExpire(t *testing.T, s Subject) {
 	if got, err := s.ExpirePushes(t.Context(), short.Created, 10); len(got) != 0 || err != nil {
 		t.Errorf("ExpirePushes before any TTL = %v, %v, want none", got, err)
 	}
-	now := long.Created.Add(time.Minute)
+	now := long.Created.Add(push.NowGrace - time.Second)
 	first, err := s.ExpirePushes(t.Context(), now, 2)
 	noError(t, err)
 	rest, err := s.ExpirePushes(t.Context(), now, 10)
@@ -189,8 +192,12 @@ func testExpire(t *testing.T, s Subject) {
 			t.Errorf("last change of %s is %v, want %s at %s", st.ID, last, st.State, now)
 		}
 	}
-	if n, err := s.CountWaiting(t.Context(), k); n != 1 || err != nil {
-		t.Errorf("CountWaiting = %d, %v, want only the long one", n, err)
+	if n, err := s.CountWaiting(t.Context(), k); n != 2 || err != nil {
+		t.Errorf("CountWaiting = %d, %v, want the long one and that with TTL 0", n, err)
+	}
+	late, err := s.ExpirePushes(t.Context(), never.Created.Add(push.NowGrace), 10)
+	if noError(t, err); len(late) != 1 || late[0].ID != never.ID {
+		t.Errorf("ExpirePushes after the grace of TTL 0 = %v, want that push alone", late)
 	}
 }
 

@@ -1,0 +1,283 @@
+package xmpp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/xmpp/sasl"
+	"signalbox/xmpp/transport"
+)
+
+var keyPC1 = endpoint.Key{Domain: testDomain, ID: "pc-1"}
+
+func resumeOf(id string, h int) string {
+	return fmt.Sprintf("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='%d'/>", id, h)
+}
+
+// TestLossAndResumptionAtOnce: whoever is first, a session with an open stream is online and takes stanzas.
+func TestLossAndResumptionAtOnce(t *testing.T) {
+	b := newBench(t)
+	for i := range 500 {
+		k, id := b.resumable(t)
+		again := b.connect(t)
+		again.feed(header + authPC1 + header)
+		var both sync.WaitGroup
+		both.Go(k.lose)
+		both.Go(func() { again.feed(resumeOf(id, 0)) })
+		both.Wait()
+		p, _ := b.deps.Registry.Live(keyPC1)
+		if err := b.deliver(t, "<message/>"); err != nil || p.State != endpoint.StateOnline {
+			t.Fatalf("round %d: %v, registry says %s: %s", i, err, p.State, again.wire.take())
+		}
+		b.deps.Registry.Disconnect(keyPC1, endpoint.ReasonDisconnected)
+	}
+}
+
+// TestLateExpiry: the timer of a suspension that is over ends nothing.
+func TestLateExpiry(t *testing.T) {
+	b := newBench(t)
+	k, id := b.resumable(t)
+	k.lose()
+	late := k.session.Load().expiry // the wheel has taken it, its call is about to come
+	again := b.connect(t)
+	again.feed(header + authPC1 + header + resumeOf(id, 0))
+	late.Do(time.Now())
+	again.wire.take()
+	again.feed("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>")
+	if got := again.wire.take(); !strings.Contains(got, "type='result' id='1'") {
+		t.Errorf("after the late timer: %s; %s", got, b.changes)
+	}
+}
+
+// TestCountLeavesOutWhatIsInWork: a stanza that the old stream is handling when the session moves on is not in our count; it comes again.
+func TestCountLeavesOutWhatIsInWork(t *testing.T) {
+	b := newBench(t)
+	k, id := b.resumable(t)
+	s := k.session.Load()
+	if !s.receive(k.stream) { // the old reader has taken a receipt ...
+		t.Fatal("not received")
+	}
+	again := b.connect(t)
+	again.feed(header + authPC1 + header + resumeOf(id, 0))
+	if got := again.wire.take(); !strings.Contains(got, "<resumed xmlns='urn:xmpp:sm:3' previd='"+id+"' h='1'/>") {
+		t.Errorf("resumed: %s, want h='1', the presence", got)
+	}
+	s.hold(k.stream)(nil) // ... and only now comes to hand it on
+	s.handled(k.stream)
+	again.feed(ask)
+	if got := again.wire.take(); got != "<a xmlns='urn:xmpp:sm:3' h='1'/>" {
+		t.Errorf("count = %s, want 1", got)
+	}
+}
+
+// TestReplacedStreamIsNotHeard: its acknowledgements are not those of the session's new stream.
+func TestReplacedStreamIsNotHeard(t *testing.T) {
+	b := newBench(t)
+	k, id := b.resumable(t)
+	again := b.connect(t)
+	again.feed(header + authPC1 + header + resumeOf(id, 0))
+	k.wire.take()
+	k.over.Store(false) // as if the reader were in the middle of its bytes
+	k.feed("<a xmlns='urn:xmpp:sm:3' h='0'/>" + ask)
+	if got := k.wire.take(); got != "" {
+		t.Errorf("the replaced stream answers %s", got)
+	}
+}
+
+// TestAnswersAreAskedFor: what answers an endpoint is acknowledged, too, so that its queue does not grow for days.
+func TestAnswersAreAskedFor(t *testing.T) {
+	b := newBench(t)
+	k, _ := b.resumable(t)
+	for i := range 3 {
+		k.feed("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>")
+		if got := strings.Count(k.wire.take(), ask); got != 1 {
+			t.Fatalf("answer %d: asked %d times, want once", i, got)
+		}
+		k.feed(fmt.Sprintf("<a xmlns='urn:xmpp:sm:3' h='%d'/>", i+1))
+	}
+}
+
+// TestRequestGoesWithTheNextStanza: one that did not fit did not ask.
+func TestRequestGoesWithTheNextStanza(t *testing.T) {
+	b := newBench(t)
+	k, _ := b.resumable(t)
+	k.wire.full = true
+	if err := b.deliver(t, "<message/>"); !errors.Is(err, endpoint.ErrFull) {
+		t.Fatal(err)
+	}
+	k.wire.full = false
+	if err := b.deliver(t, "<message/>"); err != nil {
+		t.Fatal(err)
+	}
+	if got := k.wire.take(); got != "<message/>"+ask {
+		t.Errorf("sent %s, want a request with it", got)
+	}
+}
+
+// TestBusySenderIsNotCutOff: stanzas that arrive in time are in time, also if reads always end in the middle of the next.
+func TestBusySenderIsNotCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, func(c *Config) { c.StanzaTimeout = 10 * time.Second })
+		stop := b.start(t)
+		defer stop()
+		k := b.connect(t)
+		k.feed(login1)
+		b.wheel.Set(&k.timer, time.Second)
+		k.feed("<presence/><pres")
+		for i := range 60 {
+			time.Sleep(time.Second)
+			k.feed("ence/><pres")
+			if k.wire.ended() {
+				t.Fatalf("after %d s: %s", i, k.wire.take())
+			}
+		}
+	})
+}
+
+// TestOneErrorForOneStanza: however much is wrong in it, and its id is bounded, since the answer repeats it.
+func TestOneErrorForOneStanza(t *testing.T) {
+	b := newBench(t)
+	k := b.connect(t)
+	k.feed(login1)
+	k.wire.take()
+	k.feed("<message to='" + testDomain + "' id='1'>" + strings.Repeat("<result xmlns='urn:signalbox:push:1' id='psh_0000000000000'/>", 500) + "</message>")
+	if got := strings.Count(k.wire.take(), "<bad-request"); got != 1 {
+		t.Errorf("%d errors, want 1", got)
+	}
+	k.feed("<iq type='get' id='" + strings.Repeat("i", maxIDBytes+1) + "'><ping xmlns='urn:xmpp:ping'/></iq>")
+	if got := k.wire.take(); !strings.Contains(got, "<policy-violation ") || len(got) > 500 {
+		t.Errorf("a long id: %s", got)
+	}
+}
+
+// TestLoginsBegunAreCounted: an <auth/> while one is under way is a failed login.
+func TestLoginsBegunAreCounted(t *testing.T) {
+	b := newBench(t)
+	b.cfg.FailureDelay = 0
+	k := b.connect(t)
+	k.feed(header)
+	for range 10 {
+		k.feed("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>biwsbj1wYy0xLHI9YWFhYWFhYWFhYWFhYWFhYWFhYWFhYQ==</auth>")
+	}
+	if got := k.wire.take(); strings.Count(got, "<challenge") > b.cfg.LoginTries || !strings.Contains(got, "<policy-violation ") {
+		t.Errorf("ten starts: %s", got)
+	}
+}
+
+// TestFailuresTakeTheirTimeFromTheLastMessage: an idle step in between must not use it up (attack row 17).
+func TestFailuresTakeTheirTimeFromTheLastMessage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		k := b.connect(t)
+		k.feed(header + "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>")
+		time.Sleep(2 * b.cfg.FailureDelay)
+		start := time.Now()
+		k.feed("<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AHBjLTkAd3JvbmctMQ==</response>")
+		if got := time.Since(start); got < b.cfg.FailureDelay {
+			t.Errorf("failed after %v, want %v", got, b.cfg.FailureDelay)
+		}
+		k.lose()
+	})
+}
+
+// hanging is a store that does not answer.
+type hanging struct{}
+
+func (hanging) EndpointSecret(ctx context.Context, _ endpoint.Key) (endpoint.Secret, bool, error) {
+	<-ctx.Done()
+	return endpoint.Secret{}, false, ctx.Err()
+}
+
+// TestLoginTimeoutEndsWhatItWaitsFor: a store that hangs does not keep connections.
+func TestLoginTimeoutEndsWhatItWaitsFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		var err error
+		if b.deps.SASL, err = sasl.New(hanging{}, make([]byte, sasl.MinFakeKeyBytes), 1); err != nil {
+			t.Fatal(err)
+		}
+		stop := b.start(t)
+		defer stop()
+		k := b.connect(t)
+		b.wheel.Set(&k.timer, b.cfg.LoginTimeout)
+		start := time.Now()
+		k.feed(header + authPC1)
+		if waited := time.Since(start); k.next != transport.Stop || waited > b.cfg.LoginTimeout+2*time.Second {
+			t.Errorf("next %v after %v, want Stop after %v", k.next, waited, b.cfg.LoginTimeout)
+		}
+	})
+}
+
+// TestUnavailableTakesNothing: and says so once, as being available again does.
+func TestUnavailableTakesNothing(t *testing.T) {
+	b := newBench(t)
+	k, _ := b.resumable(t)
+	k.feed("<presence type='unavailable'/><presence type='unavailable'/>")
+	if err := b.deliver(t, "<message/>"); !errors.Is(err, endpoint.ErrOffline) {
+		t.Errorf("delivery: %v, want ErrOffline", err)
+	}
+	k.feed("<presence/><presence/>")
+	if err := b.deliver(t, "<message/>"); err != nil {
+		t.Error(err)
+	}
+	if got := b.changes.String(); got != "bound available unavailable available" {
+		t.Errorf("changes: %s", got)
+	}
+}
+
+// TestEverythingAtOnce looks for races and leaks: logins, resumptions, deliveries and disconnects of one endpoint.
+func TestEverythingAtOnce(t *testing.T) {
+	b := newBench(t)
+	var mu sync.Mutex
+	last := ""
+	var all sync.WaitGroup
+	for range 2 {
+		all.Go(func() {
+			for range 200 {
+				k := b.connect(t)
+				k.feed(login1 + enable + "<presence/>")
+				if _, id, ok := strings.Cut(k.wire.take(), "<enabled xmlns='urn:xmpp:sm:3' id='"); ok {
+					mu.Lock()
+					last, _, _ = strings.Cut(id, "'")
+					mu.Unlock()
+				}
+				k.feed(receipt(1) + ask + "<presence type='unavailable'/><presence/>")
+				k.lose()
+			}
+		})
+		all.Go(func() {
+			for range 200 {
+				mu.Lock()
+				id := last
+				mu.Unlock()
+				k := b.connect(t)
+				k.feed(header + authPC1 + header + resumeOf(id, 0) + ask)
+				k.lose()
+			}
+		})
+		all.Go(func() {
+			for range 2000 {
+				_ = b.deps.Registry.Route(keyPC1, endpoint.Stanza{Raw: []byte("<message/>"), Written: func(time.Time) {}})
+				b.deps.Registry.Live(keyPC1)
+			}
+		})
+	}
+	all.Go(func() {
+		for range 300 {
+			b.deps.Registry.Disconnect(keyPC1, endpoint.ReasonDisconnected)
+		}
+	})
+	all.Wait()
+	b.resumables.endAll(endpoint.ReasonShutdown)
+	b.deps.Registry.Disconnect(keyPC1, endpoint.ReasonShutdown)
+	if _, ok := b.deps.Registry.Live(keyPC1); ok || len(b.resumables.byID) != 0 || len(b.streams) != 0 {
+		t.Errorf("left: live %v, %d to resume, %d streams", ok, len(b.resumables.byID), len(b.streams))
+	}
+}
