@@ -64,11 +64,11 @@ func serve(c *cobra.Command, s settings) error {
 	return err
 }
 
-// notStarted tells mistakes in certificates, which are the operator's to mend like those in the configuration, from what may pass by itself.
+// notStarted tells mistakes in the configuration and in certificates, which are the operator's to mend, from what may pass by itself.
 func notStarted(err error) error {
 	var bundle certs.Errors
 	var one *certs.Error
-	if errors.As(err, &bundle) || errors.As(err, &one) {
+	if errors.As(err, &bundle) || errors.As(err, &one) || errors.Is(err, app.ErrConfig) {
 		return marked(exitConfig, err)
 	}
 	return err

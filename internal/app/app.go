@@ -29,6 +29,9 @@ import (
 	"signalbox/xmpp/sasl"
 )
 
+// ErrConfig marks errors of New that only a change of the configuration mends.
+var ErrConfig = errors.New("wrong configuration")
+
 // App is one server, built and with open listeners.
 type App struct {
 	cfg      config.Config
@@ -136,7 +139,10 @@ func (a *App) buildAPI() (err error) {
 		Metrics:   telemetry.MetricsHandler(a.registry),
 		Version:   a.version.api(),
 	}, a.log, a.registry)
-	return err
+	if err != nil {
+		return fmt.Errorf("%w: api: %w", ErrConfig, err)
+	}
+	return nil
 }
 
 // open opens all listeners before anything is announced.

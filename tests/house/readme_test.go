@@ -1,0 +1,109 @@
+package house
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// commandsOf returns the lines of all ```sh blocks of a page.
+func commandsOf(page string) (lines []string) {
+	for _, block := range strings.Split(page, "```sh\n")[1:] {
+		text, _, _ := strings.Cut(block, "```")
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" {
+				lines = append(lines, line)
+			}
+		}
+	}
+	return lines
+}
+
+// TestReadmeCommands holds every command of the README against the programs: it exists, with each of its flags.
+func TestReadmeCommands(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin := t.TempDir()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", bin+"/", "signalbox/cmd/...")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	lines := commandsOf(string(page))
+	if len(lines) < 8 {
+		t.Fatalf("%d commands in the README", len(lines))
+	}
+	for _, line := range lines {
+		line, _, _ = strings.Cut(line, " >")
+		words := strings.Fields(line)
+		switch {
+		case words[0] == "make":
+			checkTarget(t, words[1])
+		case strings.HasPrefix(line, "go run ./cmd/"):
+			checkHelp(t, filepath.Join(bin, filepath.Base(words[2])), words[3:])
+		case words[0] == "signalbox" || words[0] == "signalbox-agent":
+			checkHelp(t, filepath.Join(bin, words[0]), words[1:])
+		default:
+			t.Errorf("README shows %q, which is neither make nor one of our programs", line)
+		}
+	}
+}
+
+func checkTarget(t *testing.T, target string) {
+	t.Helper()
+	makefile, err := os.ReadFile(filepath.Join(root, "Makefile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !regexp.MustCompile(`(?m)^` + target + `:`).Match(makefile) {
+		t.Errorf("README shows make %s, which the Makefile does not have", target)
+	}
+}
+
+// checkHelp asks for the help of a command line with all its words: an unknown command or flag is a usage error all the same.
+func checkHelp(t *testing.T, program string, words []string) {
+	t.Helper()
+	var path, flags []string
+	for _, w := range words {
+		switch {
+		case strings.HasPrefix(w, "-"):
+			flags = append(flags, strings.TrimLeft(w, "-"))
+		case len(flags) == 0:
+			path = append(path, w)
+		}
+	}
+	out, err := exec.CommandContext(t.Context(), program, append(path, "--help")...).CombinedOutput()
+	if err != nil {
+		t.Errorf("%s %s --help: %v: %s", filepath.Base(program), strings.Join(path, " "), err, out)
+		return
+	}
+	if len(path) > 0 && !strings.Contains(string(out), filepath.Base(program)+" "+path[0]) {
+		t.Errorf("%s has no command %s: %s", filepath.Base(program), path[0], out)
+	}
+	for _, f := range flags {
+		f, _, _ = strings.Cut(f, "=")
+		if !regexp.MustCompile(`--` + f + `\b|-` + f + `,`).Match(out) {
+			t.Errorf("%s %s has no flag --%s", filepath.Base(program), strings.Join(path, " "), f)
+		}
+	}
+}
+
+// TestReadmeLinks: every file that a page names by a link is there.
+func TestReadmeLinks(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
+	for _, page := range []string{"README.md", "docs/ARCHITECTURE.md", "docs/decisions/README.md"} {
+		text, err := os.ReadFile(filepath.Join(root, page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+			if _, err := os.Stat(filepath.Join(root, filepath.Dir(page), m[1])); err != nil {
+				t.Errorf("%s links to %s: %v", page, m[1], err)
+			}
+		}
+	}
+}
