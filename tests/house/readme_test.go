@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"signalbox/internal/agent"
 )
 
 // commandsOf returns the lines of all ```sh blocks of a page.
@@ -105,5 +107,34 @@ func TestReadmeLinks(t *testing.T) {
 				t.Errorf("%s links to %s: %v", page, m[1], err)
 			}
 		}
+	}
+}
+
+// TestReadmeAgentFile: the agent takes the configuration that the README shows.
+func TestReadmeAgentFile(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(page), "```yaml\n")
+	block, _, _ = strings.Cut(block, "```")
+	dir := t.TempDir()
+	secret := filepath.Join(dir, "secret")
+	if err := os.WriteFile(secret, []byte("s3cret-1"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "agent.yaml")
+	if err := os.WriteFile(file, []byte(strings.ReplaceAll(block, "/etc/signalbox-agent.secret", secret)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg, err := agent.Load(file, nil)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, block)
+	}
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+	if cfg.ID == "" || len(cfg.Handlers) != 1 {
+		t.Errorf("the README's file gives id %q and %d handlers", cfg.ID, len(cfg.Handlers))
 	}
 }
