@@ -32,7 +32,8 @@ func (l *dirLock) release() error {
 	if l == nil || l.file == nil {
 		return nil
 	}
-	err := l.file.Close()
+	// Not by the close alone: a program that is being started holds a copy of the file for a moment.
+	err := errors.Join(unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
 	l.file = nil
 	return err
 }
