@@ -5,8 +5,16 @@ package agent
 import (
 	"errors"
 	"os"
+	"time"
 
 	"golang.org/x/sys/unix"
+)
+
+const (
+	// lockPatience is how long a lock may outlive the process that had it: a handler's program that was being started when the agent was killed holds
+	// a copy of every open file until it runs.
+	lockPatience = 2 * time.Second
+	lockInterval = 20 * time.Millisecond
 )
 
 // lockFile takes the file for this process alone, until it is closed or the process ends.
@@ -15,10 +23,17 @@ func lockFile(path string) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(err, f.Close())
+	end := time.Now().Add(lockPatience)
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		switch {
+		case err == nil:
+			return f, nil
+		case !errors.Is(err, unix.EWOULDBLOCK) || time.Now().After(end):
+			return nil, errors.Join(err, f.Close())
+		}
+		time.Sleep(lockInterval)
 	}
-	return f, nil
 }
 
 // syncDir makes the names in dir durable.
