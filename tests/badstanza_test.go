@@ -73,6 +73,33 @@ func TestStanzasBeyondLimits(t *testing.T) {
 	}
 }
 
+// TestElementsBeyondLimitsBeforeLogin: strangers get less room, and learn as much.
+func TestElementsBeyondLimitsBeforeLogin(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	const auth = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>"
+	more := strings.Repeat("x", 600<<10)
+	var attributes strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&attributes, " a%d=''", i)
+	}
+	for name, element := range map[string]string{
+		"large":      auth + strings.Repeat("y", 16<<10) + more,
+		"deep":       strings.Repeat("<a>", 40) + more,
+		"attributes": "<a" + attributes.String() + "/>" + more,
+	} {
+		t.Run(name, func(t *testing.T) {
+			st := s.Connect(t, "stranger")
+			st.Open()
+			st.Send(element)
+			st.Want("<stream:error><policy-violation ")
+			if got := st.Next() + st.Next(); got != "(end)(closed)" {
+				t.Errorf("after the error came %s", got)
+			}
+		})
+	}
+}
+
 // TestEndpointThatDoesNotRead: it is ended, its pushes wait for its next session, and others get theirs meanwhile.
 func TestEndpointThatDoesNotRead(t *testing.T) {
 	t.Parallel()

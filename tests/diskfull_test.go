@@ -125,6 +125,41 @@ func TestDiskFull(t *testing.T) {
 	s.AwaitPresence(t, "pc-2", "offline")
 }
 
+// TestDiskFullUnderAgent: the agent is done when the server cannot store its result, and keeps it until it can.
+func TestDiskFullUnderAgent(t *testing.T) {
+	t.Parallel()
+	dir := smallDisk(t)
+	s, h := harness.Start(t, func(c *config.Config) { c.DataDir = dir }), newHandlers(t)
+	program, err := os.ReadFile(filepath.Join(h.dir, "block"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.write(t, "block", string(program)+": > "+h.dir+"/ended\n")
+	register(t, s, "pc-1")
+	register(t, s, "pc-away")
+	runAgent(t, h.agentConfig(s, "pc-1", s.Addr("tls")))
+	s.AwaitPresence(t, "pc-1", "online")
+	id := s.Submit(t, `{"to":"pc-1","type":"demo.block","ack":"handled"}`)
+	h.awaitFile(t, "started")
+	s.AwaitPush(t, id, "delivered")
+
+	filler := filepath.Join(dir, "filler")
+	exhaust(t, s, filler)
+	h.write(t, "go", "")
+	h.awaitFile(t, "ended")
+	ready(t, s, http.StatusServiceUnavailable)
+	if got := s.Push(t, id).State; got != "delivered" {
+		t.Errorf("the push is %s, want delivered as long as its result is not stored", got)
+	}
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	s.AwaitPush(t, id, "handled")
+	if got := h.effects(t); got[id] != 1 {
+		t.Errorf("the push took effect %d times", got[id])
+	}
+}
+
 func result(id string) string {
 	return "<message to='" + harness.Domain + "'><result xmlns='urn:signalbox:push:1' id='" + id + "' status='ok'/></message>"
 }
