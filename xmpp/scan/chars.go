@@ -11,6 +11,7 @@ const (
 	stopsValue              // anything that an attribute value cannot step over blindly, the quotes included
 	stopsTag                // what the search for the end of a tag looks at
 	isHex                   // hexadecimal digit
+	notInURI                // legal in XML, but in no URI
 )
 
 // classes sorts the 256 bytes; it is never written after start.
@@ -37,7 +38,10 @@ func makeClasses() (t [256]uint8) {
 	t['_'] = isNameStart | isName
 	t['-'], t['.'] = isName, isName
 	for _, c := range " \t\r\n" {
-		t[c] = isSpace
+		t[c] = isSpace | notInURI
+	}
+	for _, c := range "\"<>\\^`{|}\x7f" {
+		t[c] |= notInURI
 	}
 	t['\t'] |= stopsValue
 	t['\r'] |= stopsValue

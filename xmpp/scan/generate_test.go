@@ -25,7 +25,7 @@ var (
 	generatedNames    = []string{"message", "iq", "presence", "a", "b", "body", "_", "a-1", "\u00e9", "xml", "from"}
 	generatedPrefixes = []string{"", "", "", "", "p:", "q:", "p:", "j:", "xml:", "stream:"}
 	generatedSpaces   = []string{" ", " ", " ", "\n", "\t ", "\r\n"}
-	generatedURIs     = []string{"", "u", "u", "v", "jabber:client", "http://etherx.jabber.org/streams", "&#117;", "a&amp;b"}
+	generatedURIs     = []string{"", "u", "u", "v", "jabber:client", "http://etherx.jabber.org/streams", "&#117;", "a&amp;b", "{u}"}
 	generatedText     = []string{"x", "hello", " ", "\n", "\r\n", "\r", "\t", "&lt;", "&amp;", "&#65;", "&#x1F600;", "&#13;", "&#10;",
 		"\u00fc", "\U0001F600", "]]", "]", "'", "\"", "=", "/", "<![CDATA[<a>\r\n&amp;]]]>", "<![CDATA[]]>", "\u0085", "\u2028"}
 	generatedValues = []string{"", "1", "x>y", "&quot;&apos;", "\r\n", "\t", "&#10;", "\u00fc", "a b", "/>", "="}

@@ -79,9 +79,8 @@ func (s *Scanner) declare(b []byte, a *attribute, prefix span) *Error {
 		return notWellFormed(int(a.name.start), "the namespace xmlns is bound")
 	case len(p) > 0 && len(uri) == 0:
 		return notWellFormed(int(a.name.start), "a prefix is undeclared")
-	case bytes.ContainsAny(uri, " \t\r\n"):
-		// Parsers join namespace and local name with such a character; expat refuses the one that it was given.
-		return notWellFormed(int(a.value.start), "white space in a namespace name")
+	case !separable(uri):
+		return notWellFormed(int(a.value.start), "a namespace name with a character that no URI has")
 	case len(w.decls) >= s.limits.Namespaces:
 		return overLimit(int(a.name.start), "too many namespace declarations")
 	}
@@ -91,6 +90,17 @@ func (s *Scanner) declare(b []byte, a *attribute, prefix span) *Error {
 		w.def, w.inherits = d.id, false
 	}
 	return nil
+}
+
+// separable reports whether uri holds none of the ASCII characters that no URI has (RFC 3986 section 2). Software joins namespace and local name with one of
+// them, a blank or a brace, and expat then refuses every stream in which a namespace name holds it.
+func separable(uri []byte) bool {
+	for _, c := range uri {
+		if classes[c]&notInURI != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // identify returns the id that stands for the namespace uri, which is about to be declared.

@@ -8,6 +8,7 @@ import struct
 import sys
 from xml.parsers import expat
 
+NOT_IN_URI = ' \t\r\n"<>\\^`{|}\x7f'  # what software joins namespace and local name with is among these
 STREAM = 'http://etherx.jabber.org/streams stream'
 
 
@@ -33,7 +34,7 @@ class Document:
             self.foreign = True
 
     def namespace(self, _, uri):
-        if uri and any(c in uri for c in ' \t\r\n'):
+        if uri and any(c in uri for c in NOT_IN_URI):
             self.foreign = True
 
     def cdata(self):
@@ -65,7 +66,7 @@ class Document:
     def answer(self):
         try:
             self.parser.Parse(self.data, True)
-        except expat.ExpatError:
+        except (expat.ExpatError, LookupError):  # LookupError: an encoding that Python does not know
             return 'R'
         if self.foreign:
             return 'P'
