@@ -8,7 +8,7 @@ LEFT_OUT   := $(BIN)/left-out
 export CGO_ENABLED ?= 1
 export GOFLAGS += -buildvcs=false
 
-.PHONY: build check fmt vet staticcheck unit fuzz test setup setup-debian interop quickstart clean
+.PHONY: build check fmt vet staticcheck unit fuzz test setup setup-debian interop quickstart bench-peers clean
 
 build: ## the two static programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags=-s -o $(BIN)/ ./cmd/...
@@ -63,6 +63,10 @@ quickstart: build ## the README's first command, with real processes
 interop: build ## XMPP clients that others wrote
 	@if /usr/bin/python3 -c 'import slixmpp' 2>/dev/null; then $(GO) test -count=1 ./tests/interop; \
 	else echo "interop with slixmpp: Debian package python3-slixmpp is not installed (make setup as root installs it)" | tee -a $(LEFT_OUT); fi
+
+bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a quarter of an hour per round; writes docs/BENCHMARKS.md
+	./tests/peers/install.sh
+	PEERS=full PEERS_ROUNDS=$(or $(PEERS_ROUNDS),1) $(GO) test -count=1 -timeout 4h -run '^TestPeers$$' -v ./tests/peers
 
 clean:
 	rm -rf $(BIN)

@@ -2,14 +2,15 @@ package peers
 
 import (
 	"context"
+	"os"
 	"sync"
 	"time"
 
 	"signalbox/tests/peers/wire"
 )
 
-// pushers is how many connections post pushes at the same time.
-const pushers = 64
+// pushers is how many connections post pushes at the same time, one waiting for its answer on each.
+const pushers = 256
 
 // crowd measures what concerns all sessions at once, on a fresh server: fan-outs, and the return of all.
 func (b *bench) crowd(ctx context.Context) error {
@@ -45,6 +46,11 @@ func (b *bench) fan(ctx context.Context) error {
 
 // push lets the HTTP API write to all.
 func (b *bench) push(ctx context.Context) error {
+	took, err := syncTime(b.Dir)
+	if err != nil {
+		return err
+	}
+	b.add("disk/sync", float64(took)/float64(time.Millisecond))
 	o := wire.Order{Do: wire.Push, To: b.Scale.Fleet, Size: 200, InFlight: pushers, API: b.run.api, Token: b.run.token}
 	c, sent, err := b.toAll(ctx, o)
 	if err == nil {
@@ -54,6 +60,28 @@ func (b *bench) push(ctx context.Context) error {
 		b.add("push/cpu", c.perOne(c.server, time.Microsecond))
 	}
 	return err
+}
+
+// syncTime is how long the disk takes to keep one small write for good, on average; durable pushes wait for it.
+func syncTime(dir string) (time.Duration, error) {
+	const writes = 50
+	f, err := os.CreateTemp(dir, "sync")
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(f.Name())
+	defer f.Close()
+	page := make([]byte, 4096)
+	start := time.Now()
+	for range writes {
+		if _, err := f.Write(page); err != nil {
+			return 0, err
+		}
+		if err := f.Sync(); err != nil {
+			return 0, err
+		}
+	}
+	return time.Since(start) / writes, nil
 }
 
 // toAll gives the first load process an order that reaches every session once, and waits until it has.

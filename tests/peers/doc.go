@@ -36,7 +36,7 @@ type Scale struct {
 func Full() Scale {
 	return Scale{
 		Rounds: 1, Idle: []int{5000, 18000}, Settle: 5 * time.Second,
-		Logins: 1000, LoginRounds: 3, Pairs: 50, Messages: 20000, LargeOnes: 5000, Spaces: 10000, SpacesPerSec: 2000, SpaceFrom: 1000,
+		Logins: 1000, LoginRounds: 3, Pairs: 50, Messages: 50000, LargeOnes: 5000, Spaces: 20000, SpacesPerSec: 2000, SpaceFrom: 1000,
 		Fleet: 10000, FanRounds: 3, InFlight: 256, After: 30 * time.Second, Processes: 2,
 	}
 }

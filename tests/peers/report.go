@@ -44,7 +44,7 @@ func (r *Results) Report(servers []Server) string {
 
 // compared tells costs of the servers from what describes the measurement.
 func (m row) compared() bool {
-	return m.key != "failed" && m.key != "other" && m.key != "storm/again" && !strings.HasPrefix(m.key, "client/")
+	return m.key != "failed" && m.key != "other" && m.key != "disk/sync" && m.key != "storm/again" && !strings.HasPrefix(m.key, "client/")
 }
 
 // cell is the median with the range, or a dash.
