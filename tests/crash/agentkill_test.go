@@ -30,15 +30,17 @@ func TestAgentKilled(t *testing.T) {
 		if k%8 == 7 { // on its way up
 			pause(t, program, between(0, 60*time.Millisecond))
 		} else {
-			must(t, endpoint.awaitOnline(t.Context(), program))
+			must(t, endpoint.AwaitOnline(t.Context(), program))
 			pause(t, program, between(5*time.Millisecond, 60*time.Millisecond))
 		}
 		must(t, program.Kill())
 	}
 	killed := time.Since(began)
 	program := endpoint.start(t)
-	l.full.Store(true)
-	l.drain(t, server, []string{agentID})
+	l.drain(t, server, nil)
+	if err := endpoint.AwaitIdle(t.Context(), program, api); err != nil {
+		t.Error(err) // verify says which
+	}
 	stop()
 	verify(t, l, endpoint, fmt.Sprintf("%d kills of the agent in %v", n, killed.Round(time.Second)))
 	must(t, program.Kill())

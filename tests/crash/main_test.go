@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/client"
 	"signalbox/tests/crash/rig"
 )
 
@@ -68,9 +69,7 @@ func newSite(t *testing.T) *rig.Site {
 	must(t, site.MakeToken())
 	t.Cleanup(func() {
 		if t.Failed() {
-			for _, name := range []string{"server.log", "agent.log"} {
-				t.Log(rig.Tail(filepath.Join(dir, name)))
-			}
+			t.Log(site.Tails())
 		}
 	})
 	return site
@@ -82,6 +81,27 @@ func launch(t *testing.T, site *rig.Site) *rig.Server {
 	must(t, err)
 	t.Cleanup(s.End)
 	return s
+}
+
+// agent is the agent of a site.
+type agent struct {
+	*rig.Agent
+	state string
+}
+
+func newAgent(t *testing.T, site *rig.Site, api *client.Client) *agent {
+	t.Helper()
+	a, err := site.NewAgent(t.Context(), api, agentID)
+	must(t, err)
+	return &agent{a, filepath.Join(site.Dir, "agent-state")}
+}
+
+func (a *agent) start(t *testing.T) *rig.Process {
+	t.Helper()
+	p, err := a.Start(a.state)
+	must(t, err)
+	t.Cleanup(p.End)
+	return p
 }
 
 // pause waits for d, or fails if the program ends by itself meanwhile.

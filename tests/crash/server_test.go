@@ -44,8 +44,10 @@ func TestServerKilled(t *testing.T) {
 	killed := time.Since(began)
 	must(t, program.Kill())
 	program = endpoint.start(t)
-	l.full.Store(true)
-	l.drain(t, server, append(played[:], agentID))
+	l.drain(t, server, played[:])
+	if err := endpoint.AwaitIdle(t.Context(), program, api); err != nil {
+		t.Error(err) // verify says which
+	}
 	stop()
 	must(t, program.Stop(rig.Patience))
 	verify(t, l, endpoint, fmt.Sprintf("%d kills of the server in %v", n, killed.Round(time.Second)))
@@ -57,14 +59,15 @@ func verify(t *testing.T, l *load, a *agent, what string) {
 	t.Helper()
 	all, err := rig.AllPushes(t.Context(), l.api)
 	must(t, err)
-	effects := a.counts(t)
-	var agents tally
+	effects, err := a.Effects()
+	must(t, err)
+	var agents rig.Tally
 	faults := l.book.verify(all, func(o rig.Order, p client.Push) error {
 		if o.To == agentID {
 			o.End = push.State(p.State)
 			n := effects[p.ID]
 			delete(effects, p.ID)
-			return agents.check(p, n)
+			return agents.Check(p, n)
 		}
 		if p.State != string(o.End) {
 			return fmt.Errorf("push %s to %s is %s, its endpoint said %s: %v", p.ID, p.To, p.State, o.End, p.History)
@@ -72,14 +75,17 @@ func verify(t *testing.T, l *load, a *agent, what string) {
 		return nil
 	})
 	t.Logf("%s: %d pushes answered 202, of those %d again after a lost answer; %d came twice to played endpoints; the agent handled %d, %d were interrupted (%d with effect)",
-		what, len(l.book.accepted), l.book.replayed, l.book.twice, agents.handled, agents.interrupted, agents.interruptedWithEffect)
+		what, len(l.book.accepted), l.book.replayed, l.book.twice, agents.Handled, agents.Interrupted, agents.InterruptedWithEffect)
 	if len(effects) > 0 {
 		t.Errorf("the handler ran for pushes that nobody posted: %v", effects)
 	}
 	if len(faults) > 0 {
 		t.Errorf("%d faults:%s", len(faults), lines(faults))
 	}
-	if len(l.book.accepted) == 0 || agents.handled == 0 {
+	if logged := l.site.Errors(); len(logged) > 0 {
+		t.Errorf("the server logged errors:%s", lines(logged))
+	}
+	if len(l.book.accepted) == 0 || agents.Handled == 0 {
 		t.Error("there was no load")
 	}
 }

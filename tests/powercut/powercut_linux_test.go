@@ -114,6 +114,9 @@ func cutOnce(t *testing.T, s *stand, programs rig.Programs, round int) [2]*verdi
 	afterKill.faults = append(afterKill.faults, l.faults...)
 	t.Logf("round %d, cut after %v: %d answered, %d missing, %d faults; killed: %d answered, %d missing, %d faults; %v in all", round+1, lasted.Round(time.Millisecond),
 		afterCut.answered, afterCut.missing, len(afterCut.faults), afterKill.answered, afterKill.missing, len(afterKill.faults), time.Since(began).Round(10*time.Millisecond))
+	for _, line := range site.Errors() {
+		t.Errorf("the server logged: %s", line)
+	}
 	return [2]*verdict{afterCut, afterKill}
 }
 

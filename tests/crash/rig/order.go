@@ -24,7 +24,10 @@ type Order struct {
 	End    push.State // in which it must end, if its endpoint is a played one
 }
 
-const orderPrefix = "load.n"
+const (
+	orderFamily = "load."
+	orderPrefix = orderFamily + "n"
+)
 
 // NewOrder returns order n to this endpoint. Some want a result, of which some are failures; some bodies are binary.
 func NewOrder(n int, to string) Order {

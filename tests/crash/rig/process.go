@@ -54,6 +54,9 @@ func (p *Process) run(out *os.File, started chan<- error) {
 	}
 }
 
+// PID returns the process's id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Ended is closed when the program has ended.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 

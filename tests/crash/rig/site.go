@@ -121,9 +121,6 @@ func (s *Site) MakeToken() error {
 	return err
 }
 
-// Agent returns the path of the agent's program.
-func (s *Site) Agent() string { return s.programs.Agent }
-
 // ClientTLS returns the TLS configuration of an endpoint.
 func (s *Site) ClientTLS() *tls.Config {
 	return &tls.Config{ServerName: Domain, RootCAs: s.roots, NextProtos: []string{"xmpp-client"}}
@@ -132,6 +129,16 @@ func (s *Site) ClientTLS() *tls.Config {
 // Client returns a client of the API that repeats nothing by itself.
 func (s *Site) Client() (*client.Client, error) {
 	return client.New(s.API, s.Token, client.Options{Tries: 1})
+}
+
+const (
+	serverLog = "server.log"
+	agentLog  = "agent.log"
+)
+
+// Tails returns the end of what the programs said.
+func (s *Site) Tails() string {
+	return Tail(filepath.Join(s.Dir, serverLog)) + "\n" + Tail(filepath.Join(s.Dir, agentLog))
 }
 
 // Server is a server that runs, or did.
@@ -149,7 +156,7 @@ func (s *Site) LaunchOn(data string) (*Server, error) {
 	if err := os.Remove(filepath.Join(data, app.ReadyFile)); err != nil && !os.IsNotExist(err) {
 		return nil, err // that of a server that was killed
 	}
-	p, err := Start("server", filepath.Join(s.Dir, "server.log"), nil, s.programs.Server, "serve", "--config", s.config, "--set", "data_dir="+data)
+	p, err := Start("server", filepath.Join(s.Dir, serverLog), nil, s.programs.Server, "serve", "--config", s.config, "--set", "data_dir="+data)
 	if err != nil {
 		return nil, err
 	}
@@ -175,6 +182,20 @@ func (s *Server) AwaitReady(ctx context.Context) error {
 		r, err := api.Ready(ctx)
 		return err == nil && r.Ready, nil
 	})
+}
+
+// Errors returns the lines of level error that the servers logged: they were killed, which is no error of theirs.
+func (s *Site) Errors() (found []string) {
+	text, err := os.ReadFile(filepath.Join(s.Dir, serverLog))
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for line := range strings.Lines(string(text)) {
+		if f := strings.Fields(line); len(f) > 1 && f[1] == "error" || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
+			found = append(found, strings.TrimSpace(line))
+		}
+	}
+	return found
 }
 
 // Await looks until it is true or fails, ctx is done, p, which may be nil, ended, or Patience is over.
