@@ -29,7 +29,7 @@ listen:
     max_stanza_size: 262144
 modules:
   mod_ping: {}
-  mod_stream_mgmt: {resume_timeout: 300, max_ack_queue: 5000, resend_on_timeout: false}
+  mod_stream_mgmt: {resume_timeout: 300, resend_on_timeout: false}
 `
 
 // ejabberdAccounts is run inside the server once it has started: it writes the accounts into the table and says so.

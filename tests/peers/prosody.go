@@ -26,7 +26,6 @@ c2s_direct_tls_ports = { %[5]d }
 ssl = { key = "%[3]s", certificate = "%[4]s" }
 network_settings = { tcp_backlog = 4096 }
 smacks_hibernation_time = 300
-smacks_max_queue_size = 5000
 VirtualHost "%[1]s"
 `
 
