@@ -187,6 +187,9 @@ func (st *stream) noteFailure(f *sasl.Failure) {
 func (st *stream) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
+	if st.login.ctx.Err() != nil {
+		return false
+	}
 	select {
 	case <-t.C:
 		return true

@@ -61,6 +61,9 @@ func NewRegistry(bus Bus, store Presences, reg prometheus.Registerer) *Registry 
 // Watch adds a watcher; watchers are called in the order in which they were added. It must not be called once sessions are bound.
 func (r *Registry) Watch(w Watcher) { r.watchers = append(r.watchers, w) }
 
+// clock returns the time as it is stored, so that a presence reads the same while it is live and later.
+func clock() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+
 func (r *Registry) shard(k Key) *shard {
 	return &r.shards[maphash.Comparable(r.seed, k)%shards]
 }
@@ -68,7 +71,7 @@ func (r *Registry) shard(k Key) *shard {
 // Bind makes s the endpoint's session and returns its epoch. An older session of the endpoint is told to end as replaced; it does not turn the endpoint
 // offline when it does.
 func (r *Registry) Bind(k Key, s Session) uint64 {
-	now := time.Now()
+	now := clock()
 	online := onlinePresence(s, now)
 	sh := r.shard(k)
 	sh.mu.Lock()
@@ -108,7 +111,7 @@ func (r *Registry) Available(k Key, epoch uint64, available bool) {
 // Suspend says that the session lost its connection and may be resumed: the endpoint counts as offline. Round counts the session's resumptions: word of the
 // loss of a connection that comes after the session got its next one is late and says nothing.
 func (r *Registry) Suspend(k Key, epoch uint64, round uint32, reason Reason) {
-	now := time.Now()
+	now := clock()
 	found, ok := r.current(k, epoch)
 	if !ok {
 		return
@@ -132,7 +135,7 @@ func (r *Registry) Suspend(k Key, epoch uint64, round uint32, reason Reason) {
 // Resume says that a session has a new connection, after a suspension or in place of one that was still open; round counts them. It is false if a newer session
 // took its place meanwhile.
 func (r *Registry) Resume(k Key, epoch uint64, round uint32) bool {
-	now := time.Now()
+	now := clock()
 	found, ok := r.current(k, epoch)
 	if !ok {
 		return false
@@ -163,7 +166,7 @@ func (r *Registry) Resume(k Key, epoch uint64, round uint32) bool {
 
 // Unbind says that the session has ended for good. Each session that was bound is unbound exactly once.
 func (r *Registry) Unbind(k Key, epoch uint64, s Session, reason Reason) {
-	now := time.Now()
+	now := clock()
 	offline := offlinePresence(s, reason, now)
 	sh := r.shard(k)
 	sh.mu.Lock()
@@ -297,7 +300,7 @@ func offlinePresence(s Session, reason Reason, since time.Time) Presence {
 
 func presenceOf(s Session) Presence {
 	f := s.Facts()
-	p := Presence{LastHeard: s.LastHeard(), Resource: f.Resource, Via: f.Via, TLSVersion: tlsVersion(f.TLSVersion)}
+	p := Presence{LastHeard: s.LastHeard().UTC().Truncate(time.Microsecond), Resource: f.Resource, Via: f.Via, TLSVersion: tlsVersion(f.TLSVersion)}
 	if f.Remote.IsValid() {
 		p.RemoteAddr = f.Remote.String()
 	}

@@ -20,19 +20,20 @@ type lane struct {
 	mu sync.Mutex
 	// Guarded by mu.
 	state      laneState
-	suspended  bool     // the connection is lost, the session may be resumed
-	owned      bool     // a goroutine sends on it
-	queued     bool     // stands in the pool's queue
-	waiting    bool     // pushes may wait in the store: nothing new passes them
-	brief      bool     // they wait only because requests ran side by side
-	stalled    bool     // the session's queue is full, or the store could not be read: nothing is tried until something changes or a tick passes
-	reading    bool     // a worker reads the store
-	submitting int32    // requests between their start and their answer
-	rounds     uint32   // reads begun; tells a request whether a read may have seen its push
-	onWay      int      // flights that hold a place in the window
-	flights    []flight // what must not be sent (again) to this session
-	gone       []ID     // flights that ended while reading: the read may show them in an older state
-	now        []urgent // pushes with TTL 0 that wait for the owner, by id
+	since      time.Time // when the session last began to take pushes
+	suspended  bool      // the connection is lost, the session may be resumed
+	owned      bool      // a goroutine sends on it
+	queued     bool      // stands in the pool's queue
+	waiting    bool      // pushes may wait in the store: nothing new passes them
+	brief      bool      // they wait only because requests ran side by side
+	stalled    bool      // the session's queue is full, or the store could not be read: nothing is tried until something changes or a tick passes
+	reading    bool      // a worker reads the store
+	submitting int32     // requests between their start and their answer
+	rounds     uint32    // reads begun; tells a request whether a read may have seen its push
+	onWay      int       // flights that hold a place in the window
+	flights    []flight  // what must not be sent (again) to this session
+	gone       []ID      // flights that ended while reading: the read may show them in an older state
+	now        []urgent  // pushes with TTL 0 that wait for the owner, by id
 }
 
 type laneState uint8

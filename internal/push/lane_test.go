@@ -172,6 +172,7 @@ func TestSuspendedSessionKeepsWhatIsOnTheWay(t *testing.T) {
 		r.write(pc1)
 		r.setOpen(pc1, false)
 		second := r.submit(Push{}).ID
+		time.Sleep(2 * time.Second)
 		r.settle()
 		r.wantTaken(pc1)
 		r.setOpen(pc1, true)

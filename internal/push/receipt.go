@@ -91,6 +91,10 @@ func (s *Service) offerOn(l *lane, w write) error {
 	w.held = true
 	if f := l.findLocked(w.t.ID); f != nil {
 		w.created = f.created
+		if f.phase == handed { // an answer shows that it was written, also if we hear of the write later
+			f.phase = written
+			s.scribe.add(write{t: Transition{ID: w.t.ID, To: Sent, Key: l.key, At: w.t.At}, lazy: true})
+		}
 	}
 	if err := s.scribe.offer(w); err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"signalbox/internal/endpoint"
 )
 
+// A receipt shows that the push was written, also where we hear of the write later; the history has it once.
 func TestReceiptFasterThanWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -19,7 +20,7 @@ func TestReceiptFasterThanWritten(t *testing.T) {
 		r.receipt(pc1, id)
 		r.write(pc1)
 		r.settle()
-		r.wantHistory(id, "accepted", "delivered")
+		r.wantHistory(id, "accepted", "sent", "delivered")
 	})
 }
 

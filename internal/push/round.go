@@ -29,7 +29,7 @@ func (s *Service) work(ctx context.Context, l *lane) {
 		if !s.live(l) {
 			err = endpoint.ErrOffline
 		} else {
-			err = s.send(l, p, delayed)
+			err = s.send(l, p, delayed && s.waited(l, p))
 		}
 		if err != nil {
 			s.giveBack(l, chosen[i:])
@@ -116,6 +116,15 @@ func (s *Service) decide(l *lane) {
 		l.mu.Unlock()
 		s.sendUrgent(l, u)
 	}
+}
+
+// waited reports whether a push is older than the session's readiness to take it. One that came while the lane was busy did not wait unless that took a second,
+// the unit of the time that goes with a delayed push.
+func (s *Service) waited(l *lane, p Push) bool {
+	l.mu.Lock()
+	since := l.since
+	l.mu.Unlock()
+	return !p.Created.After(since) || time.Since(p.Created) >= time.Second
 }
 
 // sendUrgent sends a push with TTL 0 that was launched, or expires it.

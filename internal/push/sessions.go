@@ -54,7 +54,7 @@ func (s *Service) open(c endpoint.Change) {
 		}
 		s.endLane(old)
 	}
-	l := &lane{key: c.Key, epoch: c.Epoch, waiting: true}
+	l := &lane{key: c.Key, epoch: c.Epoch, since: c.At, waiting: true}
 	s.lanes[c.Key] = l
 	s.scribe.add(write{done: func(Outcome, error) {
 		l.mu.Lock()
@@ -84,7 +84,7 @@ func (s *Service) resume(c endpoint.Change) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.suspended, l.stalled = false, false
+	l.suspended, l.stalled, l.since = false, false, c.At
 	s.kickLocked(l)
 }
 

@@ -95,12 +95,23 @@ func (op *deleteEndpoint) apply(t *tx) error {
 
 // Endpoints implements endpoint.Accounts.
 func (s *Store) Endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Record, error) {
-	return s.reader.endpoints(ctx, q)
+	rs, err := s.reader.endpoints(ctx, q)
+	for i := range rs {
+		if p, ok := s.queue.presence(rs[i].Key); ok {
+			rs[i].Presence = p
+		}
+	}
+	return rs, err
 }
 
 // Endpoint implements endpoint.Logins.
 func (s *Store) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
-	return s.reader.endpoint(ctx, k)
+	waiting, ok := s.queue.presence(k) // before the read: what is not here any more is committed
+	r, err := s.reader.endpoint(ctx, k)
+	if ok && err == nil {
+		r.Presence = waiting
+	}
+	return r, err
 }
 
 // EndpointSecret implements endpoint.Logins.

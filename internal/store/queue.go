@@ -41,6 +41,7 @@ type queue struct {
 	requests  int // entries that are not marks
 	marks     int // size of the others
 	presences map[endpoint.Key]endpoint.Presence
+	taken     map[endpoint.Key]endpoint.Presence // by the last take: perhaps not durable yet
 	closed    bool
 
 	maxRequests, maxMarks int
@@ -48,7 +49,7 @@ type queue struct {
 
 func newQueue(maxRequests, maxMarks int) *queue {
 	return &queue{
-		wake: make(chan struct{}, 1), presences: make(map[endpoint.Key]endpoint.Presence), maxRequests: maxRequests, maxMarks: maxMarks,
+		wake: make(chan struct{}, 1), presences: make(map[endpoint.Key]endpoint.Presence), taken: make(map[endpoint.Key]endpoint.Presence), maxRequests: maxRequests, maxMarks: maxMarks,
 	}
 }
 
@@ -80,6 +81,17 @@ func (q *queue) putPresence(k endpoint.Key, p endpoint.Presence) bool {
 	return true
 }
 
+// presence returns the newest presence of an endpoint that may not be durable yet.
+func (q *queue) presence(k endpoint.Key) (endpoint.Presence, bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	p, ok := q.presences[k]
+	if !ok {
+		p, ok = q.taken[k]
+	}
+	return p, ok
+}
+
 // take removes entries up to a size of limit, one at least: first in, first out, then presences.
 func (q *queue) take(limit int) []*entry {
 	q.mu.Lock()
@@ -92,10 +104,12 @@ func (q *queue) take(limit int) []*entry {
 	}
 	batch := slices.Clone(q.entries[:n])
 	q.entries = slices.Delete(q.entries, 0, n)
+	clear(q.taken)
 	for k, p := range q.presences {
 		if size >= limit {
 			break
 		}
+		q.taken[k] = p
 		batch = append(batch, &entry{op: &savePresence{key: k, presence: p}, size: 1})
 		delete(q.presences, k)
 		size++
