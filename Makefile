@@ -2,13 +2,18 @@
 
 GO         ?= go
 BIN        := $(CURDIR)/bin
+LOGS       := $(BIN)/logs
 STATICCHECK_VERSION := v0.8.2
 FUZZTIME   ?= 5s
-LEFT_OUT   := $(BIN)/left-out
-export CGO_ENABLED ?= 1
-export GOFLAGS += -buildvcs=false
+GOFLAGS    += -buildvcs=false
+export GOFLAGS
 
-.PHONY: build check fmt vet staticcheck unit fuzz test setup setup-debian interop quickstart bench-peers clean
+# Debian packages that suites need: expat as a second opinion on XML, a client that others wrote, a browser's parser, file systems for power cuts, networks of our own.
+PACKAGES := python3 python3-slixmpp openssl xfsprogs iproute2 chromium
+# Suites beside the unit tests, by folder of tests/.
+SUITES := interop xml hostile crash powercut
+
+.PHONY: build check fmt vet staticcheck unit fuzz test setup quickstart bench-peers clean $(SUITES)
 
 build: ## the two static programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags=-s -o $(BIN)/ ./cmd/...
@@ -20,8 +25,8 @@ fmt:
 
 vet:
 	$(GO) vet ./...
-	GOOS=windows $(GO) vet ./cmd/signalbox-agent ./internal/agent
-	GOOS=darwin $(GO) vet ./cmd/signalbox-agent ./internal/agent
+	CGO_ENABLED=0 GOOS=windows $(GO) vet ./cmd/signalbox-agent ./internal/agent
+	CGO_ENABLED=0 GOOS=darwin $(GO) vet ./cmd/signalbox-agent ./internal/agent
 
 staticcheck: $(BIN)/staticcheck-$(STATICCHECK_VERSION)
 	$< ./...
@@ -31,38 +36,45 @@ $(BIN)/staticcheck-$(STATICCHECK_VERSION):
 	GOBIN=$(BIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(BIN)/staticcheck $@
 
-unit: ## every test with the race detector, in random order; then what can only be counted without it
-	$(GO) test -race -shuffle=on -timeout 10m ./...
-	$(GO) test -run 'Alloc' -count=1 ./...
+# $(call run,NAME,ARGUMENTS OF go test): the whole output goes to a log; shown are a line per package, or what failed.
+define run
+	@mkdir -p $(LOGS)
+	@echo "$(1): go test $(2)"
+	@if $(GO) test -v $(2) >$(LOGS)/$(1).log 2>&1; then grep -E '^(ok|FAIL)' $(LOGS)/$(1).log; \
+	else grep -E -B 60 -- '^ *--- FAIL|^panic:|^FAIL|DATA RACE' $(LOGS)/$(1).log | tail -400; exit 1; fi
+endef
+
+unit: ## every test with the race detector, in random order, long suites in short; then what can only be counted without it
+	$(call run,unit,-race -shuffle=on -short -timeout 10m ./...)
+	$(call run,allocations,-run Alloc -count=1 ./...)
 
 fuzz: ## every fuzz target for FUZZTIME
+	@mkdir -p $(LOGS)
 	@set -e; for pkg in $$($(GO) list ./...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "fuzz $$pkg $$target"; $(GO) test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x $$pkg >$(BIN)/fuzz.log 2>&1 || { cat $(BIN)/fuzz.log; exit 1; }; \
+	    echo "fuzz $$pkg $$target"; \
+	    $(GO) test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x $$pkg >$(LOGS)/fuzz.log 2>&1 || { cat $(LOGS)/fuzz.log; exit 1; }; \
 	  done; \
 	done
 
-test: setup check quickstart interop ## everything; says at the end what was left out and why
-	@if [ -s $(LEFT_OUT) ]; then echo; echo "########  LEFT OUT  ########"; cat $(LEFT_OUT); echo "############################"; else echo "no suite was left out"; fi
+test: setup check quickstart $(SUITES) ## everything; says at the end what was left out and why
+	@left=$$(grep -hoE 'LEFT OUT: .*' $(LOGS)/*.log | sort -u); \
+	if [ -n "$$left" ]; then echo; echo "########  LEFT OUT  ########"; echo "$$left"; echo "############################"; else echo "no suite was left out"; fi
 
-setup: setup-debian ## what the tests need beyond Go
-	@mkdir -p $(BIN); : > $(LEFT_OUT)
+setup: ## what the tests need beyond Go
+	@rm -rf $(LOGS); mkdir -p $(LOGS)
 	$(GO) mod download
-
-setup-debian:
-	@mkdir -p $(BIN)
-	@if [ "$$(id -u)" != 0 ]; then echo "not root: Debian packages are not installed"; \
-	elif ! command -v apt-get >/dev/null; then echo "no apt-get: Debian packages are not installed"; \
-	elif ! python3 -c 'import xml.parsers.expat' 2>/dev/null || ! /usr/bin/python3 -c 'import slixmpp' 2>/dev/null; then \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends python3 python3-slixmpp openssl; \
-	fi
+	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
+	if [ -z "$$missing" ]; then :; \
+	elif ! command -v apt-get >/dev/null; then echo "no apt-get: without" $$missing; \
+	elif [ "$$(id -u)" != 0 ]; then echo "not root, so these Debian packages are not installed:" $$missing; \
+	else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >$(LOGS)/apt.txt; fi
 
 quickstart: build ## the README's first command, with real processes
 	$(BIN)/signalbox quickstart --once
 
-interop: build ## XMPP clients that others wrote
-	@if /usr/bin/python3 -c 'import slixmpp' 2>/dev/null; then $(GO) test -count=1 ./tests/interop; \
-	else echo "interop with slixmpp: Debian package python3-slixmpp is not installed (make setup as root installs it)" | tee -a $(LEFT_OUT); fi
+$(SUITES): ## suites on real processes, programs of others, file systems and networks
+	$(call run,$@,-count=1 -timeout 40m ./tests/$@/...)
 
 bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a quarter of an hour per round; writes docs/BENCHMARKS.md
 	./tests/peers/install.sh

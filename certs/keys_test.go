@@ -142,7 +142,7 @@ func TestParseChoosesAmongCrossSignedIssuers(t *testing.T) {
 func TestFilesOfOpenSSL(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	if err != nil {
-		t.Skip("openssl is not installed; TestParseNamesEachMistake has the same mistakes made by hand")
+		t.Skip("LEFT OUT: bundles made by openssl: it is not installed; TestParseNamesEachMistake has the same mistakes made by hand")
 	}
 	p := newPKI(t)
 	d := dir(t, map[string][]byte{"key": p.leaf.keyPEM(t), "cert": p.leaf.certPEM(), "chain": concat(p.inter.certPEM(), p.root.certPEM())})

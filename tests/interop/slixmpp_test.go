@@ -49,7 +49,7 @@ type peer struct {
 func startPeer(t *testing.T, s *harness.Server, how, login string) *peer {
 	t.Helper()
 	if err := exec.CommandContext(t.Context(), python, "-c", "import slixmpp").Run(); err != nil {
-		t.Skipf("slixmpp is not installed (Debian package python3-slixmpp): %v", err)
+		t.Skipf("LEFT OUT: slixmpp as an endpoint: it is not installed (Debian package python3-slixmpp): %v", err)
 	}
 	addr := s.Addr(map[string]string{"direct": "tls", "starttls": "xmpp"}[how])
 	host, port, err := net.SplitHostPort(addr)
