@@ -105,7 +105,7 @@ func (c *Client) raw(ctx context.Context, r call) ([]byte, http.Header, error) {
 	var body []byte
 	if r.body != nil {
 		var err error
-		if body, err = json.Marshal(r.body); err != nil {
+		if body, err = encode(r.body); err != nil {
 			return nil, nil, fmt.Errorf("%s %s: write the request: %w", r.method, r.path, err)
 		}
 	}
@@ -118,6 +118,15 @@ func (c *Client) raw(ctx context.Context, r call) ([]byte, http.Header, error) {
 			return data, header, err
 		}
 	}
+}
+
+// encode leaves a payload as its caller wrote it, where json.Marshal would write what HTML has a meaning for as escapes.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(v)
+	return b.Bytes(), err
 }
 
 // once sends a request once. An answer that is an error is a *Problem.

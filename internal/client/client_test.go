@@ -238,3 +238,23 @@ func wantProblem(t *testing.T, err error, status int, code, pointer string) {
 		t.Errorf("problem = %+v, want %d %s at %q", p, status, code, pointer)
 	}
 }
+
+// TestPayloadArrivesAsWritten: a payload with characters that encoding/json likes to escape would change, and become six times as long.
+func TestPayloadArrivesAsWritten(t *testing.T) {
+	const payload = `{"html":"<b>&amp;</b>"}`
+	var got struct{ Payload json.RawMessage }
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		must(t, json.NewDecoder(r.Body).Decode(&got))
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = w.Write([]byte(`{}`))
+	}))
+	t.Cleanup(srv.Close)
+	c, err := client.New(srv.URL, "", client.Options{})
+	must(t, err)
+	t.Cleanup(c.Close)
+	_, err = c.SendPush(t.Context(), client.NewPush{To: "pc-1", Type: "demo.ping", Payload: json.RawMessage(payload)})
+	must(t, err)
+	if diff := cmp.Diff(payload, string(got.Payload)); diff != "" {
+		t.Errorf("payload (-want +got):\n%s", diff)
+	}
+}
