@@ -39,7 +39,7 @@ func NewOrder(n int, to string) Order {
 		o.Ack, o.End = "handled", push.Failed
 	}
 	r := rand.New(rand.NewPCG(uint64(n), 1))
-	o.Body = fmt.Appendf(nil, `{"n":%d,"fill":"%s"}`, n, strings.Repeat(strconv.Itoa(n%10)+"'é", r.IntN(400)))
+	o.Body = fmt.Appendf(nil, `{"n":%d,"fill":"%s"}`, n, strings.Repeat(strconv.Itoa(n%10)+"'é<&", r.IntN(300)))
 	if n%8 == 5 {
 		o.Binary = true
 		for i := range o.Body {
