@@ -124,6 +124,7 @@ func TestAgentHandlesPushes(t *testing.T) {
 		{"program", `"type":"demo.count","payload":{"text":"ünïcode <&>"}`, "handled", "", `{"text":"ünïcode <&>"}`},
 		{"failing program", `"type":"demo.fail"`, "failed", "exit_status", `{"reason":"exit_status","exit_code":3,"stderr":"broken\n"}`},
 		{"no handler", `"type":"demo.unknown"`, "failed", "no_handler", `{"reason":"no_handler"}`},
+		{"now or never", `"type":"agent.ping","payload":{"n":2},"ttl":0`, "handled", "", `{"pong":{"n":2}}`},
 	} {
 		for _, to := range []string{"pc-tls", "pc-xmpp"} {
 			t.Run(tc.name+" "+to, func(t *testing.T) {

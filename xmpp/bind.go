@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"bytes"
 	"errors"
 	"time"
 
@@ -61,7 +62,7 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 
 // admitted looks once more whether the endpoint may be here, now that whoever disables or deletes it finds the session.
 func (st *stream) admitted() endpoint.Reason {
-	_, enabled, err := st.srv.deps.Logins.EndpointSecret(st.login.ctx, st.login.key)
+	secret, enabled, err := st.srv.deps.Logins.EndpointSecret(st.login.ctx, st.login.key)
 	switch {
 	case errors.Is(err, endpoint.ErrUnknown):
 		return endpoint.ReasonDeleted
@@ -70,6 +71,8 @@ func (st *stream) admitted() endpoint.Reason {
 		return endpoint.ReasonInternal
 	case !enabled:
 		return endpoint.ReasonDisabled
+	case !bytes.Equal(secret.Scram[endpoint.ScramSHA256].StoredKey, st.login.proven):
+		return endpoint.ReasonSecretChanged
 	}
 	return endpoint.Reason{}
 }

@@ -28,6 +28,7 @@ type login struct {
 	begun    time.Time       // when the client's last message came
 	tries    int             // that failed
 	key      endpoint.Key    // who logged in; zero before
+	proven   []byte          // the stored key of the secret with which it did
 }
 
 // features appends the stream features of the phase (RFC 6120 section 4.3.2).
@@ -132,7 +133,7 @@ func (st *stream) respond(el scan.Element) transport.Next {
 		st.conn.Control(saslElement("challenge", challenge))
 		return transport.Read
 	}
-	st.login.key, st.login.exchange = x.Identity(), nil
+	st.login.key, st.login.proven, st.login.exchange = x.Identity(), x.StoredKey(), nil
 	st.srv.metrics.logins.WithLabelValues("ok").Inc()
 	st.conn.Control(saslElement("success", challenge))
 	st.restart(awaitBind)

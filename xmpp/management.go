@@ -68,14 +68,18 @@ func (m *management) sentLocked(o *outbound) {
 	m.bytes += len(o.raw)
 }
 
-// acknowledgeLocked drops what the endpoint has handled; it is false if the count is impossible.
-func (m *management) acknowledgeLocked(h uint32) bool {
+// acknowledgeLocked drops what the endpoint has handled; it is false if the count is impossible. What it returns was handled though its write failed halfway: the
+// caller says so by written, without the mutex.
+func (m *management) acknowledgeLocked(h uint32) (unheard []*outbound, ok bool) {
 	n := int(h - m.acked)
 	if n > len(m.unacked) {
-		return false
+		return nil, false
 	}
 	for _, o := range m.unacked[:n] {
 		m.bytes -= len(o.raw)
+		if o.written != nil && !o.called.Load() {
+			unheard = append(unheard, o)
+		}
 	}
 	clear(m.unacked[:n])
 	m.unacked = m.unacked[n:]
@@ -83,7 +87,15 @@ func (m *management) acknowledgeLocked(h uint32) bool {
 	if len(m.unacked) == 0 {
 		m.unacked = nil
 	}
-	return true
+	return unheard, true
+}
+
+// tell says of stanzas that they were written.
+func tell(unheard []*outbound) {
+	now := time.Now()
+	for _, o := range unheard {
+		o.done()(now)
+	}
 }
 
 // handledLocked is our h: the stanzas up to the first that is not handled or still waits for the store (SPEC section 6).
@@ -132,7 +144,10 @@ func (s *session) acknowledged(st *stream, el scan.Element) transport.Next {
 		return transport.Read
 	}
 	sent := s.sm.acked + uint32(len(s.sm.unacked))
-	ok = ok && s.sm.acknowledgeLocked(h)
+	var unheard []*outbound
+	if ok {
+		unheard, ok = s.sm.acknowledgeLocked(h)
+	}
 	if ok {
 		s.sm.requested = false
 		if len(s.sm.unacked) > 0 {
@@ -140,6 +155,7 @@ func (s *session) acknowledged(st *stream, el scan.Element) transport.Next {
 		}
 	}
 	s.mu.Unlock()
+	tell(unheard)
 	if !ok {
 		return st.badCount(h, sent)
 	}

@@ -136,10 +136,10 @@ func TestCountersWrap(t *testing.T) {
 	for range 4 {
 		m.sentLocked(&outbound{raw: []byte("x")})
 	}
-	if !m.acknowledgeLocked(1) || len(m.unacked) != 1 || m.bytes != 1 {
+	if _, ok := m.acknowledgeLocked(1); !ok || len(m.unacked) != 1 || m.bytes != 1 {
 		t.Errorf("after the wrap: %d unacked of %d bytes, want 1 of 1", len(m.unacked), m.bytes)
 	}
-	if m.acknowledgeLocked(3) {
+	if _, ok := m.acknowledgeLocked(3); ok {
 		t.Error("3 was acknowledged, though 2 is the last")
 	}
 }

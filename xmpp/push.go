@@ -124,7 +124,7 @@ func encodePush(p push.Push, delayed bool) []byte {
 	b = append(b, "' priority='"...)
 	b = append(b, p.Priority.String()...)
 	b = append(b, "' expires='"...)
-	b = p.Expires().UTC().AppendFormat(b, time.RFC3339)
+	b = wireExpiry(p).UTC().AppendFormat(b, time.RFC3339)
 	b = append(b, "'>"...)
 	b = appendPayload(b, p)
 	b = append(b, "</push><request xmlns='"+nsReceipts+"'/>"...)
@@ -136,6 +136,14 @@ func encodePush(p push.Push, delayed bool) []byte {
 		b = append(b, "'/>"...)
 	}
 	return append(b, "</message>"...)
+}
+
+// wireExpiry is when the endpoint need not begin with the push any more, in whole seconds and never too early. A push with TTL 0 that arrives is meant to be handled.
+func wireExpiry(p push.Push) time.Time {
+	if p.TTL == 0 {
+		return p.Created.Add(push.NowGrace)
+	}
+	return p.Expires().Add(time.Second - 1).Truncate(time.Second)
 }
 
 func appendPayload(b []byte, p push.Push) []byte {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
 	"signalbox/xmpp/sasl"
 	"signalbox/xmpp/transport"
 )
@@ -279,5 +280,63 @@ func TestEverythingAtOnce(t *testing.T) {
 	b.deps.Registry.Disconnect(keyPC1, endpoint.ReasonShutdown)
 	if _, ok := b.deps.Registry.Live(keyPC1); ok || len(b.resumables.byID) != 0 || len(b.streams) != 0 {
 		t.Errorf("left: live %v, %d to resume, %d streams", ok, len(b.resumables.byID), len(b.streams))
+	}
+}
+
+// TestAcknowledgedWasWritten: a stanza that the endpoint counts was written, also where its write failed halfway and nobody said so.
+func TestAcknowledgedWasWritten(t *testing.T) {
+	b := newBench(t)
+	k, id := b.resumable(t)
+	k.wire.mute = true
+	written := 0
+	e := endpoint.Stanza{Raw: []byte("<message/>"), Written: func(time.Time) { written++ }}
+	for range 2 {
+		if err := b.deps.Registry.Route(keyPC1, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.feed("<a xmlns='urn:xmpp:sm:3' h='1'/>")
+	if written != 1 {
+		t.Errorf("after the acknowledgement of one: written %d times", written)
+	}
+	k.lose()
+	again := b.connect(t)
+	again.feed(header + authPC1 + header + resumeOf(id, 2))
+	if written != 2 {
+		t.Errorf("after the resumption: written %d times, want 2", written)
+	}
+}
+
+// TestSecretChangedDuringLogin: whoever logged in with the old secret is not bound.
+func TestSecretChangedDuringLogin(t *testing.T) {
+	b := newBench(t)
+	k := b.connect(t)
+	k.feed(header + authPC1 + header)
+	changed, err := endpoint.NewSecret("another-secret")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.deps.Logins = accounts{changed}
+	k.wire.take()
+	k.feed(bindAgent)
+	if got := k.wire.take(); !strings.Contains(got, "<reset ") || strings.Contains(got, "<jid>") {
+		t.Errorf("bind: %s, want reset", got)
+	}
+	if got := b.changes.String(); got != "bound ended:secret_changed" {
+		t.Errorf("changes: %s", got)
+	}
+}
+
+func TestExpiryOnTheWire(t *testing.T) {
+	created := time.Date(2026, 1, 1, 0, 0, 0, 990e6, time.UTC)
+	for ttl, want := range map[time.Duration]string{
+		time.Second:         "2026-01-01T00:00:02Z", // never too early
+		0:                   "2026-01-01T00:01:00Z", // what arrives is meant to be handled
+		86400 * time.Second: "2026-01-02T00:00:01Z",
+	} {
+		got := string(encodePush(push.Push{ID: 1, To: keyPC1, Type: "a", TTL: ttl, Created: created}, false))
+		if !strings.Contains(got, "expires='"+want+"'") {
+			t.Errorf("TTL %v: %s, want %s", ttl, got, want)
+		}
 	}
 }

@@ -42,6 +42,7 @@ func (r *resumables) remove(id string) {
 func (s *session) resumeOn(st *stream, h uint32) transport.Next {
 	st.session.Store(s)
 	sw := s.switchTo(st, h)
+	tell(sw.unheard)
 	switch {
 	case sw.badCount:
 		return st.badCount(h, sw.sent)
@@ -65,6 +66,7 @@ type switched struct {
 	badCount bool    // the endpoint acknowledged more than sent
 	full     bool    // what must be sent again does not fit
 	old      *stream // that was still open
+	unheard  []*outbound
 	epoch    uint64
 	round    uint32
 	sent     uint32
@@ -84,10 +86,12 @@ func (s *session) switchTo(st *stream, h uint32) (sw switched) {
 		return switched{}
 	}
 	sw.sent = s.sm.acked + uint32(len(s.sm.unacked))
-	if !s.sm.acknowledgeLocked(h) {
+	unheard, ok := s.sm.acknowledgeLocked(h)
+	if !ok {
 		sw.badCount = true
 		return sw
 	}
+	sw.unheard = unheard
 	sw.ok, sw.old, sw.epoch = true, s.stream, s.epoch
 	s.stream = st
 	s.stopExpiryLocked()

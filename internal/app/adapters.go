@@ -32,9 +32,12 @@ func (h health) Checks(ctx context.Context) []api.Check {
 	if err := h.app.store.Ready(ctx); err != nil {
 		store = api.Check{Name: "store", Reason: err.Error()}
 	}
-	running := api.Check{Name: "running", OK: !h.app.stopping.Load()}
-	if !running.OK {
+	running := api.Check{Name: "running", OK: h.app.recovery.Load() && !h.app.stopping.Load()}
+	switch {
+	case h.app.stopping.Load():
 		running.Reason = "the server is stopping"
+	case !running.OK:
+		running.Reason = "the state of the last run is being mended; wait"
 	}
 	return []api.Check{running, serving, store}
 }

@@ -48,6 +48,7 @@ type App struct {
 	api      *api.Server
 	apiPorts []net.Listener
 	stopping atomic.Bool
+	recovery atomic.Bool // what is stored is true again after the last run
 }
 
 // New builds every part and opens all listeners, or none. Run must follow, or Close.
@@ -193,22 +194,29 @@ func (a *App) Run(ctx context.Context) error {
 	return errors.Join(err, a.lock.release())
 }
 
-// serve makes what is stored true again after the last run, then lets endpoints and the management server in.
+// serve lets the management server in at once, so that it sees what goes on, and endpoints when what is stored is true again after the last run.
 func (a *App) serve(ctx context.Context) error {
-	defer a.stopping.Store(true)
-	if err := a.recover(ctx); err != nil {
-		return errors.Join(err, a.closePorts())
-	}
-	ready, err := a.announce()
-	if err != nil {
-		return errors.Join(err, a.closePorts())
-	}
-	defer os.Remove(ready)
 	return runStack(ctx,
 		part{"xmpp", a.xmpp.Run},
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
-		part{"listen", func(ctx context.Context) error { defer a.stopping.Store(true); return a.listen.Run(ctx) }},
+		part{"listen", a.admit},
 	)
+}
+
+// admit recovers, announces and accepts endpoints.
+func (a *App) admit(ctx context.Context) error {
+	defer a.stopping.Store(true)
+	defer a.listen.Stop()
+	if err := a.recover(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	a.recovery.Store(true)
+	ready, err := a.announce()
+	if err != nil {
+		return err
+	}
+	defer os.Remove(ready)
+	return a.listen.Run(ctx)
 }
 
 // Reload reads the certificates again, those of endpoints and that of the API; what is wrong with them is logged and in the error, and the old ones stay.
@@ -221,16 +229,25 @@ func (a *App) Reload(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-func (a *App) closePorts() error {
-	a.listen.Stop()
-	var errs []error
-	for _, l := range a.apiPorts {
-		errs = append(errs, l.Close())
+// recover waits for a disk that is full or busy: the server stays up and says so.
+func (a *App) recover(ctx context.Context) error {
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		err := a.tryRecover(ctx)
+		if !errors.Is(err, push.ErrNoSpace) && !errors.Is(err, push.ErrBusy) {
+			return err
+		}
+		a.log.Error("the state of the last run cannot be mended yet", telemetry.Cause(err))
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil
+		}
 	}
-	return errors.Join(errs...)
 }
 
-func (a *App) recover(ctx context.Context) error {
+func (a *App) tryRecover(ctx context.Context) error {
 	if err := a.endpoint.Recover(ctx); err != nil {
 		return err
 	}

@@ -73,6 +73,7 @@ type Exchange struct {
 	begun, over  bool
 	claimed      endpoint.Key
 	identity     endpoint.Key
+	storedKey    []byte
 }
 
 // Step takes the client's next message, decoded by DecodeBase64; nil in the first call means that <auth/> carried no initial response.
@@ -99,6 +100,10 @@ func (x *Exchange) Step(ctx context.Context, response []byte) (challenge []byte,
 
 // Identity returns who logged in, after Step returned done; the zero Key before.
 func (x *Exchange) Identity() endpoint.Key { return x.identity }
+
+// StoredKey tells the secret with which the client logged in from another one of the same endpoint, so that a change of the secret while a session is made is
+// seen; nil before Step returned done.
+func (x *Exchange) StoredKey() []byte { return x.storedKey }
 
 // Claimed returns who the client says it is, for logs and diagnosis; the zero Key before it said so and where the name can name no endpoint.
 func (x *Exchange) Claimed() endpoint.Key { return x.claimed }
@@ -143,7 +148,7 @@ func (x *Exchange) admit(a account, proven bool, authzid string) error {
 	case authzid != "" && foldASCII(authzid) != a.key.JID():
 		return fail(InvalidAuthzid, "endpoint asks to act as another")
 	}
-	x.identity = a.key
+	x.identity, x.storedKey = a.key, a.secret.Scram[endpoint.ScramSHA256].StoredKey
 	return nil
 }
 
