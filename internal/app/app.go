@@ -74,6 +74,10 @@ func (a *App) buildState(ctx context.Context) (err error) {
 	if a.lock, err = lockDir(a.cfg.DataDir); err != nil {
 		return err
 	}
+	// What a killed server left says nothing about this one.
+	if err := os.Remove(filepath.Join(a.cfg.DataDir, ReadyFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the ready file of the last run: %w", err)
+	}
 	path, err := store.Locate(a.cfg.Store.URL, a.cfg.DataDir)
 	if err != nil {
 		return err
