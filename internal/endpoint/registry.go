@@ -37,6 +37,7 @@ type shard struct {
 	mu      sync.Mutex
 	epoch   uint64 // of the newest session in this shard
 	entries map[Key]*entry
+	changes outbox
 }
 
 // entry is the session that counts for an endpoint: bound, or suspended and resumable.
@@ -82,6 +83,7 @@ func (r *Registry) Bind(k Key, s Session) uint64 {
 	epoch := sh.epoch
 	sh.entries[k] = &entry{session: s, epoch: epoch, since: now}
 	r.saveLocked(k, online)
+	sh.changes.addLocked(Change{Kind: Bound, Key: k, Epoch: epoch, Session: s, At: now})
 	sh.mu.Unlock()
 
 	r.bus.Announce(k, epoch)
@@ -93,7 +95,7 @@ func (r *Registry) Bind(k Key, s Session) uint64 {
 		r.metrics.replaced.Inc()
 		old.session.End(ReasonReplaced)
 	}
-	r.tell(Change{Kind: Bound, Key: k, Epoch: epoch, Session: s, At: now})
+	r.tell(sh)
 	return epoch
 }
 
@@ -103,9 +105,13 @@ func (r *Registry) Available(k Key, epoch uint64, available bool) {
 	if !available {
 		kind = Unavailable
 	}
-	if e, ok := r.current(k, epoch); ok {
-		r.tell(Change{Kind: kind, Key: k, Epoch: epoch, Session: e.session, At: time.Now()})
+	sh := r.shard(k)
+	sh.mu.Lock()
+	if e := sh.entries[k]; e != nil && e.epoch == epoch {
+		sh.changes.addLocked(Change{Kind: kind, Key: k, Epoch: epoch, Session: e.session, At: time.Now()})
 	}
+	sh.mu.Unlock()
+	r.tell(sh)
 }
 
 // Suspend says that the session lost its connection and may be resumed: the endpoint counts as offline. Round counts the session's resumptions: word of the
@@ -124,11 +130,12 @@ func (r *Registry) Suspend(k Key, epoch uint64, round uint32, reason Reason) {
 	if ok {
 		e.suspended, e.since, e.reason = true, now, reason
 		r.saveLocked(k, offline)
+		sh.changes.addLocked(Change{Kind: Suspended, Key: k, Epoch: epoch, Session: found.session, Reason: reason, At: now})
 	}
 	sh.mu.Unlock()
 	if ok {
 		r.metrics.online.Dec()
-		r.tell(Change{Kind: Suspended, Key: k, Epoch: epoch, Session: found.session, Reason: reason, At: now})
+		r.tell(sh)
 	}
 }
 
@@ -152,6 +159,7 @@ func (r *Registry) Resume(k Key, epoch uint64, round uint32) bool {
 	if was {
 		e.suspended, e.since, e.reason = false, now, Reason{}
 		r.saveLocked(k, online)
+		sh.changes.addLocked(Change{Kind: Resumed, Key: k, Epoch: epoch, Session: found.session, At: now})
 	}
 	sh.mu.Unlock()
 	if ok {
@@ -159,7 +167,7 @@ func (r *Registry) Resume(k Key, epoch uint64, round uint32) bool {
 	}
 	if was {
 		r.metrics.online.Inc()
-		r.tell(Change{Kind: Resumed, Key: k, Epoch: epoch, Session: found.session, At: now})
+		r.tell(sh)
 	}
 	return ok
 }
@@ -179,6 +187,7 @@ func (r *Registry) Unbind(k Key, epoch uint64, s Session, reason Reason) {
 	if wasOnline {
 		r.saveLocked(k, offline)
 	}
+	sh.changes.addLocked(Change{Kind: Ended, Key: k, Epoch: epoch, Session: s, Reason: reason, At: now})
 	sh.mu.Unlock()
 	if last {
 		r.bus.Withdraw(k, epoch)
@@ -187,7 +196,7 @@ func (r *Registry) Unbind(k Key, epoch uint64, s Session, reason Reason) {
 		r.metrics.online.Dec()
 	}
 	r.metrics.ended.WithLabelValues(reason.Name).Inc()
-	r.tell(Change{Kind: Ended, Key: k, Epoch: epoch, Session: s, Reason: reason, At: now})
+	r.tell(sh)
 }
 
 // saveLocked stores a presence in the order of the changes, which only the shard's lock gives; the store does not block.
@@ -278,12 +287,6 @@ func (r *Registry) current(k Key, epoch uint64) (entry, bool) {
 		return entry{}, false
 	}
 	return *e, true
-}
-
-func (r *Registry) tell(c Change) {
-	for _, w := range r.watchers {
-		w.SessionChanged(c)
-	}
 }
 
 func onlinePresence(s Session, since time.Time) Presence {

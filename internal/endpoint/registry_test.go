@@ -119,7 +119,7 @@ func TestTakeover(t *testing.T) {
 	if err := r.RouteEpoch(pc1, old.epoch, Stanza{}); err != ErrOffline {
 		t.Errorf("route to the old epoch: %v, want ErrOffline", err)
 	}
-	if got, want := fmt.Sprint(w.list), fmt.Sprintf("[%d %dreplaced %d]", Bound, Ended, Bound); got != want {
+	if got, want := fmt.Sprint(w.list), fmt.Sprintf("[%d %d %dreplaced]", Bound, Bound, Ended); got != want {
 		t.Errorf("watchers were told %s, want %s", got, want)
 	}
 	if got := testutil.ToFloat64(r.metrics.online); got != 1 {

@@ -65,8 +65,8 @@ type Change struct {
 	At      time.Time
 }
 
-// Watcher is told of every change. Calls for one session come in order; those of an older session may come after those of a newer one: compare epochs.
-// SessionChanged must not block, and may be called concurrently.
+// Watcher is told of every change. Calls for one endpoint come one at a time and in order, though not always before the registry's method returns; the end of an
+// older session may come after changes of a newer one: compare epochs. SessionChanged must not block, and may be called concurrently for several endpoints.
 type Watcher interface {
 	SessionChanged(Change)
 }
