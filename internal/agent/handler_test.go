@@ -14,6 +14,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"signalbox/xmpp/scan"
 )
 
 // program returns a handler that runs this test binary as the named program.
@@ -58,7 +60,7 @@ func TestCommandOutputIsBounded(t *testing.T) {
 	var out output
 	must(t, json.Unmarshal(res.JSON, &out))
 	if !res.OK || !out.Truncated || len(out.Output) < 8<<10 || !travels(res.JSON) {
-		t.Errorf("1 MiB of output: ok %v, truncated %v, %d bytes kept, %d on the wire", res.OK, out.Truncated, len(out.Output), len(appendJSONText(nil, res.JSON)))
+		t.Errorf("1 MiB of output: ok %v, truncated %v, %d bytes kept, %d on the wire", res.OK, out.Truncated, len(out.Output), len(scan.AppendText(nil, res.JSON)))
 	}
 }
 

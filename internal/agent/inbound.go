@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"time"
 
@@ -78,14 +79,42 @@ func decodeJSON(text string) (payload []byte, refused string) {
 	return b.Bytes(), ""
 }
 
-// receive takes a push: journal, receipt, handler. When the backlog is full it waits without a receipt, so the server keeps it too and sends
-// no more than its window.
+// receive takes a push. When the backlog is full it is held without a receipt, so the server keeps it too and sends no more than its window; so are
+// those that come behind it, for the order. When too many are held the session ends: the server sends them again.
 func (s *session) receive(in inbound) error {
-	a := s.agent
-	if a.journal.Backlog() >= a.backlog && !a.journal.Knows(in.push.ID) {
-		s.hold(in)
-		return nil
+	s.intake.Lock()
+	defer s.intake.Unlock()
+	if (len(s.held) == 0 && s.roomLocked()) || s.agent.journal.Knows(in.push.ID) {
+		return s.takeLocked(in)
 	}
+	if len(s.held) == maxHeld {
+		return fmt.Errorf("%w: %d wait for their handlers and %d for room", errOverrun, s.agent.backlog, maxHeld)
+	}
+	s.held = append(s.held, in)
+	return nil
+}
+
+// release takes held pushes while there is room, after another one was finished.
+func (s *session) release() error {
+	s.intake.Lock()
+	defer s.intake.Unlock()
+	for len(s.held) > 0 && s.roomLocked() {
+		in := s.held[0]
+		s.held = s.held[1:]
+		if err := s.takeLocked(in); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// roomLocked reports whether the backlog takes another push. The lock is kept until that one is in the journal or held: who finishes a push in
+// between looks for held ones later.
+func (s *session) roomLocked() bool { return s.agent.journal.Backlog() < s.agent.backlog }
+
+// takeLocked takes a push: journal, receipt, handler.
+func (s *session) takeLocked(in inbound) error {
+	a := s.agent
 	now := time.Now()
 	known, err := a.journal.Receive(in.push, now)
 	if err != nil {
@@ -104,27 +133,4 @@ func (s *session) receive(in inbound) error {
 	s.log.Debug("push received", telemetry.Push(in.push.ID), telemetry.PushType(in.push.Type))
 	a.work.Add(in.push.ID)
 	return nil
-}
-
-func (s *session) hold(in inbound) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.held) == maxHeld {
-		s.log.Warn("push ignored: the server sent more than its window", telemetry.Push(in.push.ID))
-		return
-	}
-	s.held = append(s.held, in)
-}
-
-// release takes a held push, after another one was finished.
-func (s *session) release() error {
-	s.mu.Lock()
-	if len(s.held) == 0 {
-		s.mu.Unlock()
-		return nil
-	}
-	in := s.held[0]
-	s.held = s.held[1:]
-	s.mu.Unlock()
-	return s.receive(in)
 }

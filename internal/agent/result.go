@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
+
+	"signalbox/xmpp/scan"
 )
 
 // Reasons of a failed push that the agent itself gives; they stand in the result's JSON as "reason".
@@ -62,7 +64,7 @@ func fitOutput(text string, truncated bool) json.RawMessage {
 
 // travels reports whether j is within the bound of a result on the wire.
 func travels(j []byte) bool {
-	return len(j) <= maxResultBytes && len(appendJSONText(nil, j)) <= maxResultBytes
+	return len(j) <= maxResultBytes && len(scan.AppendText(nil, j)) <= maxResultBytes
 }
 
 // encodeJSON encodes v, which cannot fail for the types of this package, such that every character is legal in XML.
@@ -89,20 +91,3 @@ func normalJSON(text []byte) json.RawMessage {
 
 // forbiddenInXML lacks the control characters: JSON strings hold them escaped only.
 var forbiddenInXML = strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`)
-
-// appendJSONText appends JSON as the text of an element. Quotes need no escape there, and JSON is full of them.
-func appendJSONText(dst, text []byte) []byte {
-	for _, c := range text {
-		switch c {
-		case '&':
-			dst = append(dst, "&amp;"...)
-		case '<':
-			dst = append(dst, "&lt;"...)
-		case '>':
-			dst = append(dst, "&gt;"...)
-		default:
-			dst = append(dst, c)
-		}
-	}
-	return dst
-}

@@ -96,7 +96,7 @@ func (s *session) encodeResult(push string, res Result) []byte {
 	b = append(b, "' status='"+status+"'>"...)
 	if res.JSON != nil {
 		b = append(b, "<json xmlns='"+nsJSON+"'>"...)
-		b = appendJSONText(b, res.JSON)
+		b = scan.AppendText(b, res.JSON)
 		b = append(b, "</json>"...)
 	}
 	return append(b, "</result></message>"...)

@@ -19,7 +19,7 @@ const (
 	writeTimeout = 30 * time.Second // for each of them
 	closeTimeout = 5 * time.Second  // for the server's closing tag
 	startTimeout = 30 * time.Second // until stream management is on
-	maxHeld      = 64               // pushes that wait for room in the backlog; the server has at most 32 on the way
+	maxHeld      = 64               // pushes that wait for room in the backlog; a server has 32 on the way unless it is told otherwise
 )
 
 // Reasons why a session ends by itself.
@@ -30,6 +30,7 @@ var (
 	errBadAck     = errors.New("the server acknowledged stanzas that were never sent")
 	errManagement = errors.New("the server refused stream management")
 	errProtocol   = errors.New("the server broke the protocol")
+	errOverrun    = errors.New("more pushes came than there is room for")
 )
 
 // session is one bound stream from its first to its last byte.
@@ -46,15 +47,18 @@ type session struct {
 	enabled bool   // stream management is on: stanzas count
 	handled uint32 // stanzas received since then
 
+	// One push is taken in after the other, the journal included. intake is locked before everything else.
+	intake sync.Mutex
+	held   []inbound // pushes that found no room in the backlog, and those behind them
+
 	mu      sync.Mutex
 	out     []byte // waits for the writer
 	sent    uint32 // stanzas put into out since <enable/>
 	acked   uint32 // of those, how many the server has handled
 	results results
-	held    []inbound // pushes that found no room in the backlog
-	asked   bool      // a result waits in out: an <r/> goes behind it
-	closing bool      // nothing more may be put into out
-	cause   error     // why the session ended
+	asked   bool  // a result waits in out: an <r/> goes behind it
+	closing bool  // nothing more may be put into out
+	cause   error // why the session ended
 }
 
 func newSession(a *Agent, st stream, log *zap.Logger) *session {
