@@ -3,6 +3,7 @@ package client
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -18,7 +19,7 @@ const (
 // repeatable reports whether the request may be sent again after this error: whatever happened to it, doing it twice must be the same as doing it once.
 //
 // A connection that was never made carried nothing. An answer 503 says that nothing was done, but it may come from something between that knows nothing of
-// it, so a POST is repeated only with an Idempotency-Key. A connection that broke later may have carried the request.
+// it, so a POST is repeated only with an Idempotency-Key. A connection that broke later, be it in the middle of the answer, may have carried the request.
 func (r call) repeatable(err error) bool {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return false
@@ -32,7 +33,7 @@ func (r call) repeatable(err error) bool {
 		return p.Status == http.StatusServiceUnavailable && (r.method != http.MethodPost || r.key != "") || p.Code == "idempotency_in_progress"
 	}
 	var network net.Error
-	broken := errors.As(err, &network) && !network.Timeout()
+	broken := errors.Is(err, io.ErrUnexpectedEOF) || (errors.As(err, &network) && !network.Timeout())
 	return broken && (r.method == http.MethodGet || r.key != "")
 }
 

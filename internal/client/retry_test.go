@@ -73,6 +73,18 @@ func TestTriesAreBounded(t *testing.T) {
 
 // TestBrokenConnections cuts the connection after the request was read: it may have taken effect.
 func TestBrokenConnections(t *testing.T) {
+	cuts := map[string]func(http.ResponseWriter){
+		"before the answer": func(http.ResponseWriter) {},
+		"in a body of known length": func(w http.ResponseWriter) {
+			w.Header().Set("Content-Length", "10")
+			_, _ = io.WriteString(w, `{`)
+			_ = http.NewResponseController(w).Flush()
+		},
+		"in a body of unknown length": func(w http.ResponseWriter) {
+			_, _ = io.WriteString(w, `{`)
+			_ = http.NewResponseController(w).Flush()
+		},
+	}
 	for _, tt := range []struct {
 		name  string
 		do    func(context.Context, *client.Client) error
@@ -89,19 +101,22 @@ func TestBrokenConnections(t *testing.T) {
 		}, false},
 		{"delete", func(ctx context.Context, c *client.Client) error { return c.DeleteEndpoint(ctx, "a") }, false},
 	} {
-		t.Run(tt.name, func(t *testing.T) {
-			var calls atomic.Int32
-			h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if calls.Add(1) == 1 {
-					panic(http.ErrAbortHandler)
+		for where, cut := range cuts {
+			t.Run(tt.name+" "+where, func(t *testing.T) {
+				var calls atomic.Int32
+				h := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+					if calls.Add(1) == 1 {
+						cut(w)
+						panic(http.ErrAbortHandler)
+					}
+					_, _ = io.WriteString(w, `{}`)
+				})
+				err := tt.do(t.Context(), dial(t, h, "", client.Options{}))
+				if (err == nil) != tt.again || (calls.Load() == 2) != tt.again {
+					t.Errorf("error %v after %d calls, repeating is safe: %v", err, calls.Load(), tt.again)
 				}
-				_, _ = io.WriteString(w, `{}`)
 			})
-			err := tt.do(t.Context(), dial(t, h, "", client.Options{}))
-			if (err == nil) != tt.again || (calls.Load() == 2) != tt.again {
-				t.Errorf("error %v after %d calls, repeating is safe: %v", err, calls.Load(), tt.again)
-			}
-		})
+		}
 	}
 }
 
