@@ -23,7 +23,7 @@ func main() {
 	flag.StringVar(&s.password, "password", "", "password of all accounts")
 	flag.IntVar(&s.source, "source", 2, "last byte of the first source address in 127.0.0.0/24; eight are used")
 	flag.Parse()
-	if err := run(s); err != nil {
+	if err := run(s); err != nil { // the runner sees that no report comes, and shows this
 		fmt.Fprintln(os.Stderr, "load:", err)
 	}
 }

@@ -8,7 +8,7 @@ type kind byte
 const (
 	none kind = iota // not complete yet
 	header
-	ended // the stream, by the server
+	ended // the stream, by the server, or what it sends is no XML
 	message
 	iq
 	presence
@@ -26,6 +26,9 @@ func split(b []byte) (what kind, item []byte, used int) {
 	if len(rest) == 0 {
 		return none, nil, start
 	}
+	if rest[0] != '<' {
+		return ended, nil, start
+	}
 	tag := bytes.IndexByte(rest, '>')
 	if tag < 0 {
 		return none, nil, start
@@ -42,8 +45,11 @@ func split(b []byte) (what kind, item []byte, used int) {
 	case bytes.HasPrefix(rest, []byte("</")):
 		return ended, rest[:tag+1], start + tag + 1
 	}
-	name := rest[1 : 1+bytes.IndexAny(rest[1:], " />\t\n")]
-	if rest[tag-1] == '/' {
+	name := rest[1 : 1+bytes.IndexAny(rest[1:], " />\t\n")] // there is a '>'
+	switch {
+	case len(name) == 0:
+		return ended, nil, start
+	case rest[tag-1] == '/':
 		return kindOf(name), rest[:tag+1], start + tag + 1
 	}
 	for from := tag + 1; ; {
