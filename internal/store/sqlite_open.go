@@ -22,6 +22,7 @@ var migrations embed.FS
 const (
 	busyTimeout = "5000" // ms; how long a write waits for another process
 	readers     = 4      // connections at least
+	listReaders = 2      // connections for what may read many rows
 
 	// The writer copies the log into the database when it holds this many pages of 4 KiB. A longer log, or a second connection that copies, made commits no
 	// faster.
@@ -66,21 +67,32 @@ func (db *sqliteDB) close() error {
 }
 
 func openReader(ctx context.Context, path string) (*reader, error) {
-	pool, err := openPool(dsn(path, map[string]string{"busy_timeout": busyTimeout, "query_only": "1"}))
+	db, err := openPool(path, max(readers, runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, err
 	}
-	n := max(readers, runtime.GOMAXPROCS(0))
-	pool.SetMaxOpenConns(n)
-	pool.SetMaxIdleConns(n)
-	r, err := newReader(ctx, pool)
+	lists, err := openPool(path, listReaders)
 	if err != nil {
-		return nil, errors.Join(err, pool.Close())
+		return nil, errors.Join(err, db.Close())
+	}
+	r, err := newReader(ctx, db, lists)
+	if err != nil {
+		return nil, errors.Join(err, r.close())
 	}
 	return r, nil
 }
 
-func openPool(dsn string) (*sql.DB, error) {
+// openPool opens connections that only read.
+func openPool(path string, n int) (*sql.DB, error) {
+	pool, err := openDB(dsn(path, map[string]string{"busy_timeout": busyTimeout, "query_only": "1"}))
+	if err == nil {
+		pool.SetMaxOpenConns(n)
+		pool.SetMaxIdleConns(n)
+	}
+	return pool, err
+}
+
+func openDB(dsn string) (*sql.DB, error) {
 	c, err := sqlite.NewConnector(dsn)
 	if err != nil {
 		return nil, err
@@ -111,7 +123,7 @@ func createFile(path string) error {
 
 // migrate brings the schema up to date. Two processes may do it at once.
 func migrate(ctx context.Context, path string) (err error) {
-	pool, err := openPool(dsn(path, map[string]string{"busy_timeout": busyTimeout, "journal_mode": "WAL", "synchronous": "FULL"}))
+	pool, err := openDB(dsn(path, map[string]string{"busy_timeout": busyTimeout, "journal_mode": "WAL", "synchronous": "FULL"}))
 	if err != nil {
 		return fmt.Errorf("open %s: %w", path, err)
 	}
