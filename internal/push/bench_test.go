@@ -56,6 +56,7 @@ func straight(tb testing.TB) (s *Service, t *taker, commit func()) {
 		tb.Fatal(err)
 	}
 	commit = func() { s.scribe.commit(tb.Context(), s.scribe.take(maxBatch)) }
+	s.SessionChanged(endpoint.Change{Kind: endpoint.Bound, Key: pc1, Epoch: 1})
 	s.SessionChanged(endpoint.Change{Kind: endpoint.Available, Key: pc1, Epoch: 1})
 	commit()
 	s.work(tb.Context(), s.pool.take())

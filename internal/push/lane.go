@@ -7,7 +7,7 @@ import (
 	"signalbox/internal/endpoint"
 )
 
-// lane is the way of pushes to one session. It exists from the session's initial presence to its end.
+// lane is the way of pushes to one session. It exists as long as the session does, also while that takes no pushes.
 //
 // One goroutine at a time sends on it: whoever set owned, which is a worker of the pool, or the caller of Submit while nothing waits. Everybody else only notes
 // what happened, under mu, and queues the lane. The sender and the store's reads are called without mu, since a sender may call written at once.
@@ -22,6 +22,7 @@ type lane struct {
 	state      laneState
 	since      time.Time // when the session last began to take pushes
 	suspended  bool      // the connection is lost, the session may be resumed
+	away       bool      // the endpoint sent no presence yet, or that it is not available
 	owned      bool      // a goroutine sends on it
 	queued     bool      // stands in the pool's queue
 	waiting    bool      // pushes may wait in the store: nothing new passes them
@@ -140,9 +141,12 @@ func (l *lane) dropLocked(id ID) {
 	}
 }
 
+// pausedLocked reports whether the session takes no pushes for now.
+func (l *lane) pausedLocked() bool { return l.suspended || l.away }
+
 // takesLocked reports whether the session takes a push now.
 func (l *lane) takesLocked(window int) bool {
-	return l.state == laneOpen && !l.suspended && !l.stalled && l.onWay < window && len(l.flights) < settlingFactor*window
+	return l.state == laneOpen && !l.pausedLocked() && !l.stalled && l.onWay < window && len(l.flights) < settlingFactor*window
 }
 
 // settlingFactor bounds, in windows, what is on the way or held back: a disk that stands still must not let flights grow.
@@ -156,7 +160,7 @@ func (l *lane) waitLocked(brief bool) {
 
 // wantsLocked reports whether the lane has work that can be done. A window is refilled when it is half empty, not for every receipt.
 func (l *lane) wantsLocked(window int) bool {
-	if l.state != laneOpen || l.suspended {
+	if l.state != laneOpen || l.pausedLocked() {
 		return false
 	}
 	return len(l.now) > 0 || l.waiting && l.onWay <= window/2 && l.takesLocked(window)

@@ -24,6 +24,7 @@ type memory struct {
 	rows    map[ID]*row
 	keys    map[Idempotency]ID
 	failing error         // what writes answer; nil: they succeed
+	partly  error         // what ExpirePushes answers with what it ended; nil: it succeeds
 	reading chan struct{} // if not nil, a read that has its rows waits here before it returns them
 }
 
@@ -60,6 +61,12 @@ func (m *memory) fail(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.failing = err
+}
+
+func (m *memory) failPartly(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.partly = err
 }
 
 func (m *memory) AcceptPush(_ context.Context, s Submission) (Status, error) {
@@ -181,15 +188,13 @@ func (m *memory) ExpirePushes(_ context.Context, now time.Time, limit int) ([]St
 		if len(ended) == limit || Final(r.State, r.Ack) || now.Before(r.Expires()) || r.TTL == 0 && now.Before(r.Created.Add(NowGrace)) {
 			continue
 		}
-		c := Change{Expired, now, ReasonTTL}
-		if r.State == Delivered {
-			c = Change{Failed, now, ReasonNoResult}
-		}
+		c := Change{At: now}
+		c.State, c.Reason = ExpiryOf(r.State, r.TTL > 0)
 		r.State = c.State
 		r.History = append(r.History, c)
 		ended = append(ended, m.copy(r))
 	}
-	return ended, nil
+	return ended, m.partly
 }
 
 func (m *memory) RecoverPushes(_ context.Context, reason string, now time.Time) error {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"signalbox/internal/endpoint"
 )
@@ -65,6 +66,16 @@ func TestNowOrNever(t *testing.T) {
 			r.wantHistory(st.ID, "accepted", "sent", "delivered")
 		})
 	})
+	t.Run("session ends before the write", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, nil)
+			r.bind(pc1, 1)
+			id := wantState(t, r, Accepted)
+			r.end(pc1)
+			r.settle()
+			r.wantHistory(id, "accepted", "expired offline")
+		})
+	})
 	t.Run("session ends without a receipt", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, nil)
@@ -73,7 +84,25 @@ func TestNowOrNever(t *testing.T) {
 			r.write(pc1)
 			r.end(pc1)
 			r.settle()
-			r.wantHistory(id, "accepted", "sent", "expired offline")
+			r.wantHistory(id, "accepted", "sent")
+			time.Sleep(NowGrace + 2*tickPeriod)
+			r.wantHistory(id, "accepted", "sent", "expired no_receipt")
+		})
+	})
+	t.Run("the answer comes in the next session", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, nil)
+			r.bind(pc1, 1)
+			st, err := r.now(Push{Ack: AckHandled})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.write(pc1)
+			r.end(pc1)
+			r.settle()
+			r.bind(pc1, 2)
+			r.result(pc1, st.ID, true, `{}`)
+			r.wantHistory(st.ID, "accepted", "sent", "handled")
 		})
 	})
 	t.Run("session still opening", func(t *testing.T) {

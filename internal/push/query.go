@@ -25,8 +25,8 @@ func (s *Service) CountWaiting(ctx context.Context, k endpoint.Key) (int, error)
 	return s.store.CountWaiting(ctx, k)
 }
 
-// Cancel ends a push that still waits and returns it, once that is durable. Errors: ErrUnknown, or an error that wraps ErrState, with the push as it is, if it
-// does not wait any more.
+// Cancel ends a push that still waits and returns it, once that is durable. When ctx ends first the push may be cancelled all the same. Errors: ErrUnknown; with
+// the push as it is, an error that wraps ErrState if it does not wait any more, or ErrBusy where another cancel of it, or too many of others, wait for the disk.
 func (s *Service) Cancel(ctx context.Context, domain string, id ID) (Status, error) {
 	st, err := s.store.Push(ctx, domain, id)
 	if err != nil {
@@ -35,13 +35,20 @@ func (s *Service) Cancel(ctx context.Context, domain string, id ID) (Status, err
 	if st.State != Accepted {
 		return st, fmt.Errorf("%w: it is %s", ErrState, st.State)
 	}
+	if err := s.claimCancel(id); err != nil {
+		return st, err
+	}
 	outcomes := make(chan verdict, 1)
 	w := write{
-		t:    Transition{ID: id, To: Cancelled, Key: st.To, At: time.Now(), Reason: ReasonCancelled},
-		done: func(o Outcome, err error) { outcomes <- verdict{outcome: o, err: err} },
+		t: Transition{ID: id, To: Cancelled, Key: st.To, At: time.Now(), Reason: ReasonCancelled},
+		done: func(o Outcome, err error) {
+			s.unclaimCancel(id)
+			outcomes <- verdict{outcome: o, err: err}
+		},
 	}
-	if !s.hold(w) {
-		return st, fmt.Errorf("%w: it is on its way to the endpoint", ErrState)
+	if err := s.hold(w); err != nil {
+		s.unclaimCancel(id)
+		return st, err
 	}
 	select {
 	case v := <-outcomes:
@@ -51,25 +58,45 @@ func (s *Service) Cancel(ctx context.Context, domain string, id ID) (Status, err
 	}
 }
 
-// hold writes the end of a waiting push so that it cannot be sent meanwhile; false: it is on its way. No lane can come before the write is queued, since
-// that needs mu for writing, and a lane that comes later reads after it.
-func (s *Service) hold(w write) bool {
+// maxCancels bounds the cancels that wait for the disk, whose callers may have left: they must not take the places of receipts.
+const maxCancels = 4096
+
+func (s *Service) claimCancel(id ID) error {
+	s.keysMu.Lock()
+	defer s.keysMu.Unlock()
+	if _, runs := s.cancels[id]; runs || len(s.cancels) >= maxCancels {
+		return ErrBusy
+	}
+	s.cancels[id] = struct{}{}
+	return nil
+}
+
+func (s *Service) unclaimCancel(id ID) {
+	s.keysMu.Lock()
+	defer s.keysMu.Unlock()
+	delete(s.cancels, id)
+}
+
+// hold writes the end of a waiting push so that it cannot be sent meanwhile. No lane can come before the write is queued, since that needs mu for writing,
+// and a lane that comes later reads after it. Errors: one that wraps ErrState where the push is on its way, ErrBusy, ErrStopped.
+func (s *Service) hold(w write) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	l := s.lanes[w.t.Key]
 	if l == nil {
-		s.scribe.add(w)
-		return true
+		return s.scribe.offer(w)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.findLocked(w.t.ID) != nil {
-		return false
+		return fmt.Errorf("%w: it is on its way to the endpoint", ErrState)
+	}
+	w.held = true
+	if err := s.scribe.offer(w); err != nil {
+		return err
 	}
 	l.holdLocked(w.t.ID)
-	w.held = true
-	s.scribe.add(w)
-	return true
+	return nil
 }
 
 func (s *Service) cancelled(ctx context.Context, domain string, id ID, v verdict) (Status, error) {

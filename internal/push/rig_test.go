@@ -42,11 +42,11 @@ type sent struct {
 
 func (w *wire) Send(k endpoint.Key, epoch uint64, p Push, delayed bool, written func(time.Time)) error {
 	w.mu.Lock()
-	s := w.sessions[k]
+	s, err := w.sessions[k], w.err
 	switch {
-	case w.err != nil:
+	case err != nil:
 		w.mu.Unlock()
-		return w.err
+		return err
 	case s == nil || s.epoch != epoch || !s.open:
 		w.mu.Unlock()
 		return endpoint.ErrOffline

@@ -149,7 +149,7 @@ func (s *Service) sendUrgent(l *lane, u urgent) {
 func (s *Service) live(l *lane) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.state == laneOpen && !l.suspended
+	return l.state == laneOpen && !l.pausedLocked()
 }
 
 // send puts a launched push on the wire. The lane's mutex is not held: the sender may call back at once.

@@ -88,6 +88,18 @@ func (s *scribe) addLocked(w write) {
 	}
 }
 
+// wait returns once all earlier writes are settled; false: that will not be.
+func (s *scribe) wait(ctx context.Context) bool {
+	settled := make(chan error, 1)
+	s.add(write{done: func(_ Outcome, err error) { settled <- err }})
+	select {
+	case err := <-settled:
+		return err == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // take removes up to limit writes from the queue.
 func (s *scribe) take(limit int) []write {
 	s.mu.Lock()

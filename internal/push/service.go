@@ -10,13 +10,11 @@ import (
 	"go.uber.org/zap"
 
 	"signalbox/internal/endpoint"
-	"signalbox/internal/telemetry"
 )
 
 const (
-	tickPeriod  = time.Second      // between two looks for pushes whose TTL is over, and two tries of stalled lanes
+	tickPeriod  = time.Second      // between two tries of stalled lanes
 	sweepPeriod = 30 * time.Second // between two looks at every lane, for wake-ups that were lost
-	expireChunk = 500              // pushes expired in one transaction
 )
 
 // Service is the life of a push from its acceptance to its acknowledgement or expiry. All methods may be called concurrently.
@@ -32,11 +30,13 @@ type Service struct {
 	scribe *scribe
 	pool   *pool
 
-	mu    sync.RWMutex
-	lanes map[endpoint.Key]*lane // guarded by mu
+	mu       sync.RWMutex
+	lanes    map[endpoint.Key]*lane    // guarded by mu
+	barriers map[endpoint.Key]struct{} // that stand in the scribe's queue; guarded by mu
 
-	keysMu sync.Mutex
-	keys   map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
+	keysMu  sync.Mutex                  // a leaf
+	keys    map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
+	cancels map[ID]struct{}             // that wait for the disk; guarded by keysMu
 
 	waitersMu sync.Mutex
 	waiters   map[ID][]chan struct{} // of Wait; guarded by waitersMu
@@ -52,10 +52,12 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 	}
 	s := &Service{
 		cfg: cfg, store: store, sender: sender, log: log.Named("push"),
-		pool:    &pool{wake: make(chan struct{}, workers)},
-		lanes:   make(map[endpoint.Key]*lane),
-		keys:    make(map[idempotencyKey]struct{}),
-		waiters: make(map[ID][]chan struct{}),
+		pool:     &pool{wake: make(chan struct{}, workers)},
+		lanes:    make(map[endpoint.Key]*lane),
+		barriers: make(map[endpoint.Key]struct{}),
+		keys:     make(map[idempotencyKey]struct{}),
+		cancels:  make(map[ID]struct{}),
+		waiters:  make(map[ID][]chan struct{}),
 	}
 	m, err := newMetrics(reg, s.countLanes, s.countInflight)
 	if err != nil {
@@ -82,6 +84,7 @@ func (s *Service) Run(ctx context.Context) error {
 		wg.Go(func() { s.pool.run(ctx, s.work) })
 	}
 	wg.Go(func() { s.scribe.run(ctx) })
+	wg.Go(func() { s.expireAll(ctx) })
 	s.tick(ctx)
 	wg.Wait()
 	return nil
@@ -94,7 +97,6 @@ func (s *Service) tick(ctx context.Context) {
 	ticks, sweeps := time.NewTicker(tickPeriod), time.NewTicker(sweepPeriod)
 	defer ticks.Stop()
 	defer sweeps.Stop()
-	failing := false
 	for {
 		select {
 		case <-ctx.Done():
@@ -103,7 +105,6 @@ func (s *Service) tick(ctx context.Context) {
 			for _, l := range s.pool.takeStalled() {
 				s.retry(l)
 			}
-			failing = s.expire(ctx, failing)
 		case <-sweeps.C:
 			for _, l := range s.allLanes() {
 				s.retry(l)
@@ -128,35 +129,6 @@ func (s *Service) kickLocked(l *lane) {
 	}
 }
 
-// expire ends pushes whose TTL is over until none is due. It logs the first failure of a row and returns whether it failed.
-func (s *Service) expire(ctx context.Context, failing bool) bool {
-	for ctx.Err() == nil {
-		ended, err := s.store.ExpirePushes(ctx, time.Now(), expireChunk)
-		if err != nil {
-			if !failing && ctx.Err() == nil {
-				s.log.Warn("pushes could not be expired", telemetry.Cause(err))
-			}
-			return true
-		}
-		for i := range ended {
-			s.expired(&ended[i])
-		}
-		if len(ended) < expireChunk {
-			return false
-		}
-	}
-	return false
-}
-
-// expired frees the place that an expired push had in its endpoint's window.
-func (s *Service) expired(st *Status) {
-	s.m.transitions[st.State].Inc()
-	s.notify(st.ID)
-	if l := s.lane(st.To); l != nil {
-		s.release(l, st.ID)
-	}
-}
-
 // settle is told by the scribe what became of a write.
 func (s *Service) settle(w write, o Outcome, err error) {
 	if o.Applied {
@@ -174,42 +146,6 @@ func (s *Service) settle(w write, o Outcome, err error) {
 	if w.done != nil {
 		w.done(o, err)
 	}
-}
-
-// unhold ends what a write held back. The endpoint's session may be another one by now: its lane may have sent the push again before the receipt came.
-func (s *Service) unhold(t Transition, err error) {
-	l := s.lane(t.Key)
-	switch {
-	case l == nil:
-	case err == nil:
-		s.release(l, t.ID)
-	default:
-		s.restore(l, t.ID)
-	}
-}
-
-// release forgets a flight and lets the lane go on.
-func (s *Service) release(l *lane, id ID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.dropLocked(id)
-	s.kickLocked(l)
-}
-
-// restore takes back a change that could not be written: the push counts as on the way again, so that the end of the session returns it to the queue.
-func (s *Service) restore(l *lane, id ID) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	f := l.findLocked(id)
-	if f == nil || f.phase != settling {
-		return
-	}
-	if f.created.IsZero() {
-		l.dropLocked(id)
-		return
-	}
-	f.phase = written
-	l.onWay++
 }
 
 // lane returns the lane of the endpoint's session, or nil.
@@ -230,9 +166,15 @@ func (s *Service) allLanes() []*lane {
 }
 
 func (s *Service) countLanes() float64 {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	return float64(len(s.lanes))
+	n := 0
+	for _, l := range s.allLanes() {
+		l.mu.Lock()
+		if !l.pausedLocked() {
+			n++
+		}
+		l.mu.Unlock()
+	}
+	return float64(n)
 }
 
 func (s *Service) countInflight() float64 {

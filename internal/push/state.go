@@ -20,6 +20,7 @@ const (
 const (
 	ReasonOffline       = "offline"
 	ReasonTTL           = "ttl"
+	ReasonNoReceipt     = "no_receipt"
 	ReasonNoResult      = "no_result"
 	ReasonInterrupted   = "interrupted"
 	ReasonCancelled     = "cancelled"
@@ -40,7 +41,8 @@ func Reasons() []ReasonDoc {
 	return []ReasonDoc{
 		{ReasonOffline, Expired, "TTL 0, and the endpoint had no session that takes pushes."},
 		{ReasonTTL, Expired, "The TTL ended without a receipt."},
-		{ReasonNoResult, Failed, "Delivered, and the TTL ended without a result."},
+		{ReasonNoReceipt, Expired, "TTL 0: it was handed to the endpoint's session, and no receipt came within a minute; whether it took effect is not known."},
+		{ReasonNoResult, Failed, "Delivered, and the TTL, or a minute where that is 0, ended without a result."},
 		{ReasonInterrupted, Failed, "The agent was restarted while it handled the push; whether it took effect is not known."},
 		{ReasonFailed, Failed, "The endpoint says so; the result tells why."},
 		{ReasonResultDropped, Handled, "The endpoint's result was too large or no JSON; the state counts all the same."},
@@ -85,4 +87,15 @@ func Next(from, to State, a Ack) bool {
 		return from == Accepted
 	}
 	return false
+}
+
+// ExpiryOf returns how a push in state from, which is not final, ends when its time is over: its TTL where it lasts, and else NowGrace.
+func ExpiryOf(from State, lasts bool) (State, string) {
+	switch {
+	case from == Delivered:
+		return Failed, ReasonNoResult
+	case lasts:
+		return Expired, ReasonTTL
+	}
+	return Expired, ReasonNoReceipt
 }

@@ -67,3 +67,24 @@ func TestFinal(t *testing.T) {
 		}
 	}
 }
+
+// How a push ends whose time is over.
+func TestExpiryOf(t *testing.T) {
+	for _, c := range []struct {
+		from   State
+		lasts  bool
+		to     State
+		reason string
+	}{
+		{Accepted, true, Expired, ReasonTTL},
+		{Sent, true, Expired, ReasonTTL},
+		{Delivered, true, Failed, ReasonNoResult},
+		{Accepted, false, Expired, ReasonNoReceipt},
+		{Sent, false, Expired, ReasonNoReceipt},
+		{Delivered, false, Failed, ReasonNoResult},
+	} {
+		if to, reason := ExpiryOf(c.from, c.lasts); to != c.to || reason != c.reason {
+			t.Errorf("ExpiryOf(%s, %v) = %s, %s, want %s, %s", c.from, c.lasts, to, reason, c.to, c.reason)
+		}
+	}
+}

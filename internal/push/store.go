@@ -73,8 +73,8 @@ type Writer interface {
 	// durable, or with an error (ErrBusy, ErrNoSpace, ...) and nothing changed. done must not block; it may run before AdvancePushes returns, so nobody calls it holding
 	// a lock that done takes. Without done nobody waits for the disk.
 	AdvancePushes(ts []Transition, done func([]Outcome, error))
-	// ExpirePushes ends up to limit pushes whose TTL is over at now: Expired with ReasonTTL, or Failed with ReasonNoResult where they were delivered. It returns
-	// them in their new state. A push with TTL 0 is over NowGrace after its creation: until then Service decides about it.
+	// ExpirePushes ends up to limit pushes whose TTL is over at now, as ExpiryOf says, and returns them in their new state, with an error also those that ended
+	// before it. A push with TTL 0 is over NowGrace after its creation: until then Service decides about it.
 	ExpirePushes(ctx context.Context, now time.Time, limit int) ([]Status, error)
 	// RecoverPushes returns every push that is Sent to Accepted, and ends those with TTL 0 as Expired, both with this reason; called once at the start.
 	RecoverPushes(ctx context.Context, reason string, now time.Time) error

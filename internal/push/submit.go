@@ -3,6 +3,8 @@ package push
 import (
 	"context"
 	"time"
+
+	"signalbox/internal/endpoint"
 )
 
 // Request is a push that somebody wants to have delivered.
@@ -104,14 +106,14 @@ func (l *lane) quietLocked(t ticket) bool {
 func (s *Service) hand(t ticket, p Push) {
 	l := t.lane
 	if l == nil {
-		s.wakeLane(p)
+		s.wakeLane(p.To, true)
 		return
 	}
 	l.mu.Lock()
 	l.submitting--
 	if l.state == laneEnded {
 		l.mu.Unlock()
-		s.wakeLane(p)
+		s.wakeLane(p.To, true)
 		return
 	}
 	takes := l.takesLocked(s.cfg.Window)
@@ -130,15 +132,15 @@ func (s *Service) hand(t ticket, p Push) {
 	s.disown(l)
 }
 
-// wakeLane tells a lane that came while the push was stored that its first read may have been too early.
-func (s *Service) wakeLane(p Push) {
-	l := s.lane(p.To)
+// wakeLane tells the lane of an endpoint, which may have come a moment ago, that a push waits that its last read may have missed.
+func (s *Service) wakeLane(k endpoint.Key, brief bool) {
+	l := s.lane(k)
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.waitLocked(true)
+	l.waitLocked(brief)
 	s.kickLocked(l)
 }
 
@@ -161,7 +163,7 @@ func (s *Service) nowOrNever(ctx context.Context, t ticket, p Push, st Status) (
 
 func (s *Service) handNow(l *lane, t ticket, u urgent) {
 	l.mu.Lock()
-	if l.state == laneEnded || l.suspended || l.stalled || l.onWay >= s.cfg.Window {
+	if l.state == laneEnded || l.pausedLocked() || l.stalled || l.onWay >= s.cfg.Window {
 		l.mu.Unlock()
 		s.expireNow(u)
 		return

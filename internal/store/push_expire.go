@@ -48,10 +48,7 @@ func (op *expirePushes) apply(t *tx) error {
 		if !found {
 			continue
 		}
-		to, reason := push.Expired, push.ReasonTTL
-		if row.state == push.Delivered {
-			to, reason = push.Failed, push.ReasonNoResult
-		}
+		to, reason := push.ExpiryOf(row.state, row.lasts)
 		if err := change(t, &row, to, op.now, reason, nil); err != nil {
 			return err
 		}
