@@ -9,14 +9,14 @@ import (
 // Config bounds what waits for an endpoint and what is on the way to it.
 type Config struct {
 	Window     int           `key:"window" doc:"Pushes that may be on the way to one endpoint without a receipt, 1 to 1024."`
-	QueueCount int           `key:"queue_count" doc:"Pushes that may wait for one endpoint, 1 to 1000000; one more is refused."`
+	QueueCount int           `key:"queue_count" doc:"Pushes that may wait for one endpoint, 1 to 10000; one more is refused."`
 	QueueBytes int           `key:"queue_bytes" doc:"Bytes of payload that may wait for one endpoint, at least 65536; a push beyond it is refused."`
 	DefaultTTL time.Duration `key:"default_ttl" doc:"How long a push lives whose request names no ttl, 0s to 672h; 0s means now or never."`
 }
 
 const (
 	maxWindow     = 1024
-	maxQueueCount = 1000000
+	maxQueueCount = 10000 // each acceptance counts what waits
 )
 
 // Default returns the configuration of an installation that sets nothing.
