@@ -7,13 +7,10 @@ import (
 	"signalbox/internal/push"
 )
 
-// states holds the states in the order of the numbers under which they are stored; a number never changes its meaning. Partial indexes name some of them.
+// states holds the states in the order of the numbers under which they are stored; a number never changes its meaning. Queries name some of them.
 var states = [...]push.State{
 	push.Accepted, push.Sent, push.Delivered, push.Handled, push.Failed, push.Expired, push.Replaced, push.Cancelled, push.Rejected,
 }
-
-// firstResultCode is the smallest number of the states that the index push_result holds.
-const firstResultCode = 3
 
 // stateCode returns the number of a state, or -1 if there is no such state.
 func stateCode(s push.State) int64 {

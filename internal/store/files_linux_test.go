@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,16 +15,17 @@ func TestReadersTakeNoFilesLater(t *testing.T) {
 	defer start(t, s)()
 	k := addEndpoint(t, s, "pc-1")
 	before := filesIn(t, dir)
-	pool := s.db.reader.db
-	for range pool.Stats().MaxOpenConnections {
-		c, err := pool.Conn(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
-		var id string
-		if err := c.QueryRowContext(t.Context(), "SELECT id FROM endpoint WHERE domain = ?", k.Domain).Scan(&id); err != nil || id != k.ID {
-			t.Fatalf("endpoint = %q, %v", id, err)
+	for _, pool := range []*sql.DB{s.reader.db, s.reader.lists} {
+		for range pool.Stats().MaxOpenConnections {
+			c, err := pool.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			var id string
+			if err := c.QueryRowContext(t.Context(), "SELECT id FROM endpoint WHERE domain = ?", k.Domain).Scan(&id); err != nil || id != k.ID {
+				t.Fatalf("endpoint = %q, %v", id, err)
+			}
 		}
 	}
 	if after := filesIn(t, dir); after != before {

@@ -36,7 +36,7 @@ func newMetrics(reg prometheus.Registerer, q *queue) (*metrics, error) {
 		m.errors.WithLabelValues(kind)
 	}
 	for _, table := range retainedTables {
-		m.deletedRows.WithLabelValues(table)
+		m.deletedRows.WithLabelValues(table.name)
 	}
 	if reg == nil {
 		return m, nil

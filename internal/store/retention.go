@@ -14,14 +14,21 @@ const (
 	retentionChunk = 200
 )
 
-var retainedTables = []string{"push", "idem", "outbox"}
+// The places of the tables in retainedTables.
+const (
+	oldPushes = iota
+	oldKeys
+	oldEvents
+)
 
 // retain deletes what is old, once at the start and then at its interval, until ctx is done.
 func (s *Store) retain(ctx context.Context) {
 	ticker := time.NewTicker(retentionInterval)
 	defer ticker.Stop()
-	for {
-		if err := s.deleteOld(ctx, time.Now()); err != nil && ctx.Err() == nil {
+	for ahead := false; ; {
+		now := time.Now()
+		ahead = s.checkClock(ctx, now, ahead)
+		if err := s.deleteOld(ctx, now); err != nil && ctx.Err() == nil {
 			s.log.Warn("old rows were not deleted; the next round tries again", telemetry.Cause(err))
 		}
 		select {
@@ -32,36 +39,57 @@ func (s *Store) retain(ctx context.Context) {
 	}
 }
 
-// deleteOld deletes everything that is older than its retention at now, in chunks between the other writes.
-func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
-	if err := s.deleteOldPushes(ctx, now.Add(-s.cfg.Retention)); err != nil {
-		return err
+// checkClock returns whether the ids of pushes are ahead of the clock, and says so unless it was known.
+func (s *Store) checkClock(ctx context.Context, now time.Time, known bool) bool {
+	newest, err := s.reader.newestPush(ctx)
+	if err != nil {
+		return known
 	}
-	keys := func(t *tx) (int64, error) { return t.deleteKeys(now.Add(-s.cfg.IdempotencyRetention), retentionChunk) }
-	if err := s.deleteChunks(ctx, "idem", keys); err != nil {
-		return err
+	ahead := newest > idAt(now.Add(time.Minute))
+	if ahead && !known {
+		s.log.Error("ids of pushes are ahead of the clock: it stood ahead when one was accepted, or is behind now; check the time of this machine",
+			telemetry.Push(newest.String()))
 	}
-	return s.deleteChunks(ctx, "outbox", func(t *tx) (int64, error) { return t.deleteEvents(now.Add(-s.cfg.OutboxRetention), retentionChunk) })
+	return ahead
 }
 
-func (s *Store) deleteOldPushes(ctx context.Context, cutoff time.Time) error {
-	var after push.ID
-	for {
-		ids, err := s.reader.finishedBefore(ctx, after, cutoff, retentionChunk)
+// deleteOld deletes everything that is older than its retention at now, in chunks between the other writes.
+func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
+	if err := s.deleteOldPushes(ctx, age{now, s.cfg.Retention}); err != nil {
+		return err
+	}
+	if err := s.deleteOldRows(ctx, oldKeys, age{now, s.cfg.IdempotencyRetention}, (*tx).deleteKeys); err != nil {
+		return err
+	}
+	return s.deleteOldRows(ctx, oldEvents, age{now, s.cfg.OutboxRetention}, (*tx).deleteEvents)
+}
+
+func (s *Store) deleteOldPushes(ctx context.Context, a age) error {
+	last, err := s.reader.lastOldIn(ctx, oldPushes, a)
+	if err != nil {
+		return err
+	}
+	for after := push.ID(0); ; {
+		ids, err := s.reader.pushesOver(ctx, after, last, a, retentionChunk)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
 		if err := s.do(ctx, deletePushes(ids)); err != nil {
 			return err
 		}
-		s.deleted("push", int64(len(ids)))
+		s.deleted(oldPushes, int64(len(ids)))
 		after = ids[len(ids)-1]
 	}
 }
 
-func (s *Store) deleteChunks(ctx context.Context, table string, remove func(*tx) (int64, error)) error {
+// deleteOldRows deletes the rows of a table in which everything before the last old row goes.
+func (s *Store) deleteOldRows(ctx context.Context, table int, a age, remove func(t *tx, last int64, limit int) (int64, error)) error {
+	last, err := s.reader.lastOldIn(ctx, table, a)
+	if err != nil || last == 0 {
+		return err
+	}
 	for {
-		op := &deleteRows{remove: remove}
+		op := &deleteRows{remove: remove, last: last}
 		if err := s.do(ctx, op); err != nil {
 			return err
 		}
@@ -72,12 +100,13 @@ func (s *Store) deleteChunks(ctx context.Context, table string, remove func(*tx)
 	}
 }
 
-func (s *Store) deleted(table string, n int64) {
+func (s *Store) deleted(table int, n int64) {
 	if n == 0 {
 		return
 	}
-	s.metrics.deletedRows.WithLabelValues(table).Add(float64(n))
-	s.log.Debug("deleted old rows", telemetry.Detail(table), telemetry.Count(int(n)))
+	name := retainedTables[table].name
+	s.metrics.deletedRows.WithLabelValues(name).Add(float64(n))
+	s.log.Debug("deleted old rows", telemetry.Detail(name), telemetry.Count(int(n)))
 }
 
 // deletePushes deletes final pushes.
@@ -94,11 +123,13 @@ func (op deletePushes) apply(t *tx) error {
 
 // deleteRows deletes a chunk of rows.
 type deleteRows struct {
-	remove  func(*tx) (int64, error)
+	remove func(t *tx, last int64, limit int) (int64, error)
+	last   int64
+
 	deleted int64
 }
 
 func (op *deleteRows) apply(t *tx) (err error) {
-	op.deleted, err = op.remove(t)
+	op.deleted, err = op.remove(t, op.last, retentionChunk)
 	return err
 }

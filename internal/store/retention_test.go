@@ -38,7 +38,7 @@ func TestRetention(t *testing.T) {
 		}
 		var got [3]int
 		for i, table := range retainedTables {
-			if err := s.reader.db.QueryRow("SELECT count(*) FROM " + table).Scan(&got[i]); err != nil {
+			if err := s.reader.db.QueryRow("SELECT count(*) FROM " + table.name).Scan(&got[i]); err != nil {
 				t.Fatal(err)
 			}
 		}

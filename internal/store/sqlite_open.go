@@ -67,11 +67,11 @@ func (db *sqliteDB) close() error {
 }
 
 func openReader(ctx context.Context, path string) (*reader, error) {
-	db, err := openPool(path, max(readers, runtime.GOMAXPROCS(0)))
+	db, err := openPool(ctx, path, max(readers, runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, err
 	}
-	lists, err := openPool(path, listReaders)
+	lists, err := openPool(ctx, path, listReaders)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
@@ -83,13 +83,39 @@ func openReader(ctx context.Context, path string) (*reader, error) {
 }
 
 // openPool opens connections that only read.
-func openPool(path string, n int) (*sql.DB, error) {
+func openPool(ctx context.Context, path string, n int) (*sql.DB, error) {
 	pool, err := openDB(dsn(path, map[string]string{"busy_timeout": busyTimeout, "query_only": "1"}))
-	if err == nil {
-		pool.SetMaxOpenConns(n)
-		pool.SetMaxIdleConns(n)
+	if err != nil {
+		return nil, err
 	}
-	return pool, err
+	pool.SetMaxOpenConns(n)
+	pool.SetMaxIdleConns(n)
+	if err := openFiles(ctx, pool, n); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return pool, nil
+}
+
+// openFiles makes all connections of a pool open their files, which they keep: later the process may be out of descriptors.
+func openFiles(ctx context.Context, pool *sql.DB, n int) (err error) {
+	var open []*sql.Conn
+	defer func() {
+		for _, c := range open {
+			err = errors.Join(err, c.Close())
+		}
+	}()
+	for range n {
+		c, err := pool.Conn(ctx)
+		if err != nil {
+			return err
+		}
+		open = append(open, c)
+		var one int
+		if err := c.QueryRowContext(ctx, "SELECT one FROM meta").Scan(&one); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func openDB(dsn string) (*sql.DB, error) {

@@ -15,15 +15,16 @@ import (
 
 // reader answers queries on connections of its own, which see what is committed and never wait for the writer. All methods may be called concurrently.
 type reader struct {
-	db *sql.DB
+	db    *sql.DB // for what somebody's login or delivery waits for
+	lists *sql.DB // for what may read many rows: the lists of the API and retention
 
 	findEndpoint, listEndpoints, secretOf *sql.Stmt
 	findToken, listTokens                 *sql.Stmt
 	findPush, listWaiting, countOpen      *sql.Stmt
 	listOfEndpoint, listAll               *sql.Stmt
-	listAccepted, listResults             *sql.Stmt
-	listInterrupted                       *sql.Stmt
-	oldPushes                             *sql.Stmt
+	listState, listInterrupted            *sql.Stmt
+	lastPush, oldPushes                   *sql.Stmt
+	lastOld                               [len(retainedTables)]*sql.Stmt
 }
 
 // queries are the texts of the reader's statements, with numbered parameters where one is used twice.
@@ -42,41 +43,50 @@ const (
 	queryOfEndpoint = selectStatus + " WHERE p.id IN (SELECT id FROM (SELECT id FROM push WHERE ep = " + numOf + " AND place = 4 AND id < ?3" +
 		" AND (?4 < 0 OR state = ?4) ORDER BY id DESC LIMIT ?5) UNION ALL SELECT id FROM push WHERE ep = " + numOf + " AND place < 4 AND id < ?3" +
 		" AND (?4 < 0 OR state = ?4)) ORDER BY p.id DESC LIMIT ?5"
-	queryAll      = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
-	queryResults  = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND p.state = ?4 AND p.state >= 3 ORDER BY p.id DESC LIMIT ?5"
-	queryAccepted = selectStatus + " WHERE p.id IN (SELECT q.id FROM push q INDEXED BY push_expiry CROSS JOIN endpoint f ON f.num = q.ep" +
-		" WHERE q.place < 4 AND q.state = 0 AND f.domain = ?1 AND q.id < ?3 ORDER BY q.id DESC LIMIT ?5) ORDER BY p.id DESC"
+	queryAll   = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
+	queryState = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND p.state = ?4 ORDER BY p.id DESC LIMIT ?5"
+
 	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND expires = created) ORDER BY id"
 )
 
-func newReader(ctx context.Context, db *sql.DB) (*reader, error) {
-	r := &reader{db: db}
-	for query, into := range map[string]**sql.Stmt{
-		selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?": &r.findEndpoint,
-		queryListEndpoints: &r.listEndpoints,
+func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
+	r := &reader{db: db, lists: lists}
+	err := prepareAll(ctx, db, map[string]**sql.Stmt{
+		selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?":     &r.findEndpoint,
 		"SELECT secret, enabled FROM endpoint WHERE domain = ? AND id = ?": &r.secretOf,
 		selectToken + " WHERE hash = ?":                                    &r.findToken,
 		selectToken + " ORDER BY name":                                     &r.listTokens,
 		selectStatus + " WHERE p.id = ? AND e.domain = ?":                  &r.findPush,
 		queryWaiting:     &r.listWaiting,
 		queryCountOpen:   &r.countOpen,
-		queryOfEndpoint:  &r.listOfEndpoint,
-		queryAll:         &r.listAll,
-		queryResults:     &r.listResults,
-		queryAccepted:    &r.listAccepted,
 		queryInterrupted: &r.listInterrupted,
-		queryOldPushes:   &r.oldPushes,
-	} {
+	})
+	listing := map[string]**sql.Stmt{
+		queryListEndpoints: &r.listEndpoints,
+		queryOfEndpoint:    &r.listOfEndpoint,
+		queryAll:           &r.listAll,
+		queryState:         &r.listState,
+		queryLastPush:      &r.lastPush,
+		queryOldPushes:     &r.oldPushes,
+	}
+	for i, table := range retainedTables {
+		listing[queryLastOld(table)] = &r.lastOld[i]
+	}
+	return r, errors.Join(err, prepareAll(ctx, lists, listing))
+}
+
+func prepareAll(ctx context.Context, db *sql.DB, queries map[string]**sql.Stmt) error {
+	for query, into := range queries {
 		var err error
 		if *into, err = db.PrepareContext(ctx, query); err != nil {
-			return nil, fmt.Errorf("prepare %q: %w", query, err)
+			return fmt.Errorf("prepare %q: %w", query, err)
 		}
 	}
-	return r, nil
+	return nil
 }
 
 // close closes the connections. Statements end with them.
-func (r *reader) close() error { return r.db.Close() }
+func (r *reader) close() error { return errors.Join(r.db.Close(), r.lists.Close()) }
 
 // each scans every row of a query into a buffer and calls f.
 func each(ctx context.Context, s *sql.Stmt, columns int, f func(row []driver.Value) error, args ...any) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"math"
-	"time"
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
@@ -45,10 +44,8 @@ func (r *reader) pushes(ctx context.Context, k endpoint.Key, state push.State, b
 	switch {
 	case k.ID != "":
 		s = r.listOfEndpoint
-	case code == 0:
-		s = r.listAccepted
-	case code >= firstResultCode:
-		s = r.listResults
+	case code >= 0:
+		s = r.listState
 	}
 	return list(ctx, s, statusColumns, statusOf, k.Domain, k.ID, int64(before), code, limit)
 }
@@ -58,11 +55,4 @@ func idOf(row []driver.Value) (push.ID, error) { return push.ID(intOf(row[0])), 
 // interrupted returns the pushes that a session had when the process ended, and those with TTL 0 that none had yet.
 func (r *reader) interrupted(ctx context.Context) ([]push.ID, error) {
 	return list(ctx, r.listInterrupted, 1, idOf)
-}
-
-const queryOldPushes = "SELECT id FROM push WHERE id > ?1 AND id < ?2 AND place = 4 AND ended < ?3 ORDER BY id LIMIT ?4"
-
-// finishedBefore returns up to limit pushes behind after that were final before cutoff, in the order of their ids.
-func (r *reader) finishedBefore(ctx context.Context, after push.ID, cutoff time.Time, limit int) ([]push.ID, error) {
-	return list(ctx, r.oldPushes, 1, idOf, int64(after), int64(idAt(cutoff)), cutoff.UnixMicro(), limit)
 }

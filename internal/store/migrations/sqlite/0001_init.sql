@@ -60,7 +60,7 @@ CREATE TABLE push (
 );
 CREATE INDEX push_queue  ON push (ep, place, id, size);
 CREATE INDEX push_expiry ON push (expires) WHERE place < 4;
-CREATE INDEX push_result ON push (state) WHERE state >= 3;
+CREATE INDEX push_state  ON push (state); -- for lists; in a state the pushes lie in the order of their ids, so that all that change together share pages
 
 -- The payload, until the push is final.
 CREATE TABLE push_body (
