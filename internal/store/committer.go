@@ -103,6 +103,7 @@ func (c *committer) commit(batch []*entry) (again []*entry) {
 		c.metrics.batch.Observe(float64(len(batch)))
 		c.metrics.commitSeconds.Observe(time.Since(begin).Seconds())
 		c.succeeded()
+		c.queue.settle(batch) // before the answers: who has one reads what is stored
 		for _, e := range batch {
 			c.answer(e, nil)
 		}
@@ -117,6 +118,7 @@ func (c *committer) commit(batch []*entry) (again []*entry) {
 	}
 	if len(batch) == 1 {
 		c.log.Error("operation failed", telemetry.Detail(fmt.Sprintf("%T", batch[0].op)), telemetry.Cause(err))
+		c.queue.settle(batch)
 		c.drop(c.refuse(batch, err))
 		return nil
 	}
@@ -130,7 +132,9 @@ func (c *committer) write(batch []*entry) error {
 	for _, e := range batch {
 		c.ops = append(c.ops, e.op)
 	}
+	c.queue.begin(time.Now())
 	err := c.writer.write(c.ops)
+	c.queue.begin(time.Time{})
 	clear(c.ops)
 	return err
 }

@@ -70,34 +70,48 @@ func (op *updateEndpoint) apply(t *tx) error {
 	return t.updateEndpoint(&op.out, op.patch.Secret)
 }
 
-// deleteEndpoint removes an endpoint with everything that hangs on it.
+// deleteEndpoint removes an endpoint with everything that hangs on it, or a chunk of its pushes if it has more.
 type deleteEndpoint struct {
 	key    endpoint.Key
+	more   bool
 	result error
 }
 
-// DeleteEndpoint implements endpoint.Accounts.
+// DeleteEndpoint implements endpoint.Accounts. Its pushes go in chunks and the endpoint with the last one: if ctx ends before, what is left of it is as it was.
 func (s *Store) DeleteEndpoint(ctx context.Context, k endpoint.Key) error {
-	op := &deleteEndpoint{key: k}
-	if err := s.do(ctx, op); err != nil {
-		return err
+	for {
+		op := &deleteEndpoint{key: k}
+		if err := s.do(ctx, op); err != nil {
+			return err
+		}
+		if !op.more {
+			return op.result
+		}
 	}
-	return op.result
 }
 
 func (op *deleteEndpoint) apply(t *tx) error {
+	op.more = false
 	num, _, err := t.findEndpoint(op.key)
 	if err := expected(&op.result, err, endpoint.ErrUnknown); err != nil || op.result != nil {
 		return err
 	}
-	return t.deleteEndpoint(num)
+	deleted, err := t.deletePushesOf(num, maxChunk)
+	if op.more = deleted == maxChunk; err != nil || op.more {
+		return err
+	}
+	if err := t.deleteEndpoint(num); err != nil {
+		return err
+	}
+	return t.insertEvent(op.key, "endpoint.deleted", micros(t.now), "{}")
 }
 
 // Endpoints implements endpoint.Accounts.
 func (s *Store) Endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Record, error) {
+	waiting := s.queue.unsaved() // before the read, as in Endpoint
 	rs, err := s.reader.endpoints(ctx, q)
 	for i := range rs {
-		if p, ok := s.queue.presence(rs[i].Key); ok {
+		if p, ok := waiting[rs[i].Key]; ok {
 			rs[i].Presence = p
 		}
 	}

@@ -23,6 +23,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryState:       "push_state",
 		queryInterrupted: "push_expiry",
 		queryOldPushes:   "INTEGER PRIMARY KEY",
+		queryPushesOf:    "COVERING INDEX push_queue",
 		queryUsage:       "COVERING INDEX push_queue",
 		queryExpired:     "push_expiry",
 		queryFindKey:     "idem_hash",
@@ -33,7 +34,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
 		}
 	}
-	for _, query := range []string{queryWaiting, queryState} {
+	for _, query := range []string{queryWaiting, queryState, queryPushesOf} {
 		if plan := explain(t, s, query); strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s\nsorts:\n%s", query, plan)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"time"
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
@@ -12,6 +13,9 @@ import (
 
 // ErrClosed says that the store takes no more writes because Run has ended or is about to.
 var ErrClosed = errors.New("the store is closed")
+
+// stallAfter is how long one write may take before nobody new waits behind it. A write that waits for another process's lock takes as long.
+const stallAfter = 5 * time.Second
 
 // operation is one change, applied inside a transaction that it shares with others. What its caller may expect to go wrong is a result that it keeps; only what
 // must undo the transaction is an error. apply may run again after a failed transaction and begins anew then.
@@ -31,26 +35,25 @@ type entry struct {
 // mark reports whether the entry is one that nobody waits for: it stays queued while the disk does not take it.
 func (e *entry) mark() bool { return e.done == nil && e.call == nil }
 
-// queue holds what waits for the next transaction, in order, bounded separately for what somebody waits for and for marks. Presences of one endpoint replace
-// each other. All methods may be called concurrently.
+// queue holds what waits for the next transaction, in order, bounded separately for what somebody waits for, for marks and for presences. Presences of one
+// endpoint replace each other. All methods may be called concurrently.
 type queue struct {
 	wake chan struct{} // holds a token while there may be something to take
 
 	mu        sync.Mutex
 	entries   []*entry
 	requests  int // entries that are not marks
-	marks     int // size of the others
-	presences map[endpoint.Key]endpoint.Presence
-	taken     map[endpoint.Key]endpoint.Presence // by the last take: perhaps not durable yet
+	marks     int // size of the others without presences
+	saves     int // presences
+	presences presences
 	closed    bool
+	begun     time.Time // of the write that runs; zero: none
 
 	maxRequests, maxMarks int
 }
 
 func newQueue(maxRequests, maxMarks int) *queue {
-	return &queue{
-		wake: make(chan struct{}, 1), presences: make(map[endpoint.Key]endpoint.Presence), taken: make(map[endpoint.Key]endpoint.Presence), maxRequests: maxRequests, maxMarks: maxMarks,
-	}
+	return &queue{wake: make(chan struct{}, 1), presences: newPresences(), maxRequests: maxRequests, maxMarks: maxMarks}
 }
 
 // put appends e, or returns push.ErrBusy or ErrClosed.
@@ -60,12 +63,11 @@ func (q *queue) put(e *entry) error {
 	switch {
 	case q.closed:
 		return ErrClosed
-	case e.mark() && q.marks+e.size > q.maxMarks, !e.mark() && q.requests >= q.maxRequests:
+	case e.mark() && q.marks+e.size > q.maxMarks, !e.mark() && (q.requests >= q.maxRequests || q.stalledLocked()):
 		return push.ErrBusy
 	}
-	q.count(e, 1)
-	q.entries = append(q.entries, e)
-	q.wakeUp()
+	q.presences.seal(e.op)
+	q.appendLocked(e)
 	return nil
 }
 
@@ -73,51 +75,67 @@ func (q *queue) put(e *entry) error {
 func (q *queue) putPresence(k endpoint.Key, p endpoint.Presence) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if _, known := q.presences[k]; q.closed || !known && len(q.presences) >= q.maxMarks {
+	if q.closed {
 		return false
 	}
-	q.presences[k] = p
-	q.wakeUp()
+	if q.presences.replace(k, p) {
+		return true
+	}
+	if q.saves >= q.maxMarks {
+		return false
+	}
+	e := &entry{op: &savePresence{key: k, presence: p}, size: 1}
+	q.presences.waiting[k] = e
+	q.appendLocked(e)
 	return true
+}
+
+func (q *queue) appendLocked(e *entry) {
+	q.count(e, 1)
+	q.entries = append(q.entries, e)
+	q.wakeUp()
 }
 
 // presence returns the newest presence of an endpoint that may not be durable yet.
 func (q *queue) presence(k endpoint.Key) (endpoint.Presence, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	p, ok := q.presences[k]
-	if !ok {
-		p, ok = q.taken[k]
-	}
-	return p, ok
+	return q.presences.newest(k)
 }
 
-// take removes entries up to a size of limit, one at least: first in, first out, then presences.
+// unsaved returns the newest presences that may not be durable yet.
+func (q *queue) unsaved() map[endpoint.Key]endpoint.Presence {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.presences.all()
+}
+
+// take removes entries up to a size of limit, one at least, first in, first out.
 func (q *queue) take(limit int) []*entry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n, size := 0, 0
 	for n < len(q.entries) && (n == 0 || size+q.entries[n].size <= limit) {
 		q.count(q.entries[n], -1)
+		q.presences.take(q.entries[n])
 		size += q.entries[n].size
 		n++
 	}
 	batch := slices.Clone(q.entries[:n])
 	q.entries = slices.Delete(q.entries, 0, n)
-	clear(q.taken)
-	for k, p := range q.presences {
-		if size >= limit {
-			break
-		}
-		q.taken[k] = p
-		batch = append(batch, &entry{op: &savePresence{key: k, presence: p}, size: 1})
-		delete(q.presences, k)
-		size++
-	}
-	if len(q.entries) > 0 || len(q.presences) > 0 {
+	if len(q.entries) > 0 {
 		q.wakeUp()
 	}
 	return batch
+}
+
+// settle says that the presences in a batch are durable, or never will be.
+func (q *queue) settle(batch []*entry) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, e := range batch {
+		q.presences.settle(e)
+	}
 }
 
 // putBack returns marks that the disk did not take to the front, beyond the limit if need be. A presence yields to a newer one.
@@ -125,16 +143,13 @@ func (q *queue) putBack(marks []*entry) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	front := make([]*entry, 0, len(marks)+len(q.entries))
-	for _, e := range marks {
-		if s, ok := e.op.(*savePresence); ok {
-			if _, newer := q.presences[s.key]; !newer {
-				q.presences[s.key] = s.presence
-			}
-			continue
+	for _, e := range slices.Backward(marks) { // the newest presence first
+		if q.presences.putBack(e) {
+			q.count(e, 1)
+			front = append(front, e)
 		}
-		q.count(e, 1)
-		front = append(front, e)
 	}
+	slices.Reverse(front)
 	q.entries = append(front, q.entries...)
 }
 
@@ -153,12 +168,28 @@ func (q *queue) takeRequests() []*entry {
 	return requests
 }
 
-// waiting returns how many requests, and how many entries and presences in all, are queued.
+// waiting returns how many requests, and how many entries in all, are queued.
 func (q *queue) waiting() (requests, all int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.requests, len(q.entries) + len(q.presences)
+	return q.requests, len(q.entries)
 }
+
+// begin says that a write begins, at the time now; the zero time says that it has ended.
+func (q *queue) begin(now time.Time) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.begun = now
+}
+
+// stalled reports whether the disk neither takes nor refuses the present write: what would be queued behind it, somebody would wait for too long.
+func (q *queue) stalled() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.stalledLocked()
+}
+
+func (q *queue) stalledLocked() bool { return !q.begun.IsZero() && time.Since(q.begun) > stallAfter }
 
 // close refuses everything that comes later.
 func (q *queue) close() {
@@ -168,9 +199,13 @@ func (q *queue) close() {
 }
 
 func (q *queue) count(e *entry, sign int) {
-	if e.mark() {
+	_, save := e.op.(*savePresence)
+	switch {
+	case save:
+		q.saves += sign
+	case e.mark():
 		q.marks += sign * e.size
-	} else {
+	default:
 		q.requests += sign
 	}
 }

@@ -15,6 +15,7 @@ import (
 // Errors that concern the whole database, not one operation.
 var (
 	errStorage = errors.New("the database cannot be used")
+	errStalled = errors.New("a write to the database does not end; look for disk errors in the kernel's log")
 	errCorrupt = errors.New("the database file is damaged; stop the server and restore a backup")
 )
 

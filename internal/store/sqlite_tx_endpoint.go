@@ -29,6 +29,8 @@ const (
 	queryOnline = "SELECT " + selectPresence + ", e.domain, e.id, e.num FROM presence p CROSS JOIN endpoint e ON e.num = p.ep" +
 		" WHERE p.state = 'online' LIMIT ?"
 
+	queryPushesOf = "SELECT id FROM push WHERE ep = ? ORDER BY place, id LIMIT ?"
+
 	presenceColumns = 8
 	recordColumns   = 7 + presenceColumns
 )
@@ -41,8 +43,8 @@ func newEndpointStmts(p *preparer) endpointStmts {
 		update: p.prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
 			" WHERE domain = ? AND id = ?"),
 		remove:         p.prepare("DELETE FROM endpoint WHERE num = ?"),
-		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (SELECT id FROM push WHERE ep = ? AND place < 4)"),
-		removePushes:   p.prepare("DELETE FROM push WHERE ep = ?"),
+		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
+		removePushes:   p.prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
 		presence:       p.prepare("SELECT state, since FROM presence WHERE ep = ?"),
 		removePresence: p.prepare("DELETE FROM presence WHERE ep = ?"),
 		savePresence: p.prepare("INSERT INTO presence (ep, state, since, last_heard, reason, resource, remote_addr, via, tls_version)" +
@@ -98,14 +100,20 @@ func (t *tx) updateEndpoint(e *endpoint.Endpoint, s *endpoint.Secret) error {
 	return t.endpoint.update.run(boolCode(e.Enabled), micros(e.Updated), labels, groups, secret, e.Domain, e.ID)
 }
 
-// deleteEndpoint removes an endpoint and everything that hangs on it.
-func (t *tx) deleteEndpoint(num int64) error {
-	for _, s := range []*stmt{t.endpoint.removeBodies, t.endpoint.removePushes, t.endpoint.removePresence, t.endpoint.remove} {
-		if err := s.run(num); err != nil {
-			return err
-		}
+// deletePushesOf deletes up to limit pushes of an endpoint with their payloads and returns how many there were.
+func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
+	if err := t.endpoint.removeBodies.run(num, int64(limit)); err != nil {
+		return 0, err
 	}
-	return nil
+	return t.endpoint.removePushes.exec(num, int64(limit))
+}
+
+// deleteEndpoint removes an endpoint that has no pushes, and its presence.
+func (t *tx) deleteEndpoint(num int64) error {
+	if err := t.endpoint.removePresence.run(num); err != nil {
+		return err
+	}
+	return t.endpoint.remove.run(num)
 }
 
 // presenceBefore returns what a new presence is compared with; the zero value if there is none.

@@ -86,6 +86,9 @@ func (s *Store) Close() error {
 
 // Ready returns why state cannot be written at the moment, or nil. It costs nothing: the committer tries the disk again by itself after a failure.
 func (s *Store) Ready(context.Context) error {
+	if s.queue.stalled() {
+		return errStalled
+	}
 	if err := s.committer.failure.Load(); err != nil {
 		return *err
 	}

@@ -79,7 +79,21 @@ func testDeleteEndpoint(t *testing.T, s Subject) {
 	s.SavePresence(k, endpoint.Presence{State: endpoint.StateOnline, Since: day})
 	flush(t, s)
 
+	before, err := s.Events(t.Context())
+	noError(t, err)
+	begin := time.Now().Truncate(time.Microsecond)
 	noError(t, s.DeleteEndpoint(t.Context(), k))
+	events, err := s.Events(t.Context())
+	noError(t, err)
+	if len(events) != len(before)+1 {
+		t.Fatalf("%d events of the end of an endpoint, want one: its pushes need none", len(events)-len(before))
+	}
+	last := events[len(before)]
+	if last.At.Before(begin) || last.At.After(time.Now()) {
+		t.Errorf("the end of the endpoint is of %s, want now", last.At)
+	}
+	last.At = time.Time{}
+	diff(t, "event", last, Event{Kind: "endpoint.deleted", Domain: domain, Subject: "pc-1", Data: "{}"})
 	if _, err := s.Endpoint(t.Context(), k); !errors.Is(err, endpoint.ErrUnknown) {
 		t.Errorf("Endpoint = %v, want ErrUnknown", err)
 	}
