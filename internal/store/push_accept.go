@@ -16,7 +16,8 @@ type acceptPush struct {
 	result error
 }
 
-// AcceptPush implements push.Writer. If ctx ends while it waits, the push may have been accepted all the same. A bound of 0 in s.Queue is no bound.
+// AcceptPush implements push.Writer. If ctx ends while it waits, the push may have been accepted all the same. A bound of 0 in s.Queue is no bound, and a push with
+// TTL 0, of which nothing waits, has none.
 func (s *Store) AcceptPush(ctx context.Context, in push.Submission) (push.Status, error) {
 	op := &acceptPush{in: in}
 	if err := s.do(ctx, op); err != nil {
@@ -65,7 +66,7 @@ func (op *acceptPush) replay(t *tx) (done bool, err error) {
 
 func (op *acceptPush) checkQueue(t *tx, ep int64) error {
 	bound := op.in.Queue
-	if bound.Count <= 0 && bound.Bytes <= 0 {
+	if op.in.Push.TTL <= 0 || bound.Count <= 0 && bound.Bytes <= 0 {
 		return nil
 	}
 	count, bytes, err := t.usage(ep)

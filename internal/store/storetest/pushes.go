@@ -104,6 +104,13 @@ func testQueueBounds(t *testing.T, s Subject) {
 			t.Errorf("%s: AcceptPush = %v, want %v", test.name, err, test.want)
 		}
 	}
+	// With TTL 0 nothing of a push waits.
+	now := push.Submission{Push: push.Push{To: k, Payload: []byte("{}")}, Queue: push.Queue{Count: 1, Bytes: 1}}
+	st, err := s.AcceptPush(t.Context(), now)
+	if err != nil {
+		t.Fatalf("AcceptPush with TTL 0 = %v, want it beside a full queue", err)
+	}
+	advance(t, s, push.Transition{ID: st.ID, Key: k, To: push.Delivered})
 	// Sent pushes count, final ones do not.
 	advance(t, s, push.Transition{ID: first.ID, Key: k, To: push.Sent})
 	if _, err := post(k, 10, push.Queue{Count: 4, Bytes: 1000}); !errors.Is(err, push.ErrQueueFull) {
