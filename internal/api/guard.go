@@ -26,11 +26,11 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		writeProblem(rec, p)
 		return
 	}
-	if !s.acquire(route) {
+	if !rec.acquire(s.slotsFor(route)) {
 		writeProblem(rec, busy.problem("").retryAfter(retryBusy))
 		return
 	}
-	defer s.release(route)
+	defer rec.release()
 	s.mux.ServeHTTP(rec, r)
 }
 
@@ -44,8 +44,12 @@ func (s *Server) record(rec *recorder, r *http.Request, route string, took time.
 	}
 }
 
-// live is the one path that answers to anyone at any load: it says only that the process runs.
-const live = "/livez"
+// Paths that answer when the server has more to do than it takes. live answers to anyone at any load: it says only that the process runs.
+const (
+	live    = "/livez"
+	ready   = "/readyz"
+	metrics = "/metrics"
+)
 
 // template returns the path of the route that takes the request, as it was registered; empty if none does.
 func (s *Server) template(r *http.Request) string {
@@ -90,8 +94,12 @@ func (s *Server) fromAllowed(remote string) bool {
 
 // unrouted tells an unknown path from a known one with another method.
 func (s *Server) unrouted(r *http.Request) *Problem {
+	methods := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete}
+	if r.Method == http.MethodOptions && r.URL.Path == "*" { // RFC 9110 section 9.3.7: the server as a whole
+		return methodNotAllowed.problem("").with("Allow", strings.Join(methods, ", "))
+	}
 	var allow []string
-	for _, m := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPatch, http.MethodDelete} {
+	for _, m := range methods {
 		other := *r
 		other.Method = m
 		if s.template(&other) != "" {
@@ -104,22 +112,15 @@ func (s *Server) unrouted(r *http.Request) *Problem {
 	return methodNotAllowed.problem("").with("Allow", strings.Join(allow, ", "))
 }
 
-func (s *Server) acquire(route string) bool {
-	if route == live {
-		return true
+// slotsFor returns what bounds the requests for a route at the same time; nil: nothing does.
+func (s *Server) slotsFor(route string) chan struct{} {
+	switch route {
+	case live:
+		return nil
+	case ready, metrics:
+		return s.probes
 	}
-	select {
-	case s.slots <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s *Server) release(route string) {
-	if route != live {
-		<-s.slots
-	}
+	return s.slots
 }
 
 // recovered ends a request whose handler panicked. The caller learns nothing of it; if the answer had begun, the connection is cut.
@@ -146,11 +147,34 @@ func secure(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 }
 
-// recorder remembers what the log says of a request.
+// recorder remembers what the log says of a request, and which slot it has.
 type recorder struct {
 	http.ResponseWriter
-	status int    // 0: nothing was written yet
-	token  string // id of the caller's token; empty: none was needed, or it was refused
+	status int           // 0: nothing was written yet
+	token  string        // id of the caller's token; empty: none was needed, or it was refused
+	slots  chan struct{} // where the request has a slot; nil: nowhere
+}
+
+// acquire takes a slot, if one is free. A nil channel bounds nothing.
+func (r *recorder) acquire(slots chan struct{}) bool {
+	if slots == nil {
+		return true
+	}
+	select {
+	case slots <- struct{}{}:
+		r.slots = slots
+		return true
+	default:
+		return false
+	}
+}
+
+// release gives the slot back; a second call does nothing.
+func (r *recorder) release() {
+	if r.slots != nil {
+		<-r.slots
+		r.slots = nil
+	}
 }
 
 // WriteHeader keeps the first status that is final.

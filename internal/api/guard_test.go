@@ -125,6 +125,8 @@ func TestUnroutedRequests(t *testing.T) {
 		{"PUT", "/v1/endpoints", "GET, HEAD, POST", methodNotAllowed},
 		{"OPTIONS", "/v1/endpoints/pc-1", "GET, HEAD, PATCH, DELETE", methodNotAllowed},
 		{"TRACE", "/livez", "GET, HEAD", methodNotAllowed},
+		{"OPTIONS", "*", "GET, HEAD, POST, PATCH, DELETE", methodNotAllowed},
+		{"PRI", "*", "", notFound},
 		{"BREW", "/v1/pushes", "GET, HEAD, POST", methodNotAllowed},
 		{"GET", "/v1//endpoints", "", badRequest},
 		{"GET", "/v1/endpoints/", "", badRequest},
@@ -185,6 +187,13 @@ func TestTooManyRequests(t *testing.T) {
 	if a.header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
+	for _, path := range []string{"/livez", "/readyz", "/metrics"} {
+		w.do("GET", path, "").ok(http.StatusOK)
+	}
+	for range cap(w.srv.probes) {
+		w.srv.probes <- struct{}{}
+	}
+	w.do("GET", "/readyz", "").want(busy)
 	w.do("GET", "/livez", "").ok(http.StatusOK)
 	<-w.srv.slots
 	w.do("GET", "/v1/endpoints", "").ok(http.StatusOK)

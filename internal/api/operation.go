@@ -22,8 +22,8 @@ func (s *Server) registerOperation() {
 		return &liveAnswer{Body: liveBody{OK: true}}, nil
 	})
 	register(s, route{
-		id: "ready", method: http.MethodGet, path: "/readyz", tag: "operation", summary: "Tell whether the server can do its work",
-		doc: "Answers 503 with the same body when one of the checks is not well.", status: http.StatusOK,
+		id: "ready", method: http.MethodGet, path: ready, tag: "operation", summary: "Tell whether the server can do its work",
+		doc: "Answers 503 with the same body when one of the checks is not well. It answers though all other requests are refused as too many.", status: http.StatusOK,
 	}, s.ready)
 	s.documentNotReady()
 	register(s, route{
@@ -77,7 +77,7 @@ func (s *Server) ready(ctx context.Context, _ call[noParams, none]) (*readyAnswe
 
 // documentNotReady adds the answer that is no problem though its status is 503.
 func (s *Server) documentNotReady() {
-	responses := operation(s.api.OpenAPI(), http.MethodGet, "/readyz").Responses
+	responses := operation(s.api.OpenAPI(), http.MethodGet, ready).Responses
 	ok, bad := responses[strconv.Itoa(http.StatusOK)], responses[strconv.Itoa(http.StatusServiceUnavailable)]
 	bad.Description = "not ready; " + bad.Description
 	bad.Content["application/json"] = &huma.MediaType{Schema: ok.Content["application/json"].Schema}

@@ -30,7 +30,7 @@ func (s *Server) registerPages() {
 	s.page("docs-script", "/docs/docs.js", "Script of the page /docs", docsFile(docsScript, "text/javascript; charset=utf-8"), "text/javascript")
 	s.page("docs-style", "/docs/docs.css", "Style of the page /docs", docsFile(docsStyle, "text/css; charset=utf-8"), "text/css")
 	s.page("problem", "/problems/{name}", "What a kind of problem means", s.problemPage, "text/html", "application/json")
-	s.page("metrics", "/metrics", "Metrics for Prometheus", s.deps.Metrics.ServeHTTP, "text/plain")
+	s.page("metrics", metrics, "Metrics for Prometheus", s.deps.Metrics.ServeHTTP, "text/plain")
 }
 
 // page adds a route that is no JSON and documents it.

@@ -22,13 +22,15 @@ func (s *Server) registerPushes() {
 	register(s, route{
 		id: "create-push", method: http.MethodPost, path: "/v1/pushes", tag: "pushes", summary: "Push to an endpoint",
 		doc: "The answer comes when the push is on stable storage. With an Idempotency-Key the request can be repeated safely: the first answer comes again " +
-			"with 'Idempotency-Replayed: true'. TTL, Urgency and Topic are those of RFC 8030. With 'Prefer: wait=N' (RFC 7240) the answer comes when the push is done, or after N seconds, 60 at most.",
+			"with 'Idempotency-Replayed: true'. TTL, Urgency and Topic are those of RFC 8030. With 'Prefer: wait=N' (RFC 7240) the answer comes when the push is done, or after N seconds, 60 at most; " +
+			"without 'Preference-Applied: wait' the server could not wait so long, and the state is the last that it knew.",
 		scope: access.ScopePush, status: http.StatusAccepted,
 		problems: []kind{unknownEndpoint, endpointDisabled, queueFull, idempotencyKeyReused, idempotencyInProgress, notSupported, payloadTooLarge, insufficientStorage},
 		example:  map[string]any{"to": "pc-1", "type": "demo.ping", "payload": map[string]int{"n": 1}, "ttl": 60, "ack": "handled"},
 	}, s.createPush)
 	register(s, route{
 		id: "list-pushes", method: http.MethodGet, path: "/v1/pushes", tag: "pushes", summary: "List pushes, the newest first",
+		doc:   "A page ends early, with a next, when its pushes come to about 1 MiB.",
 		scope: access.ScopeRead, status: http.StatusOK,
 	}, s.listPushes)
 	register(s, route{
@@ -64,10 +66,8 @@ func (s *Server) createPush(ctx context.Context, c call[pushHeaders, pushCreate]
 		out.Body.State = s.firstState(ctx, st)
 	}
 	if wait := preferredWait(c.Params.Prefer); wait > 0 {
-		out.Applied = "wait"
-		if out.Body.State, err = s.await(ctx, st.ID, wait); err != nil {
-			return nil, err
-		}
+		c.idle()
+		s.await(ctx, st.ID, wait, out)
 	}
 	return out, nil
 }
@@ -121,13 +121,37 @@ func (s *Server) listPushes(ctx context.Context, c call[pushFilter, none]) (*pus
 			return nil, badCursor()
 		}
 	}
-	statuses, err := s.deps.Pushes.List(ctx, s.key(f.Endpoint), push.State(f.State), before, f.Limit+1)
+	bodies, shown, err := s.pageOfPushes(ctx, f, before)
 	if err != nil {
 		return nil, err
 	}
-	bodies := make([]pushBody, len(statuses))
-	for i, st := range statuses {
-		bodies[i] = showPush(st)
+	return &pushList{Body: page(bodies, shown, func(b pushBody) string { return b.ID })}, nil
+}
+
+// Bounds of a page of pushes: a result may have 64 KiB, and there are pages of 500.
+const (
+	pageBytes = 1 << 20 // at which a page ends
+	pageRows  = 100     // that are in memory at once beyond those of the page
+)
+
+// pageOfPushes returns the pushes of one page, of which there are shown, and the one behind them if there is one.
+func (s *Server) pageOfPushes(ctx context.Context, f *pushFilter, before push.ID) (bodies []pushBody, shown int, err error) {
+	for size := 0; ; {
+		rows := min(f.Limit+1-len(bodies), pageRows)
+		statuses, err := s.deps.Pushes.List(ctx, s.key(f.Endpoint), push.State(f.State), before, rows)
+		if err != nil {
+			return nil, 0, err
+		}
+		for _, st := range statuses {
+			bodies = append(bodies, showPush(st))
+			if n := len(bodies) - 1; n == f.Limit || size >= pageBytes {
+				return bodies, n, nil
+			}
+			size += len(st.Result)
+			before = st.ID
+		}
+		if len(statuses) < rows {
+			return bodies, len(bodies), nil
+		}
 	}
-	return &pushList{Body: page(bodies, f.Limit, func(b pushBody) string { return b.ID })}, nil
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -239,4 +240,50 @@ func TestListPushes(t *testing.T) {
 	foreign := cursorPrefix + base64.RawURLEncoding.EncodeToString([]byte("pc-1"))
 	w.do("GET", "/v1/pushes?cursor="+foreign, "").want(validationFailed, "cursor")
 	w.do("GET", "/v1/pushes?state=green", "").want(validationFailed, "state")
+}
+
+// TestPagesOfPushesAreBounded: large results end a page before its limit does, and no push is lost or shown twice between two pages.
+func TestPagesOfPushesAreBounded(t *testing.T) {
+	w := pushWorld(t)
+	result := json.RawMessage(`"` + strings.Repeat("x", push.MaxResultBytes-2) + `"`)
+	const large, small = 40, pageRows + 5
+	var want []string
+	for i := range large + small {
+		id := w.do("POST", "/v1/pushes", `{"to":"pc-1","type":"a","ack":"handled"}`).ok(http.StatusAccepted).json()["id"].(string)
+		want = append([]string{id}, want...)
+		if i >= large {
+			continue
+		}
+		parsed, err := push.ParseID(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan error)
+		w.srv.deps.Pushes.Result(w.srv.key("pc-1"), parsed, true, result, func(err error) { done <- err })
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	var got []string
+	var counts []int
+	for cursor, pages := "", 1; ; pages++ {
+		a := w.do("GET", "/v1/pushes?limit=130"+cursor, "").ok(http.StatusOK)
+		if len(a.body) > pageBytes+2*len(result) {
+			t.Errorf("page %d has %d bytes", pages, len(a.body))
+		}
+		shown, next := ids(a)
+		got = append(got, strings.Fields(shown)...)
+		counts = append(counts, len(strings.Fields(shown)))
+		if next == "" {
+			break
+		}
+		cursor = "&cursor=" + next
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("pushes (-want +got):\n%s", diff)
+	}
+	fits := pageBytes / len(result)
+	if diff := cmp.Diff([]int{small + fits, fits, large - 2*fits}, counts); diff != "" {
+		t.Errorf("pushes on each page (-want +got):\n%s", diff)
+	}
 }

@@ -2,11 +2,13 @@ package api
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
 
 	"signalbox/internal/push"
+	"signalbox/internal/telemetry"
 )
 
 const maxWait = 60 * time.Second
@@ -27,13 +29,27 @@ func preferredWait(header string) time.Duration {
 	return 0
 }
 
-// await returns the state in which the push is final, or the one that it is in when the time is over.
-func (s *Server) await(ctx context.Context, id push.ID, wait time.Duration) (push.State, error) {
+// await waits for the end of a push that is on stable storage. It brings the answer up to date, and says there that the preference was applied if the push is
+// final or all the time is over. Otherwise (too many wait, the server ends, the push was deleted) what the answer says stays true.
+func (s *Server) await(ctx context.Context, id push.ID, wait time.Duration, out *acceptedPush) {
+	select {
+	case s.waits <- struct{}{}:
+		defer func() { <-s.waits }()
+	default:
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
+	defer context.AfterFunc(s.serving, cancel)()
 	st, err := s.deps.Pushes.Wait(ctx, s.deps.Domain, id)
-	if err != nil && ctx.Err() == nil {
-		return "", err
+	if err != nil && ctx.Err() == nil && domainProblem(err) == nil {
+		s.log.Error("wait for a push failed", telemetry.Cause(err))
 	}
-	return st.State, nil
+	if st.State == "" {
+		return
+	}
+	out.Body.State = st.State
+	if err == nil || errors.Is(err, context.DeadlineExceeded) {
+		out.Applied = "wait"
+	}
 }

@@ -45,6 +45,7 @@ type exchange struct {
 	caller access.Principal
 	raw    []byte // the body as it came
 	header http.Header
+	idle   func() // gives back the request's slot: for handlers that only wait from then on
 }
 
 type exchangeKey struct{}
@@ -86,14 +87,14 @@ type entered struct {
 // enter runs before huma looks at the parameters: token, then body.
 func (s *Server) enter(hc huma.Context, next func(huma.Context), rt route, newBody func() any, hasBody bool) {
 	r, w := humago.Unwrap(hc)
-	e := &entered{body: newBody(), exchange: exchange{header: r.Header}}
+	e := &entered{body: newBody(), exchange: exchange{header: r.Header, idle: func() {}}}
 	var p *Problem
 	if e.caller, p = s.authorize(r, rt.scope); p != nil {
 		writeProblem(w, p)
 		return
 	}
 	if rec, ok := w.(*recorder); ok {
-		rec.token = e.caller.TokenID
+		rec.token, e.idle = e.caller.TokenID, rec.release
 	}
 	if hasBody {
 		if e.raw, p = readBody(w, r, rt.optional); p == nil && len(e.raw) > 0 {

@@ -66,7 +66,7 @@ func TestServe(t *testing.T) {
 	for _, tt := range []struct{ name, send, want string }{
 		{"HTTP/1.1", "GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "HTTP/1.1 200 OK\r\n"},
 		{"unknown path", "GET /x HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "Content-Type: application/problem+json\r\n"},
-		{"options of all", "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", `"code":"not_found"`},
+		{"options of all", "OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "Allow: GET, HEAD, POST, PATCH, DELETE\r\n"},
 		{"connect", "CONNECT elsewhere:443 HTTP/1.1\r\nHost: elsewhere:443\r\nConnection: close\r\n\r\n", "application/problem+json"},
 		{"absolute form", "GET http://x/livez?token=y HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", `"code":"token_in_query"`},
 		{"large header", "GET /livez HTTP/1.1\r\nHost: x\r\nX: " + strings.Repeat("x", 32<<10) + "\r\n\r\n", "HTTP/1.1 431 "},

@@ -31,15 +31,21 @@ const (
 	shutdownTimeout   = 10 * time.Second
 	maxHeaderBytes    = 16 << 10
 	maxConcurrent     = 1024 // requests at work at the same time
+	maxWaits          = 4096 // of those that only wait for the end of a push
+	maxProbes         = 64   // requests for readiness and metrics, which come through when all others are refused
 )
 
-// Server is the HTTP API. It is safe for concurrent use; everything but slots and cert is set by New and only read afterwards.
+// Server is the HTTP API. It is safe for concurrent use; everything but the slots and cert is set by New and only read afterwards.
 type Server struct {
 	cfg     Config
 	deps    Deps
 	log     *zap.Logger
 	allowed []netip.Prefix
-	slots   chan struct{} // one element for each request at work
+	slots   chan struct{}      // one element for each request at work
+	probes  chan struct{}      // the same for readiness and metrics
+	waits   chan struct{}      // one element for each that waits for the end of a push
+	serving context.Context    // ends when Serve begins to end
+	stop    context.CancelFunc // of serving
 	mux     *http.ServeMux
 	api     huma.API
 	spec    []byte // the OpenAPI document
@@ -58,8 +64,10 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 		return nil, err
 	}
 	s := &Server{
-		cfg: cfg, deps: deps, log: log.Named("api"), allowed: allowed, slots: make(chan struct{}, maxConcurrent), mux: http.NewServeMux(), metrics: metrics,
+		cfg: cfg, deps: deps, log: log.Named("api"), allowed: allowed, mux: http.NewServeMux(), metrics: metrics,
+		slots: make(chan struct{}, maxConcurrent), probes: make(chan struct{}, maxProbes), waits: make(chan struct{}, maxWaits),
 	}
+	s.serving, s.stop = context.WithCancel(context.Background())
 	if err := s.Reload(); err != nil {
 		return nil, err
 	}
@@ -91,8 +99,8 @@ func (s *Server) Reload() error {
 // Handler returns the API without its listeners.
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
-// Serve answers on the listeners, which it closes, until ctx ends; then it lets requests that are at work finish for up to 10 seconds. It returns when all
-// that it started has ended. It is called once.
+// Serve answers on the listeners, which it closes, until ctx ends; then it answers those that wait for the end of a push and lets requests that are at
+// work finish for up to 10 seconds. It returns when all that it started has ended. It is called once.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	srv := s.httpServer(ctx)
 	var g errgroup.Group
@@ -111,6 +119,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		})
 	}
 	<-failed.Done()
+	s.stop()
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
 	defer cancel()
 	if err := srv.Shutdown(grace); err != nil {

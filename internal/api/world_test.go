@@ -38,9 +38,11 @@ type faultyStore struct {
 	*store.Store
 	accept atomic.Pointer[error] // what AcceptPush answers instead
 	read   atomic.Pointer[error] // what Endpoint answers instead
+	push   atomic.Pointer[error] // what Push answers instead
 	panics atomic.Bool           // Endpoint panics
 	hold   chan struct{}         // non-nil: AcceptPush waits for it
 	held   chan struct{}         // told that AcceptPush waits
+	asked  chan struct{}         // non-nil: told that Push was called
 }
 
 func (f *faultyStore) AcceptPush(ctx context.Context, s push.Submission) (push.Status, error) {
@@ -62,6 +64,16 @@ func (f *faultyStore) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Re
 		return endpoint.Record{}, *err
 	}
 	return f.Store.Endpoint(ctx, k)
+}
+
+func (f *faultyStore) Push(ctx context.Context, domain string, id push.ID) (push.Status, error) {
+	if f.asked != nil {
+		f.asked <- struct{}{}
+	}
+	if err := f.push.Load(); err != nil {
+		return push.Status{}, *err
+	}
+	return f.Store.Push(ctx, domain, id)
 }
 
 // silentSender has no sessions.
