@@ -30,7 +30,7 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 			"nothing: must be key=value",
 			"store.bach: is an unknown key; did you mean store.batch?",
 			"domain: must be set, for example xmpp.example.com (or TIGASE_DOMAIN in the environment)",
-			"push.queue_count: must be 1 to 1000000",
+			"push.queue_count: must be 1 to 10000",
 			`log.format: is "xml", must be json or console`,
 		}},
 		{"types", source{file: ok + "data_dir: 7\nbase_domain: true\nlisten: {api: [8080], sni_passthrough: [a]}\ncerts: {allow_self_signed: yes}\nxmpp: 5\npush: {window: 1.5, queue_bytes: }\nlog: {level: {a: b}}\nstore: {retention: soon, batch: 2026-01-01}\n"}, []string{

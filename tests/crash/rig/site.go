@@ -85,7 +85,7 @@ listen:
   xmpp: []
   api: [%q]
   turn: []
-push: {queue_count: 1000000, queue_bytes: 1073741824}
+push: {queue_count: 10000, queue_bytes: 1073741824}
 xmpp: {stanzas_per_second: 100000, bytes_per_second: 1073741824, shutdown_timeout: 2s}
 drain: {period: 1s}
 log: {level: warn, format: console}
