@@ -150,10 +150,10 @@ var mistakes = []string{"<", ">", "&", "'", "\"", ":", "=", "/", "!", "?", " ", 
 	" xmlns='u'", " xmlns='{u}'", " p:id='1'", "undeclared:", "\x00", "\xFF", "\xC3", "\xE2\x82", "\uFFFE", "\xED\xA0\x80", "\xC0\xBC", "<![CDATA[", "<?xml version='1.0'?>",
 	"0", "-", ".", "x", "&#0;", "&#x1F;", "&#", ";", "</a>", "<a>", "</message>", "<message>", "<stream:a/>", "\u00b7", "\u0132", "\u0300", "\x7f", "\x1f", "\uFEFF"}
 
-// spoil changes a few places behind the first from bytes.
+// spoil changes up to two places behind the first from bytes.
 func (g *generator) spoil(stanza string, from int) string {
 	s := []byte(stanza)
-	for range 1 + g.IntN(2) {
+	for range g.IntN(3) {
 		i := from + g.IntN(len(s)-from)
 		j := min(len(s), i+1+g.IntN(6))
 		switch g.IntN(4) {

@@ -85,9 +85,9 @@ var wholeStanzas = []string{
 	`<message to='TO'` + declarations("m", 60) + `><m59:x m0:a='1' m1:a='2'/></message>`,
 	`<message to='TO'>` + nested(255, "<a>", "x", "</a>") + `</message>`,
 	`<message to='TO'>` + nested(127, "<p:a><a>", "x", "</a\n></p:a >") + `</message>`,
-	`<message to='TO'><body>` + strings.Repeat("0123456789 \u00e4\U0001F600&amp;", 6000) + `</body></message>`,
-	`<message to='TO'><x a='` + strings.Repeat("&#xe9;\t", 10000) + `'/></message>`,
-	`<message to='TO'>` + strings.Repeat("<a/>", 20000) + `</message>`,
+	`<message to='TO'><body>` + strings.Repeat("0123456789 \u00e4\U0001F600&amp;", 4000) + `</body></message>`,
+	`<message to='TO'><x a='` + strings.Repeat("&#xe9;\t", 4000) + `'/></message>`,
+	`<message to='TO'>` + strings.Repeat("<a/>", 2000) + `</message>`,
 }
 
 // payloads are valid inside a stanza.
