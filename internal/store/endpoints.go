@@ -32,42 +32,35 @@ func (op *createEndpoint) apply(t *tx) error {
 	return err
 }
 
-// updateEndpoint changes an endpoint.
-type updateEndpoint struct {
-	key   endpoint.Key
-	patch endpoint.Patch
-	now   time.Time
-
-	out    endpoint.Endpoint
-	result error
-}
-
 // UpdateEndpoint implements endpoint.Accounts.
 func (s *Store) UpdateEndpoint(ctx context.Context, k endpoint.Key, p endpoint.Patch, now time.Time) (endpoint.Endpoint, error) {
-	op := &updateEndpoint{key: k, patch: p, now: now}
-	if err := s.do(ctx, op); err != nil {
+	var after endpoint.Endpoint
+	err := s.try(ctx, func(t *tx) error {
+		record, err := t.findRecord(k)
+		if err != nil {
+			return err
+		}
+		after = patched(record.Endpoint, p, now)
+		return t.updateEndpoint(&after, p.Secret)
+	}, endpoint.ErrUnknown)
+	if err != nil {
 		return endpoint.Endpoint{}, err
 	}
-	return op.out, op.result
+	return after, nil
 }
 
-func (op *updateEndpoint) apply(t *tx) error {
-	record, _, err := t.findRecord(op.key)
-	if err := expected(&op.result, err, endpoint.ErrUnknown); err != nil || op.result != nil {
-		return err
+func patched(e endpoint.Endpoint, p endpoint.Patch, now time.Time) endpoint.Endpoint {
+	e.Updated = timeOf(micros(now))
+	if p.Enabled != nil {
+		e.Enabled = *p.Enabled
 	}
-	op.out = record.Endpoint
-	op.out.Updated = timeOf(micros(op.now))
-	if op.patch.Enabled != nil {
-		op.out.Enabled = *op.patch.Enabled
+	if p.Labels != nil {
+		e.Labels = p.Labels
 	}
-	if op.patch.Labels != nil {
-		op.out.Labels = op.patch.Labels
+	if p.Groups != nil {
+		e.Groups = p.Groups
 	}
-	if op.patch.Groups != nil {
-		op.out.Groups = op.patch.Groups
-	}
-	return t.updateEndpoint(&op.out, op.patch.Secret)
+	return e
 }
 
 // deleteEndpoint removes an endpoint with everything that hangs on it, or a chunk of its pushes if it has more.

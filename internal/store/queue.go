@@ -23,6 +23,15 @@ type operation interface {
 	apply(t *tx) error
 }
 
+// try is an operation of one step, whose caller may expect some of its errors.
+type try struct {
+	step    func(t *tx) error
+	results []error
+	result  error
+}
+
+func (op *try) apply(t *tx) error { return expected(&op.result, op.step(t), op.results...) }
+
 // entry is an operation in the queue, with whoever waits for it.
 type entry struct {
 	op   operation

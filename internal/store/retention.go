@@ -74,7 +74,7 @@ func (s *Store) deleteOldPushes(ctx context.Context, a age) error {
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		if err := s.do(ctx, deletePushes(ids)); err != nil {
+		if err := s.try(ctx, func(t *tx) error { return t.deletePushes(ids) }); err != nil {
 			return err
 		}
 		s.deleted(oldPushes, int64(len(ids)))
@@ -89,12 +89,16 @@ func (s *Store) deleteOldRows(ctx context.Context, table int, a age, remove func
 		return err
 	}
 	for {
-		op := &deleteRows{remove: remove, last: last}
-		if err := s.do(ctx, op); err != nil {
+		var n int64
+		err := s.try(ctx, func(t *tx) (err error) {
+			n, err = remove(t, last, retentionChunk)
+			return err
+		})
+		if err != nil {
 			return err
 		}
-		s.deleted(table, op.deleted)
-		if op.deleted < retentionChunk {
+		s.deleted(table, n)
+		if n < retentionChunk {
 			return nil
 		}
 	}
@@ -107,29 +111,4 @@ func (s *Store) deleted(table int, n int64) {
 	name := retainedTables[table].name
 	s.metrics.deletedRows.WithLabelValues(name).Add(float64(n))
 	s.log.Debug("deleted old rows", telemetry.Detail(name), telemetry.Count(int(n)))
-}
-
-// deletePushes deletes final pushes.
-type deletePushes []push.ID
-
-func (op deletePushes) apply(t *tx) error {
-	for _, id := range op {
-		if err := t.deletePush(id); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// deleteRows deletes a chunk of rows.
-type deleteRows struct {
-	remove func(t *tx, last int64, limit int) (int64, error)
-	last   int64
-
-	deleted int64
-}
-
-func (op *deleteRows) apply(t *tx) (err error) {
-	op.deleted, err = op.remove(t, op.last, retentionChunk)
-	return err
 }

@@ -14,6 +14,8 @@ import (
 
 	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite"
+
+	"signalbox/internal/store/direct"
 )
 
 //go:embed migrations/sqlite/*.sql
@@ -45,7 +47,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
 		return nil, err
 	}
 	db := &sqliteDB{}
-	c, err := openConn(dsn(path, map[string]string{
+	c, err := direct.Open(dsn(path, map[string]string{
 		"busy_timeout": busyTimeout, "synchronous": "FULL", "wal_autocheckpoint": checkpointPages, "cache_size": "-" + cacheKiB,
 	}))
 	if err != nil {
@@ -53,17 +55,17 @@ func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
 	}
 	db.writer = &sqliteWriter{conn: c}
 	if db.writer.tx, err = newTx(c); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, sqliteError(err)), c.close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, sqliteError(err)), c.Close())
 	}
 	if db.reader, err = openReader(ctx, path); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, sqliteError(err)), c.close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, sqliteError(err)), c.Close())
 	}
 	return db, nil
 }
 
 // close closes all connections.
 func (db *sqliteDB) close() error {
-	return errors.Join(db.reader.close(), db.writer.conn.close())
+	return errors.Join(db.reader.close(), db.writer.conn.Close())
 }
 
 func openReader(ctx context.Context, path string) (*reader, error) {

@@ -28,7 +28,7 @@ func (op exec) apply(t *tx) error {
 		if p.err != nil {
 			return p.err
 		}
-		if _, err := s.row(make([]driver.Value, 1)); err != nil {
+		if _, err := s.Row(make([]driver.Value, 1)); err != nil {
 			return err
 		}
 	}

@@ -7,11 +7,12 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 // tx is the transaction that operations are applied to, with the statements that they need. Its methods hold all SQL that writes, and no decisions.
 type tx struct {
-	conn *conn
+	conn *direct.Conn
 	now  time.Time // when the transaction began, in whole microseconds
 
 	lastPush, lastEvent int64 // the numbers given out last
@@ -28,27 +29,27 @@ type tx struct {
 }
 
 type controlStmts struct {
-	begin, commit, rollback          *stmt
-	readNumbers, writeNumbers, probe *stmt
-	insertEvent, findEndpoint        *stmt
+	begin, commit, rollback          *direct.Stmt
+	readNumbers, writeNumbers, probe *direct.Stmt
+	insertEvent, findEndpoint        *direct.Stmt
 }
 
 // preparer prepares many statements and keeps the first error.
 type preparer struct {
-	conn *conn
+	conn *direct.Conn
 	err  error
 }
 
-func (p *preparer) prepare(query string) *stmt {
+func (p *preparer) prepare(query string) *direct.Stmt {
 	if p.err != nil {
 		return nil
 	}
-	var s *stmt
-	s, p.err = p.conn.prepare(query)
+	var s *direct.Stmt
+	s, p.err = p.conn.Prepare(query)
 	return s
 }
 
-func newTx(c *conn) (*tx, error) {
+func newTx(c *direct.Conn) (*tx, error) {
 	p := &preparer{conn: c}
 	t := &tx{
 		conn: c,
@@ -72,7 +73,7 @@ func newTx(c *conn) (*tx, error) {
 
 // sqliteWriter is the batchWriter of SQLite. One goroutine uses it.
 type sqliteWriter struct {
-	conn *conn
+	conn *direct.Conn
 	tx   *tx
 }
 
@@ -95,20 +96,20 @@ func (w *sqliteWriter) write(ops []operation) error {
 func (t *tx) begin() error {
 	t.numbersRead, t.numbersUsed = false, false
 	t.now = time.Now().Truncate(time.Microsecond).UTC()
-	return t.control.begin.run()
+	return t.control.begin.Run()
 }
 
 func (t *tx) commit() error {
 	if t.numbersUsed {
-		if err := t.control.writeNumbers.run(t.lastPush, t.lastEvent); err != nil {
+		if err := t.control.writeNumbers.Run(t.lastPush, t.lastEvent); err != nil {
 			return err
 		}
 	}
-	return t.control.commit.run()
+	return t.control.commit.Run()
 }
 
 // rollback ends a failed transaction. SQLite has done it already after some errors, and says so with an error that is of no interest.
-func (t *tx) rollback() { _ = t.control.rollback.run() }
+func (t *tx) rollback() { _ = t.control.rollback.Run() }
 
 // readNumbers fetches the last numbers once in each transaction, because another process may have given out some since the last one.
 func (t *tx) readNumbers() error {
@@ -116,7 +117,7 @@ func (t *tx) readNumbers() error {
 	if t.numbersRead {
 		return nil
 	}
-	found, err := t.control.readNumbers.row(t.row2[:])
+	found, err := t.control.readNumbers.Row(t.row2[:])
 	if err != nil {
 		return err
 	}
@@ -142,12 +143,12 @@ func (t *tx) insertEvent(k endpoint.Key, kind string, at int64, data string) err
 		return err
 	}
 	t.lastEvent++
-	return t.control.insertEvent.run(t.lastEvent, at, kind, k.Domain, k.ID, data)
+	return t.control.insertEvent.Run(t.lastEvent, at, kind, k.Domain, k.ID, data)
 }
 
 // findEndpoint returns the number that stands for the endpoint, or endpoint.ErrUnknown.
 func (t *tx) findEndpoint(k endpoint.Key) (num int64, enabled bool, err error) {
-	found, err := t.control.findEndpoint.row(t.row2[:], k.Domain, k.ID)
+	found, err := t.control.findEndpoint.Row(t.row2[:], k.Domain, k.ID)
 	if err != nil {
 		return 0, false, err
 	}
@@ -160,7 +161,7 @@ func (t *tx) findEndpoint(k endpoint.Key) (num int64, enabled bool, err error) {
 // probe is an operation that only finds out whether the disk takes writes.
 type probe struct{}
 
-func (probe) apply(t *tx) error { return t.control.probe.run() }
+func (probe) apply(t *tx) error { return t.control.probe.Run() }
 
 // expected keeps an error that is a result in *into and returns the others, which undo the transaction.
 func expected(into *error, err error, results ...error) error {
@@ -172,4 +173,21 @@ func expected(into *error, err error, results ...error) error {
 		}
 	}
 	return err
+}
+
+// The columns of a row as they come from the driver; NULL gives the zero value.
+
+func intOf(v driver.Value) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+func textOf(v driver.Value) string {
+	s, _ := v.(string)
+	return s
+}
+
+func bytesOf(v driver.Value) []byte {
+	b, _ := v.([]byte)
+	return b
 }

@@ -7,15 +7,16 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
+	"signalbox/internal/store/direct"
 )
 
 type endpointStmts struct {
-	insert, find, update, remove           *stmt
-	removeBodies, removePushes             *stmt
-	presence, savePresence, removePresence *stmt
-	online                                 *stmt
+	insert, find, update, remove           *direct.Stmt
+	removeBodies, removePushes             *direct.Stmt
+	presence, savePresence, removePresence *direct.Stmt
+	online                                 *direct.Stmt
 
-	row    [recordColumns + 1]driver.Value
+	row    [recordColumns]driver.Value
 	before [2]driver.Value
 	ended  [presenceColumns + 3]driver.Value
 }
@@ -39,7 +40,7 @@ func newEndpointStmts(p *preparer) endpointStmts {
 	return endpointStmts{
 		insert: p.prepare("INSERT INTO endpoint (domain, id, enabled, created, updated, labels, groups, secret) VALUES (?, ?, ?, ?, ?, ?, ?, ?)" +
 			" ON CONFLICT (domain, id) DO NOTHING"),
-		find: p.prepare(selectRecord + ", e.num" + fromRecord + " WHERE e.domain = ? AND e.id = ?"),
+		find: p.prepare(selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?"),
 		update: p.prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
 			" WHERE domain = ? AND id = ?"),
 		remove:         p.prepare("DELETE FROM endpoint WHERE num = ?"),
@@ -65,22 +66,21 @@ func (t *tx) insertEndpoint(e *endpoint.Endpoint, s endpoint.Secret) (bool, erro
 	if err != nil {
 		return false, fmt.Errorf("encode secret: %w", err)
 	}
-	n, err := t.endpoint.insert.exec(e.Domain, e.ID, boolCode(e.Enabled), micros(e.Created), micros(e.Updated), labels, groups, string(secret))
+	n, err := t.endpoint.insert.Exec(e.Domain, e.ID, boolCode(e.Enabled), micros(e.Created), micros(e.Updated), labels, groups, string(secret))
 	return n == 1, err
 }
 
-// findRecord returns an endpoint with its presence and its number, or endpoint.ErrUnknown.
-func (t *tx) findRecord(k endpoint.Key) (endpoint.Record, int64, error) {
+// findRecord returns an endpoint with its presence, or endpoint.ErrUnknown.
+func (t *tx) findRecord(k endpoint.Key) (endpoint.Record, error) {
 	row := t.endpoint.row[:]
-	found, err := t.endpoint.find.row(row, k.Domain, k.ID)
+	found, err := t.endpoint.find.Row(row, k.Domain, k.ID)
 	if err != nil {
-		return endpoint.Record{}, 0, err
+		return endpoint.Record{}, err
 	}
 	if !found {
-		return endpoint.Record{}, 0, endpoint.ErrUnknown
+		return endpoint.Record{}, endpoint.ErrUnknown
 	}
-	r, err := recordOf(row)
-	return r, intOf(row[recordColumns]), err
+	return recordOf(row)
 }
 
 // updateEndpoint writes what can change of e; a nil secret stays as it is.
@@ -97,29 +97,29 @@ func (t *tx) updateEndpoint(e *endpoint.Endpoint, s *endpoint.Secret) error {
 		}
 		secret = string(b)
 	}
-	return t.endpoint.update.run(boolCode(e.Enabled), micros(e.Updated), labels, groups, secret, e.Domain, e.ID)
+	return t.endpoint.update.Run(boolCode(e.Enabled), micros(e.Updated), labels, groups, secret, e.Domain, e.ID)
 }
 
 // deletePushesOf deletes up to limit pushes of an endpoint with their payloads and returns how many there were.
 func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
-	if err := t.endpoint.removeBodies.run(num, int64(limit)); err != nil {
+	if err := t.endpoint.removeBodies.Run(num, int64(limit)); err != nil {
 		return 0, err
 	}
-	return t.endpoint.removePushes.exec(num, int64(limit))
+	return t.endpoint.removePushes.Exec(num, int64(limit))
 }
 
 // deleteEndpoint removes an endpoint that has no pushes, and its presence.
 func (t *tx) deleteEndpoint(num int64) error {
-	if err := t.endpoint.removePresence.run(num); err != nil {
+	if err := t.endpoint.removePresence.Run(num); err != nil {
 		return err
 	}
-	return t.endpoint.remove.run(num)
+	return t.endpoint.remove.Run(num)
 }
 
 // presenceBefore returns what a new presence is compared with; the zero value if there is none.
 func (t *tx) presenceBefore(ep int64) (endpoint.Presence, error) {
 	row := t.endpoint.before[:]
-	found, err := t.endpoint.presence.row(row, ep)
+	found, err := t.endpoint.presence.Row(row, ep)
 	if err != nil || !found {
 		return endpoint.Presence{}, err
 	}
@@ -127,7 +127,7 @@ func (t *tx) presenceBefore(ep int64) (endpoint.Presence, error) {
 }
 
 func (t *tx) writePresence(ep int64, p *endpoint.Presence) error {
-	return t.endpoint.savePresence.run(ep, string(p.State), micros(p.Since), micros(p.LastHeard), p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion)
+	return t.endpoint.savePresence.Run(ep, string(p.State), micros(p.Since), micros(p.LastHeard), p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion)
 }
 
 // onlineEndpoint is an endpoint that is stored as online.
@@ -141,7 +141,7 @@ type onlineEndpoint struct {
 func (t *tx) online(limit int) ([]onlineEndpoint, error) {
 	var found []onlineEndpoint
 	row := t.endpoint.ended[:]
-	err := t.endpoint.online.each(row, func() error {
+	err := t.endpoint.online.Each(row, func() error {
 		key := endpoint.Key{Domain: textOf(row[presenceColumns]), ID: textOf(row[presenceColumns+1])}
 		found = append(found, onlineEndpoint{key: key, num: intOf(row[presenceColumns+2]), presence: presenceOf(row)})
 		return nil

@@ -1,9 +1,12 @@
 package store
 
-import "signalbox/internal/push"
+import (
+	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
+)
 
 type oldStmts struct {
-	push, idem, outbox *stmt
+	push, idem, outbox *direct.Stmt
 }
 
 func newOldStmts(p *preparer) oldStmts {
@@ -14,15 +17,22 @@ func newOldStmts(p *preparer) oldStmts {
 	}
 }
 
-// deletePush deletes a push that is final.
-func (t *tx) deletePush(id push.ID) error { return t.old.push.run(int64(id)) }
+// deletePushes deletes those pushes that are final.
+func (t *tx) deletePushes(ids []push.ID) error {
+	for _, id := range ids {
+		if err := t.old.push.Run(int64(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // deleteKeys deletes up to limit idempotency keys up to that of the push last.
 func (t *tx) deleteKeys(last int64, limit int) (int64, error) {
-	return t.old.idem.exec(last, int64(limit))
+	return t.old.idem.Exec(last, int64(limit))
 }
 
 // deleteEvents deletes up to limit events up to last.
 func (t *tx) deleteEvents(last int64, limit int) (int64, error) {
-	return t.old.outbox.exec(last, int64(limit))
+	return t.old.outbox.Exec(last, int64(limit))
 }

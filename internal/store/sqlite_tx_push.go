@@ -9,11 +9,12 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 type pushStmts struct {
-	insert, insertBody, find, update, deleteBody *stmt
-	usage, findKey, insertKey, expired           *stmt
+	insert, insertBody, find, update, deleteBody *direct.Stmt
+	usage, findKey, insertKey, expired           *direct.Stmt
 
 	row    [statusColumns]driver.Value
 	usages [2]driver.Value
@@ -66,17 +67,17 @@ func (t *tx) insertPush(ep int64, p *push.Push, keep bool) error {
 	}
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
-	err := t.push.insert.run(int64(p.ID), ep, placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at,
+	err := t.push.insert.Run(int64(p.ID), ep, placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at,
 		p.Expires().UnixMicro(), p.Type, history)
 	if err != nil || size == 0 {
 		return err
 	}
-	return t.push.insertBody.run(int64(p.ID), p.Payload)
+	return t.push.insertBody.Run(int64(p.ID), p.Payload)
 }
 
 // usage returns how many pushes of an endpoint are not final, and the bytes of their payloads.
 func (t *tx) usage(ep int64) (count, bytes int64, err error) {
-	_, err = t.push.usage.row(t.push.usages[:], ep)
+	_, err = t.push.usage.Row(t.push.usages[:], ep)
 	return intOf(t.push.usages[0]), intOf(t.push.usages[1]), err
 }
 
@@ -92,7 +93,7 @@ func keyHash(i *push.Idempotency) int64 { return int64(binary.BigEndian.Uint64(i
 
 func (t *tx) findKey(i *push.Idempotency) (used usedKey, found bool, err error) {
 	row := t.push.keyRow[:]
-	found, err = t.push.findKey.row(row, keyHash(i), i.Token, i.Key[:])
+	found, err = t.push.findKey.Row(row, keyHash(i), i.Token, i.Key[:])
 	if err != nil || !found {
 		return usedKey{}, false, err
 	}
@@ -102,7 +103,7 @@ func (t *tx) findKey(i *push.Idempotency) (used usedKey, found bool, err error) 
 }
 
 func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error {
-	return t.push.insertKey.run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
+	return t.push.insertKey.Run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
 }
 
 // pushRow is what a change of state needs to know of a push.
@@ -119,7 +120,7 @@ type pushRow struct {
 // findPush returns a push. Its values stay in t.push.row until the next call.
 func (t *tx) findPush(id push.ID) (r pushRow, found bool, err error) {
 	row := t.push.row[:]
-	found, err = t.push.find.row(row, int64(id))
+	found, err = t.push.find.Row(row, int64(id))
 	if err != nil || !found {
 		return pushRow{}, false, err
 	}
@@ -138,15 +139,15 @@ func (t *tx) updatePush(r *pushRow, ended int64, result json.RawMessage) error {
 	if result != nil {
 		text = string(result)
 	}
-	return t.push.update.run(stateCode(r.state), placeOf(r.state, r.ack, r.prio), ended, r.history, text, int64(r.id))
+	return t.push.update.Run(stateCode(r.state), placeOf(r.state, r.ack, r.prio), ended, r.history, text, int64(r.id))
 }
 
-func (t *tx) deleteBody(id push.ID) error { return t.push.deleteBody.run(int64(id)) }
+func (t *tx) deleteBody(id push.ID) error { return t.push.deleteBody.Run(int64(id)) }
 
 // expired returns up to limit pushes whose TTL was over at now, the oldest first.
 func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 	var ids []push.ID
-	err := t.push.expired.each(t.row2[:1], func() error {
+	err := t.push.expired.Each(t.row2[:1], func() error {
 		ids = append(ids, push.ID(intOf(t.row2[0])))
 		return nil
 	}, now.UnixMicro(), now.Add(-push.NowGrace).UnixMicro(), int64(limit))
@@ -155,7 +156,7 @@ func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 
 // status returns one push as the API shows it.
 func (t *tx) status(id push.ID) (push.Status, error) {
-	found, err := t.push.find.row(t.push.row[:], int64(id))
+	found, err := t.push.find.Row(t.push.row[:], int64(id))
 	if err != nil {
 		return push.Status{}, err
 	}

@@ -6,10 +6,11 @@ import (
 	"fmt"
 
 	"signalbox/internal/access"
+	"signalbox/internal/store/direct"
 )
 
 type tokenStmts struct {
-	insert, removeID, removeName *stmt
+	insert, removeID, removeName *direct.Stmt
 }
 
 // The columns that tokenOf reads.
@@ -26,24 +27,27 @@ func newTokenStmts(p *preparer) tokenStmts {
 	}
 }
 
-// insertToken stores k and reports false if the name is taken.
-func (t *tx) insertToken(k *access.Token) (bool, error) {
+// insertToken stores k, or returns access.ErrTokenName.
+func (t *tx) insertToken(k *access.Token) error {
 	scopes, err := json.Marshal(k.Scopes)
 	if err != nil {
-		return false, fmt.Errorf("encode scopes: %w", err)
+		return fmt.Errorf("encode scopes: %w", err)
 	}
-	n, err := t.token.insert.exec(k.ID, k.Name, k.Hash[:], string(scopes), micros(k.Created))
-	return n == 1, err
+	n, err := t.token.insert.Exec(k.ID, k.Name, k.Hash[:], string(scopes), micros(k.Created))
+	if err == nil && n == 0 {
+		err = access.ErrTokenName
+	}
+	return err
 }
 
-// deleteToken deletes the token with this id, else the one with this name, and reports whether there was one.
-func (t *tx) deleteToken(idOrName string) (bool, error) {
-	n, err := t.token.removeID.exec(idOrName)
-	if err != nil || n > 0 {
-		return n > 0, err
+// deleteToken deletes the token with this id, else the one with this name, or returns access.ErrUnknownToken.
+func (t *tx) deleteToken(idOrName string) error {
+	for _, s := range []*direct.Stmt{t.token.removeID, t.token.removeName} {
+		if n, err := s.Exec(idOrName); err != nil || n > 0 {
+			return err
+		}
 	}
-	n, err = t.token.removeName.exec(idOrName)
-	return n > 0, err
+	return access.ErrUnknownToken
 }
 
 // tokenOf reads the columns of selectToken.

@@ -95,6 +95,16 @@ func (s *Store) Ready(context.Context) error {
 	return nil
 }
 
+// try queues step and waits until it is durable. One of results may be its outcome; other errors undo its transaction. What step finds out is read after success
+// alone: if ctx ends, step may run later.
+func (s *Store) try(ctx context.Context, step func(t *tx) error, results ...error) error {
+	op := &try{step: step, results: results}
+	if err := s.do(ctx, op); err != nil {
+		return err
+	}
+	return op.result
+}
+
 // do queues op and waits until it is durable.
 func (s *Store) do(ctx context.Context, op operation) error {
 	e := &entry{op: op, size: 1, ctx: ctx, done: make(chan error, 1)}

@@ -9,6 +9,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 // TestTwoProcessesWrite has two stores on one file, as the server and a command are.
@@ -56,17 +57,17 @@ func TestDatabaseHeldByAnother(t *testing.T) {
 	if err := s.reader.db.QueryRow("SELECT file FROM pragma_database_list").Scan(&path); err != nil {
 		t.Fatal(err)
 	}
-	other, err := openConn(dsn(path, map[string]string{"busy_timeout": busyTimeout}))
+	other, err := direct.Open(dsn(path, map[string]string{"busy_timeout": busyTimeout}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer other.close()
+	defer other.Close()
 	p := &preparer{conn: other}
 	begin, rollback := p.prepare("BEGIN IMMEDIATE"), p.prepare("ROLLBACK")
 	if p.err != nil {
 		t.Fatal(p.err)
 	}
-	if err := begin.run(); err != nil {
+	if err := begin.Run(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := accept(s, k, 1); !errors.Is(err, push.ErrBusy) {
@@ -75,7 +76,7 @@ func TestDatabaseHeldByAnother(t *testing.T) {
 	if n, err := s.CountWaiting(t.Context(), k); n != 0 || err != nil {
 		t.Errorf("CountWaiting = %d, %v: reads go on", n, err)
 	}
-	if err := rollback.run(); err != nil {
+	if err := rollback.Run(); err != nil {
 		t.Fatal(err)
 	}
 	mustAccept(t, s, k, 1)
