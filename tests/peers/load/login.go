@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -119,12 +120,11 @@ func (c *client) negotiate(o wire.Order) (ahead []byte, err error) {
 }
 
 func (c *client) authenticate(t *talk, features []byte) error {
-	name, h, err := mechanism(features)
-	if err != nil {
+	if err := checkOffered(features); err != nil {
 		return err
 	}
-	x := &exchange{keys: &c.fleet.keys, hash: h}
-	challenge, err := t.expect("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='"+name+"'>"+encode(x.first(userName(c.n)))+"</auth>", "<challenge")
+	x := &exchange{keys: &c.fleet.keys, hash: sha256.New}
+	challenge, err := t.expect("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='"+mechanism+"'>"+encode(x.first(userName(c.n)))+"</auth>", "<challenge")
 	if err != nil {
 		return err
 	}

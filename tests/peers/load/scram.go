@@ -5,8 +5,6 @@ import (
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
-	"crypto/sha1"
-	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -64,15 +62,15 @@ type exchange struct {
 	signature []byte // that the server must prove
 }
 
-// mechanism chooses the best that is offered.
-func mechanism(features []byte) (name string, h func() hash.Hash, err error) {
-	switch {
-	case bytes.Contains(features, []byte(">SCRAM-SHA-256<")):
-		return "SCRAM-SHA-256", sha256.New, nil
-	case bytes.Contains(features, []byte(">SCRAM-SHA-1<")):
-		return "SCRAM-SHA-1", sha1.New, nil
+// mechanism is the one by which all servers are compared.
+const mechanism = "SCRAM-SHA-256"
+
+// checkOffered fails where it is not offered: another one would make unlike logins look alike.
+func checkOffered(features []byte) error {
+	if !bytes.Contains(features, []byte(">"+mechanism+"<")) {
+		return fmt.Errorf("%s is not offered: %s", mechanism, features)
 	}
-	return "", nil, fmt.Errorf("no SCRAM in %s", features)
+	return nil
 }
 
 func (x *exchange) first(user string) string {
