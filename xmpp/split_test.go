@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"signalbox/internal/push"
 	"signalbox/xmpp/transport"
 )
 
@@ -56,6 +57,19 @@ var conversations = map[string]string{
 	"newlines":   header + authPC1 + "\n \n<?xml version='1.0'?>" + header + bindAgent,
 	"not xml":    "GET / HTTP/1.1\r\n\r\n",
 	"impatience": header + "<message/>" + authPC1,
+	"questions": login1 + "<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq><iq type='get' id='&lt;' to='" + testDomain + "'><ping xmlns='urn:xmpp:ping'/></iq>" +
+		"<iq type='set' id='2'><ping xmlns='urn:xmpp:ping'/></iq><iq type='get'/><iq type='get' id='3'><a/><b/></iq><iq type='result' id='4'/><iq type='x' id='5'/>" + bindAgent,
+	"addresses": login1 + "<message to='pc-2@" + testDomain + "/r'/><message to='pc-1@" + testDomain + "/agent'/><message to='PC-1@" + testDomain + "'/><message to='@'/>" +
+		"<iq type='get' id='1' to='a@b'><x/></iq><iq type='get' id='2' to='" + testDomain + "/x'><x/></iq><message from='pc-1@" + testDomain + "' type='error'/><presence to='a@b'/>" +
+		"<message from='pc-2@" + testDomain + "'/>",
+	"results": login1 + enable + "<message to='" + testDomain + "'><result xmlns='urn:signalbox:push:1' id='" + push.ID(5).String() + "' status='ok'><json xmlns='urn:xmpp:json:0'>" +
+		"[1]</json></result><result xmlns='urn:signalbox:push:1' id='" + push.ID(6).String() + "' status='failed'/><result xmlns='urn:signalbox:push:1' id='x' status='ok'/></message>" +
+		"<message to='" + testDomain + "'><result xmlns='urn:signalbox:push:1' id='" + push.ID(7).String() + "' status='odd'/></message>",
+	"acks":   login1 + enable + "<a xmlns='urn:xmpp:sm:3' h='0'/>" + ask + "<active xmlns='urn:xmpp:csi:0'/><presence/><presence type='unavailable'/><a xmlns='urn:xmpp:sm:3' h='1'/>",
+	"no ack": login1 + enable + "<a xmlns='urn:xmpp:sm:3' h='-1'/>",
+	"SCRAM": header + "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>bj1wYy0xLHI9YWJj</auth>" +
+		"<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/><auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>" +
+		"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AHBjLTEAczNjcmV0LTE=</response>" + header + bindAgent,
 }
 
 // FuzzStream feeds a stream with anything, whole and cut: it never panics, never writes after its end, and cuts make no difference.

@@ -1,6 +1,7 @@
 package sasl
 
 import (
+	"bytes"
 	"encoding/base64"
 	"errors"
 	"strings"
@@ -83,25 +84,32 @@ func FuzzDecodeBase64(f *testing.F) {
 	})
 }
 
-// Nobody who does not know the secret logs in, whatever is sent, and every end is a *Failure.
+// Nobody who does not know the secret logs in, whatever is sent, and every end is a *Failure. NONCE in the second message stands for the nonce of the login,
+// which no fuzzer guesses and without which no proof is looked at.
 func FuzzExchange(f *testing.F) {
+	const proof = ",p=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 	f.Add(1, []byte(rfcClientFirst), []byte(rfcClientFinal))
+	f.Add(1, []byte("n,,n=fast-1,r=abcdefghijklmnopqrstuvwx"), []byte("c=biws,r=NONCE"+proof))
+	f.Add(1, []byte("n,a=fast-1@"+testDomain+",n=nobody,r=abcdefghijklmnopqrstuvwx"), []byte("c=bixhPWZhc3QtMUB4bXBwLmV4YW1wbGUub3JnLA==,r=NONCE,x=1"+proof))
 	f.Add(0, []byte("p=tls-exporter,,"+okBare), []byte("c=,r=,p="))
+	f.Add(0, []byte("p=tls-exporter,,n=off-1,r=abcdefghijklmnopqrstuvwx"), []byte("c=cD10bHMtZXhwb3J0ZXIsLAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC,r=NONCE"+proof))
 	f.Add(2, []byte("\x00nobody\x00x"), []byte{})
-	s, err := New(&fakeAccounts{byID: map[string]stored{"pc-1": {enabled: true, secret: endpoint.Secret{Fast: make([]byte, 32)}}}}, testFakeKey, 1)
-	if err != nil {
-		f.Fatal(err)
-	}
+	f.Add(2, []byte("fast-1@"+testDomain+"\x00fast-1\x00x"), []byte("\x00bad-1\x00x"))
+	s, _ := newTestServer(f)
 	names := Offer(tls13())
 	f.Fuzz(func(t *testing.T, which int, first, second []byte) {
 		x := start(t, s, names[uint(which)%uint(len(names))], tls13())
+		nonce := "NONCE"
 		for _, message := range [][]byte{first, second, second} {
-			_, done, err := x.Step(t.Context(), message)
+			answer, done, err := x.Step(t.Context(), bytes.ReplaceAll(message, []byte("NONCE"), []byte(nonce)))
 			if done || x.Identity() != (endpoint.Key{}) {
 				t.Fatalf("%q, %q logged in", first, second)
 			}
 			if failure := (*Failure)(nil); err != nil && !errors.As(err, &failure) {
 				t.Fatalf("error is %T", err)
+			}
+			if len(answer) > 0 {
+				nonce, _, _ = splitServerFirst(t, string(answer))
 			}
 		}
 	})
