@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -102,8 +103,10 @@ func TestRetentionAfterTheClockStoodAhead(t *testing.T) {
 
 func TestIDsAheadOfTheClockAreReportedOnce(t *testing.T) {
 	core, logs := observer.New(zap.ErrorLevel)
-	s := running(t)
+	s := openAt(t, filepath.Join(t.TempDir(), FileName), Default())
 	s.log = zap.New(core)
+	defer s.Close()
+	defer commit(s)() // without retention, which reports as well
 	k := addEndpoint(t, s, "pc-1")
 	now := time.Now()
 	for _, step := range []struct {

@@ -193,6 +193,24 @@ func TestPresencesOfOneEndpointReplaceEachOther(t *testing.T) {
 	if len(batch) != 1 || batch[0].op.(*savePresence).presence.Resource != "d" {
 		t.Errorf("an older presence replaced a newer one")
 	}
+	// It must not pass what was queued behind the one that was not taken.
+	if err := s.queue.put(&entry{op: &deleteEndpoint{key: k}, size: 1, done: make(chan error, 1)}); err != nil {
+		t.Fatal(err)
+	}
+	s.queue.putBack(batch)
+	s.SavePresence(k, endpoint.Presence{Resource: "e"})
+	batch = s.queue.take(10)
+	if len(batch) != 3 || batch[2].op.(*savePresence).presence.Resource != "e" {
+		t.Fatalf("took %d entries, want the deletion between two presences", len(batch))
+	}
+	s.queue.putBack([]*entry{batch[0], batch[2]})
+	if batch = s.queue.take(10); len(batch) != 1 || batch[0].op.(*savePresence).presence.Resource != "e" {
+		t.Errorf("took %d entries, want the newest of two presences alone", len(batch))
+	}
+	s.queue.settle(batch)
+	if p, ok := s.queue.presence(k); ok || len(s.queue.unsaved()) != 0 {
+		t.Errorf("presence %v is still known to the queue after it was stored", p)
+	}
 }
 
 func TestFullDiskRefusesRequestsAndKeepsMarks(t *testing.T) {

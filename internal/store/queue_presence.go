@@ -74,6 +74,7 @@ func (p *presences) putBack(e *entry) bool {
 		return false
 	}
 	p.waiting[s.key] = e
+	p.sealed[e] = true // other changes of its endpoint may have been queued while it was taken
 	return true
 }
 
