@@ -23,7 +23,7 @@ type Config struct {
 	TrustedProxies []string          `key:"trusted_proxies" doc:"Addresses or CIDR ranges of load balancers. Their connections must begin with a PROXY protocol header, version 1 or 2; nobody else's may."`
 	SNIPassthrough map[string]string `key:"sni_passthrough" doc:"Host names whose connections are handed to another server as they are, each with its host:port. *.name stands for one label."`
 
-	MaxConnections   int           `key:"max_connections" doc:"Open connections of all these listeners together, 1 to 10000000; more are closed at once."`
+	MaxConnections   int           `key:"max_connections" doc:"Open connections of all these listeners together, 1 to 10000000; more are closed at once. The limit of open files may allow fewer."`
 	MaxPerSource     int           `key:"max_per_source" doc:"Open connections of one IPv4 address or one IPv6 /64 network, 1 to 10000000; many endpoints may share one address behind a router."`
 	MaxHandshakes    int           `key:"max_handshakes" doc:"TLS handshakes at the same time, 1 to 100000. Each takes about 35 KiB of memory."`
 	HandshakeQueue   int           `key:"handshake_queue" doc:"Connections that may wait for their TLS handshake, 1 to 1000000. Sources take turns, and one may fill half of it."`

@@ -35,7 +35,7 @@ type ReasonDoc struct {
 // Reasons returns every reason with what it means, in the order of the way of a connection.
 func Reasons() []ReasonDoc {
 	return []ReasonDoc{
-		{TooMany, "listen.max_connections are open"},
+		{TooMany, "listen.max_connections are open, or as many as the limit of open files allows"},
 		{ProxyMissing, "a trusted proxy sent no PROXY header"},
 		{ProxyBad, "a trusted proxy sent a PROXY header that cannot be read"},
 		{TooManySource, "listen.max_per_source are open from the same address or IPv6 /64"},

@@ -29,6 +29,7 @@ type Server struct {
 	gate     gate
 	sources  *sources
 	starttls policies // for streams that are upgraded
+	most     int      // connections at once
 
 	// Set before Run, then read only.
 	handlers map[Protocol]link.Handler
@@ -56,6 +57,7 @@ func New(cfg Config, store *certs.Store, log *zap.Logger, reg prometheus.Registe
 		routes:   newRoutes(cfg.SNIPassthrough),
 		handlers: map[Protocol]link.Handler{},
 		starttls: newPolicies([]Protocol{XMPP}, true),
+		most:     limitConnections(cfg.MaxConnections, log.Named("listen")),
 		stopped:  make(chan struct{}),
 	}
 	for _, r := range cfg.TrustedProxies {
@@ -135,7 +137,7 @@ func (s *Server) closePorts() {
 // admit counts a new connection, or returns nil when too many are open.
 func (s *Server) admit(p *port, raw net.Conn) *conn {
 	s.metrics.accepted.WithLabelValues(p.name).Inc()
-	if s.total.Add(1) > int64(s.cfg.MaxConnections) {
+	if s.total.Add(1) > int64(s.most) {
 		s.total.Add(-1)
 		return nil
 	}
