@@ -49,6 +49,7 @@ func serve(c *cobra.Command, s settings) error {
 	for _, w := range warnings {
 		log.Warn("configuration", telemetry.Detail(w))
 	}
+	tuneMemory()
 	a, err := app.New(c.Context(), cfg, build(), log)
 	if err != nil {
 		return notStarted(err)

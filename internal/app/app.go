@@ -190,6 +190,7 @@ func (a *App) Run(ctx context.Context) error {
 		part{"certs", a.certs.Run},
 		part{"store", a.store.Run},
 		part{"push", a.pushes.Run},
+		part{"trim", a.trim},
 		part{"serve", a.serve},
 	)
 	if errClose := a.store.Close(); err == nil {

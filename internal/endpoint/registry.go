@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,7 @@ type Registry struct {
 	watchers []Watcher
 	metrics  registryMetrics
 	seed     maphash.Seed
+	binds    atomic.Uint64
 	shards   [shards]shard
 }
 
@@ -88,6 +90,7 @@ func (r *Registry) Bind(k Key, s Session) uint64 {
 
 	r.bus.Announce(k, epoch)
 	r.metrics.bound.Inc()
+	r.binds.Add(1)
 	if !wasOnline {
 		r.metrics.online.Inc()
 	}
@@ -98,6 +101,9 @@ func (r *Registry) Bind(k Key, s Session) uint64 {
 	r.tell(sh)
 	return epoch
 }
+
+// Binds returns how many sessions were bound since the start.
+func (r *Registry) Binds() uint64 { return r.binds.Load() }
 
 // Available says whether the session takes pushes from now on.
 func (r *Registry) Available(k Key, epoch uint64, available bool) {

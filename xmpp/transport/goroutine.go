@@ -11,7 +11,7 @@ import (
 	"signalbox/internal/link"
 )
 
-// Goroutine is the portable driver: one goroutine negotiates, a fresh one with a small stack reads from then on, a third writes while there is something to
+// Goroutine is the portable driver: one goroutine negotiates, fresh ones with a small stack read from then on, another one writes while there is something to
 // write.
 type Goroutine struct {
 	limits   Limits
@@ -52,8 +52,7 @@ func (g *Goroutine) Serve(ctx context.Context, nc net.Conn, open func(Conn) Hand
 		s.end(err)
 		return
 	}
-	// A goroutine that has done a handshake keeps a large stack; reading needs a small one.
-	go func() { s.end(s.read()) }()
+	s.readOn(true)
 }
 
 // negotiate reads until the stream is settled, or until it is over with an error or nil.
@@ -76,22 +75,25 @@ func (s *socket) negotiate(ctx context.Context) (err error, settled bool) {
 	}
 }
 
-// read reads until the connection is over.
-func (s *socket) read() error {
-	if s.input.n > 0 {
-		if next := s.feed(); next == Stop {
-			return s.discard()
+// readOn goes on reading in a fresh goroutine. One that has done a handshake, or only handled a stanza, keeps the stack that it grew for as long as it waits for
+// the next, which is nearly always: for an idle connection that costs more than its state.
+func (s *socket) readOn(leftovers bool) {
+	go func() {
+		next, err := Read, error(nil)
+		if leftovers && s.input.n > 0 {
+			next = s.feed()
+		} else {
+			next, err = s.turn()
 		}
-	}
-	for {
-		next, err := s.turn()
-		if err != nil {
-			return err
+		switch {
+		case err != nil:
+			s.end(err)
+		case next == Stop:
+			s.end(s.discard())
+		default:
+			s.readOn(false)
 		}
-		if next == Stop {
-			return s.discard()
-		}
-	}
+	}()
 }
 
 // turn reads once and feeds the stream.

@@ -1,0 +1,34 @@
+package app
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+)
+
+const (
+	trimLook  = 5 * time.Second
+	trimAfter = 1000 // logins that are worth a trim
+	trimCalm  = 50   // logins within trimLook that count as calm
+)
+
+// trim gives the memory back that a storm of logins needed, once it is over: handshakes leave much garbage, and sessions that are idle afterwards would keep it in
+// the process until the runtime's own next cycle, minutes later.
+func (a *App) trim(ctx context.Context) error {
+	look := time.NewTicker(trimLook)
+	defer look.Stop()
+	var last, trimmed uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-look.C:
+		}
+		n := a.endpoint.Binds()
+		if n-trimmed >= trimAfter && n-last < trimCalm {
+			debug.FreeOSMemory()
+			trimmed = n
+		}
+		last = n
+	}
+}
