@@ -55,7 +55,8 @@ type Accounts interface {
 	CreateEndpoint(ctx context.Context, e Endpoint, s Secret) error
 	// UpdateEndpoint applies p and returns the endpoint after it, or ErrUnknown.
 	UpdateEndpoint(ctx context.Context, k Key, p Patch, now time.Time) (Endpoint, error)
-	// DeleteEndpoint removes the endpoint, its pushes and its presence, or returns ErrUnknown.
+	// DeleteEndpoint removes the endpoint, its pushes and its presence, or returns ErrUnknown. Many pushes go in several steps: if ctx ends before, some are gone and
+	// the endpoint is still there.
 	DeleteEndpoint(ctx context.Context, k Key) error
 	// Endpoints returns the endpoints that q selects, at most q.Limit.
 	Endpoints(ctx context.Context, q Query) ([]Record, error)

@@ -20,7 +20,7 @@ var (
 	ErrState     = errors.New("push is in a state that does not allow this")
 )
 
-// Queue bounds what waits for one endpoint; zero means no bound.
+// Queue bounds what waits for one endpoint; zero means no bound. Pushes with TTL 0 never wait, so they pass a full queue.
 type Queue struct {
 	Count int // pushes that are not final
 	Bytes int // of their payloads
