@@ -11,25 +11,72 @@ import (
 )
 
 const (
-	fewFiles    = 160 // descriptors of the server in TestNoFilesLeft
+	fewFiles    = 256 // descriptors of the server in these tests
 	manySockets = 400 // connections that want one each
 	apiCallers  = 16
 )
 
-// TestNoFilesLeft takes all descriptors that the server may have: whoever is there is served on, and when they come back so does the server.
+// TestNoFilesLeft has strangers, or whoever reaches the port of the API, ask for more descriptors than the server may have: whoever is there is served on, and when
+// descriptors come back so does the server.
 func TestNoFilesLeft(t *testing.T) {
-	s := newStand(t, settings{files: fewFiles})
-	honest := s.register("honest", 1)[0]
-	callers := s.register("caller", apiCallers)
-	stopWitnesses := s.witnesses()
-	s.callAll(callers, func(string) error { return s.api.Live(t.Context()) }) // so that these many connections to the API are open
-	_, err := s.times(honest, loginsPerRound)
-	must(t, err)
-	base := s.settled()
-	stopWatching := s.watch()
+	for _, tc := range []struct {
+		name   string
+		addr   func(*stand) string
+		metric string // counts what was refused
+		within int    // of fewFiles are used at most
+		api    bool   // has room for new callers meanwhile
+	}{
+		// Some are kept from endpoints, so that the management server can still connect.
+		{"by endpoints", func(s *stand) string { return s.addr("tls") }, `signalbox_listen_closed_total{reason="too_many_connections"}`, fewFiles - 1, true},
+		{"by callers of the API", func(s *stand) string { return strings.TrimPrefix(s.site.API, "http://") }, `signalbox_listen_accept_errors_total{kind="files"}`, fewFiles + 1, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := newStand(t, settings{files: fewFiles})
+			honest, callers := s.register("honest", 1)[0], s.register("caller", apiCallers)
+			stopWitnesses := s.witnesses()
+			s.callAll(callers, func(string) error { return s.api.Live(t.Context()) }) // so that these many connections to the API are open
+			_, err := s.times(honest, loginsPerRound)
+			must(t, err)
+			base := s.settled()
+			stopWatching := s.watch()
 
-	c := attack{visit: func(ctx context.Context, _ int, standing func()) error {
-		w, err := s.connect(ctx, hostileSource, "tls")
+			c := s.takeFiles(tc.addr(s)).start(t, manySockets)
+			knock, stopKnocking := context.WithCancel(t.Context())
+			go s.knock(knock) // ends with the context
+			var refused float64
+			await(t, patience, func() bool {
+				m, err := s.metrics(t.Context())
+				must(t, err) // over a connection that was there before
+				refused = m[tc.metric]
+				return refused > 0
+			}, func() string { return "nothing was refused" })
+			for range 20 {
+				s.askAll(callers)
+				rest(t.Context(), 100*time.Millisecond)
+			}
+			if tc.api {
+				caller, err := s.site.Client()
+				must(t, err)
+				must(t, caller.Live(t.Context()))
+				caller.Close()
+			}
+			stopKnocking()
+			c.stop(t)
+			peak := stopWatching()
+			if peak.files < fewFiles*8/10 || peak.files > tc.within {
+				t.Errorf("%d of %d files were in use, want %d to %d", peak.files, fewFiles, fewFiles*8/10, tc.within)
+			}
+			after, took := s.calm(honest, base, peak)
+			t.Logf("FIGURES base %v; peak %v; after %v, %v later; %v refused; %d pushes to witnesses", base, peak, after, took.Round(time.Second), refused, stopWitnesses())
+			s.wantComplaints(t, "cannot accept", 1)
+		})
+	}
+}
+
+// takeFiles is a crowd of silent connections to a port.
+func (s *stand) takeFiles(addr string) attack {
+	return attack{rest: askRest, visit: func(ctx context.Context, _ int, standing func()) error {
+		w, err := s.connectBy(ctx, dialer(hostileSource), addr)
 		if err != nil {
 			return err
 		}
@@ -38,26 +85,17 @@ func TestNoFilesLeft(t *testing.T) {
 			return err
 		}
 		return nil
-	}}.start(t, manySockets)
-	var refused float64
-	await(t, patience, func() bool {
-		m, err := s.metrics(t.Context())
-		must(t, err) // over a connection that was there before
-		refused = m[`signalbox_listen_accept_errors_total{kind="files"}`] + m[`signalbox_listen_closed_total{reason="too_many_connections"}`]
-		return refused > 0
-	}, func() string { return "the server has files left" })
-	for range 20 {
-		s.askAll(callers)
-		rest(t.Context(), 200*time.Millisecond)
+	}}
+}
+
+// knock tries to connect as an endpoint, again and again, whatever comes of it.
+func (s *stand) knock(ctx context.Context) {
+	for ctx.Err() == nil {
+		if w, err := s.connect(ctx, honestSource, "tls"); err == nil {
+			rest(ctx, askRest)
+			_ = w.Close()
+		}
 	}
-	c.stop(t)
-	peak := stopWatching()
-	if peak.files < fewFiles*8/10 {
-		t.Errorf("at most %d of %d files were in use", peak.files, fewFiles)
-	}
-	after, took := s.calm(honest, base, peak)
-	t.Logf("FIGURES no files left: base %v; peak %v; after %v, %v later; %v refused; %d pushes to witnesses", base, peak, after, took.Round(time.Second), refused, stopWitnesses())
-	s.wantComplaints(t, "cannot accept", 2)
 }
 
 // askAll has the API read of the store for all of them at the same time.

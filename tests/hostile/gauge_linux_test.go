@@ -14,6 +14,7 @@ import (
 // reading is what the server takes at one moment.
 type reading struct {
 	rss        int64 // bytes, of smaps_rollup
+	heap       int64 // bytes in use by Go, which the memory of the database is no part of
 	goroutines int
 	files      int
 	streams    int // XMPP streams
@@ -21,12 +22,12 @@ type reading struct {
 }
 
 func (r reading) String() string {
-	return fmt.Sprintf("%.1f MiB, %d goroutines, %d files, %d streams", float64(r.rss)/(1<<20), r.goroutines, r.files, r.streams)
+	return fmt.Sprintf("%.1f MiB (heap %.1f), %d goroutines, %d files, %d streams", float64(r.rss)/(1<<20), float64(r.heap)/(1<<20), r.goroutines, r.files, r.streams)
 }
 
 // most returns the greater of each figure.
 func (r reading) most(o reading) reading {
-	return reading{max(r.rss, o.rss), max(r.goroutines, o.goroutines), max(r.files, o.files), max(r.streams, o.streams), max(r.sockets, o.sockets)}
+	return reading{max(r.rss, o.rss), max(r.heap, o.heap), max(r.goroutines, o.goroutines), max(r.files, o.files), max(r.streams, o.streams), max(r.sockets, o.sockets)}
 }
 
 // read takes a reading.
@@ -36,6 +37,7 @@ func (s *stand) read(ctx context.Context) (r reading, err error) {
 		return r, err
 	}
 	r.rss, err = rss(s.pid)
+	r.heap = int64(m["go_memstats_heap_inuse_bytes"])
 	r.goroutines, r.files = int(m["go_goroutines"]), int(m["process_open_fds"])
 	r.streams = int(m["signalbox_xmpp_open_streams"])
 	r.sockets = int(m[`signalbox_listen_connections{listener="tls"}`] + m[`signalbox_listen_connections{listener="xmpp"}`])
@@ -120,6 +122,7 @@ func rssRoughly(pid int) int64 {
 // gives memory back to the system by and by.
 const (
 	marginRSS          = 10 << 20
+	marginHeap         = 5 << 20
 	marginPerGoroutine = 1 << 10 // of the peak
 	marginFiles        = 4       // of the database and of the API's own connections
 	marginGoroutines   = 6       // the same, and writers that are at work
@@ -130,6 +133,9 @@ func (r reading) back(base, peak reading) string {
 	var late []string
 	if most := base.rss + marginRSS + int64(max(0, peak.goroutines-base.goroutines))*marginPerGoroutine; r.rss > most {
 		late = append(late, fmt.Sprintf("%d KiB of memory, at most %d", r.rss>>10, most>>10))
+	}
+	if most := base.heap + marginHeap + int64(max(0, peak.goroutines-base.goroutines))*marginPerGoroutine; r.heap > most {
+		late = append(late, fmt.Sprintf("%d KiB of heap, at most %d", r.heap>>10, most>>10))
 	}
 	if r.goroutines > base.goroutines+marginGoroutines {
 		late = append(late, fmt.Sprintf("%d goroutines, before %d", r.goroutines, base.goroutines))

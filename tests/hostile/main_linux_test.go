@@ -19,7 +19,7 @@ const (
 )
 
 const (
-	defaultCycles = 14_000
+	defaultCycles = 35_000
 	shortCycles   = 1400
 	defaultCrowd  = 1000
 	shortCrowd    = 200
