@@ -27,16 +27,20 @@ type crowd struct {
 	members sync.WaitGroup
 	place   sync.WaitGroup // members that never stood yet
 	visits  atomic.Int64   // that ended by themselves
+	door    chan struct{}  // holds those that are on their way to their place
 
 	mu     sync.Mutex
 	faults []string
 }
 
+// doorWidth is how many of a crowd connect and log in at the same time. A storm of handshakes would be an attack of its own.
+const doorWidth = 64
+
 // start starts members of the attack, numbered from 0, and waits until each was in place once.
 func (a attack) start(t *testing.T, members int) *crowd {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
-	c := &crowd{a: a, cancel: cancel}
+	c := &crowd{a: a, cancel: cancel, door: make(chan struct{}, doorWidth)}
 	c.place.Add(members)
 	for i := range members {
 		c.members.Go(func() { c.member(ctx, i) })
@@ -49,9 +53,15 @@ func (c *crowd) member(ctx context.Context, i int) {
 	standing := sync.OnceFunc(c.place.Done)
 	defer standing()
 	for ctx.Err() == nil {
+		c.door <- struct{}{} // whoever holds a place there gives it back soon
+		inside := sync.OnceFunc(func() { <-c.door })
 		visit, end := context.WithCancel(ctx)
-		err := c.a.visit(visit, i, standing)
+		err := c.a.visit(visit, i, func() {
+			inside()
+			standing()
+		})
 		end()
+		inside()
 		if ctx.Err() != nil {
 			return
 		}

@@ -6,21 +6,17 @@ import (
 	"fmt"
 	"net"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"signalbox/internal/client"
 )
 
 // deaf returns a dialer whose connections take next to nothing that nobody reads.
 func deaf(source string) *net.Dialer {
-	d := dialer(source)
-	d.Control = func(_, _ string, raw syscall.RawConn) error {
-		var err error
-		return errors.Join(raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) }), err)
-	}
-	return d
+	return dialerWith(source, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096)
 }
 
 // enterDeaf logs an endpoint in over such a connection.

@@ -107,13 +107,11 @@ func TestHalfOpen(t *testing.T) {
 			return errors.Join(w.secure(t.Context(), s.tls), w.login(id, s.secret(id)), w.ask("<presence/>"+pingText, "id='p'"))
 		},
 	}
-	var all []net.Conn
 	for i, id := range ids {
 		c, err := l.dial(far)
 		must(t, err)
 		t.Cleanup(func() { c.Close() })
 		must(t, stages[i%len(stages)](&wire{Conn: c}, id))
-		all = append(all, c)
 	}
 	quiet, err := s.times(honest, 3*loginsPerRound)
 	must(t, err)
@@ -121,14 +119,21 @@ func TestHalfOpen(t *testing.T) {
 	online := ids[len(stages)-1]
 	r, err := s.api.SendPush(t.Context(), client.NewPush{To: online, Type: "demo.lost"})
 	must(t, err)
-	under, err := s.times(honest, 3*loginsPerRound)
-	must(t, err)
+	ratio := 0.0
+	for tried := 0; tried < attempts && (tried == 0 || ratio > mostRatio); tried++ { // before they count as silent
+		under, err := s.times(honest, 3*loginsPerRound)
+		must(t, err)
+		ratio = float64(median(under)) / float64(median(quiet))
+	}
+	if ratio > mostRatio {
+		t.Errorf("honest logins take %.2f times as long beside half-open connections, at most %v", ratio, mostRatio)
+	}
 	s.awaitOffline(online, "silent")
 	s.awaitState(r.ID, "accepted")
 	peak := stopWatching()
 	after, took := s.calm(honest, base, peak)
 	t.Logf("FIGURES %d half-open: base %v; peak %v; after %v, %v later; honest login x%.2f; %d pushes to witnesses",
-		len(all), base, peak, after, took, float64(median(under))/float64(median(quiet)), stopWitnesses())
+		n, base, peak, after, took, ratio, stopWitnesses())
 	m, err := s.metrics(t.Context())
 	must(t, err)
 	if got := int(m[`signalbox_endpoint_ended_total{reason="silent"}`]); got < n/len(stages) {
