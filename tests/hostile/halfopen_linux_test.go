@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -31,12 +32,10 @@ func newIsland(t *testing.T) *island {
 	if _, err := exec.LookPath("ip"); err != nil {
 		t.Skip("LEFT OUT: half-open connections: they need the command ip of iproute2")
 	}
-	id := os.Getpid() % 100_000
-	l := &island{name: fmt.Sprintf("sbx-%d", id), here: fmt.Sprintf("sbh%d", id), there: fmt.Sprintf("sbt%d", id), addr: fmt.Sprintf("10.213.%d.1", id%250)}
-	t.Cleanup(func() {
-		_ = exec.Command("ip", "link", "del", l.here).Run() // gone already if it was cut
-		_ = exec.Command("ip", "netns", "del", l.name).Run()
-	})
+	sink(t)
+	id := os.Getpid()
+	l := &island{name: fmt.Sprint(islandPrefix, id), here: fmt.Sprint("sbh", id), there: fmt.Sprint("sbt", id), addr: fmt.Sprintf("10.213.%d.1", id%250)}
+	t.Cleanup(l.remove)
 	for _, args := range [][]string{
 		{"netns", "add", l.name},
 		{"link", "add", l.here, "type", "veth", "peer", "name", l.there, "netns", l.name},
@@ -50,6 +49,28 @@ func newIsland(t *testing.T) *island {
 		}
 	}
 	return l
+}
+
+// islandPrefix begins the names of all islands; the process that made it follows.
+const islandPrefix = "sbx-"
+
+// remove takes the namespace and the wire away.
+func (l *island) remove() {
+	_ = exec.Command("ip", "link", "del", l.here).Run() // there may be none, if the island was never finished
+	_ = exec.Command("ip", "netns", "del", l.name).Run()
+}
+
+// sink removes the islands of tests that were killed.
+func sink(t *testing.T) {
+	t.Helper()
+	all, err := filepath.Glob("/run/netns/" + islandPrefix + "*")
+	must(t, err)
+	for _, path := range all {
+		pid := strings.TrimPrefix(filepath.Base(path), islandPrefix)
+		if _, err := os.Stat("/proc/" + pid); os.IsNotExist(err) {
+			(&island{name: filepath.Base(path), here: "sbh" + pid}).remove()
+		}
+	}
 }
 
 // dial connects from within the namespace. A socket stays in the namespace of the thread that made it.
