@@ -340,3 +340,22 @@ func TestExpiryOnTheWire(t *testing.T) {
 		}
 	}
 }
+
+// TestStrangersMaySendLittle: what suits an endpoint's work is too much for a login.
+func TestStrangersMaySendLittle(t *testing.T) {
+	b := newBench(t)
+	k := b.connect(t)
+	k.feed(header + strings.Repeat(" ", 8*b.cfg.MaxLoginBytes))
+	if k.wire.ended() {
+		t.Fatal("ended too early")
+	}
+	k.feed(strings.Repeat(" ", 8*b.cfg.MaxLoginBytes))
+	if got := k.wire.take(); !strings.Contains(got, "<policy-violation ") {
+		t.Errorf("white space without end before login: %.300s", got)
+	}
+	k = b.connect(t)
+	k.feed(login1 + strings.Repeat(" ", 100*b.cfg.MaxLoginBytes) + ask)
+	if k.wire.ended() {
+		t.Error("a bound endpoint was held to the limits of a stranger")
+	}
+}

@@ -11,8 +11,15 @@ type rate struct {
 
 const burstSeconds = 10
 
-func newRate(cfg Config) rate {
-	r := rate{stanzaRate: float64(cfg.StanzasPerSec), byteRate: float64(cfg.BytesPerSec), last: time.Now()}
+func newRate(cfg Config) rate { return rateOf(cfg.StanzasPerSec, cfg.BytesPerSec) }
+
+// loginRate is what a stranger may send: a login has a dozen elements.
+func loginRate(cfg Config) rate {
+	return rateOf(min(10, cfg.StanzasPerSec), min(cfg.MaxLoginBytes, cfg.BytesPerSec))
+}
+
+func rateOf(stanzas, bytes int) rate {
+	r := rate{stanzaRate: float64(stanzas), byteRate: float64(bytes), last: time.Now()}
 	r.stanzas, r.bytes = burstSeconds*r.stanzaRate, burstSeconds*r.byteRate
 	return r
 }
