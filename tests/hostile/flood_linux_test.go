@@ -24,7 +24,7 @@ func TestFloodBeforeLogin(t *testing.T) {
 		"many levels":          strings.Repeat("<a>", beyond/3),
 		"many elements inside": "<auth>" + strings.Repeat("<a/>", beyond/4),
 		"many elements":        strings.Repeat("<enable xmlns='"+nsSM+"'/>", beyond/32),
-		"much white space":     strings.Repeat(" ", burstBytes+beyond),
+		"much white space":     strings.Repeat(" ", loginBytes+beyond),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStand(t, settings{})
@@ -49,6 +49,7 @@ func (s *stand) stranger(then func(*wire) error) func(context.Context, int, func
 }
 
 const (
+	loginBytes = 160 << 10 // what a stranger may send in ten seconds: xmpp.max_login_bytes per second
 	burstBytes = 10 << 20  // xmpp.bytes_per_second for ten seconds
 	beyond     = 800 << 10 // sent beyond a limit: less than the server still reads while it says why it closes
 )
