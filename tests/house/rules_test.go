@@ -24,6 +24,7 @@ var layers = []struct {
 	{"internal/endpoint", 2, "endpoint"},
 	{"internal/access", 2, "access"},
 	{"internal/push", 3, "push"},
+	{"internal/account", 3, "account"},
 	{"xmpp", 4, "xmpp"},
 	{"internal/listen", 4, "listen"},
 	{"internal/api", 4, "api"},
@@ -133,6 +134,7 @@ func TestLayerRuleBites(t *testing.T) {
 		{"xmpp", "internal/listen"},
 		{"xmpp/scan", "xmpp"},
 		{"internal/endpoint", "internal/access"},
+		{"internal/account", "internal/push"},
 		{"internal/app", "cmd/signalbox"},
 		{"internal/nowhere", "certs"},
 	} {
