@@ -82,7 +82,9 @@ func stanzaError(st *scan.Stanza, self string, a feature.Answer) []byte {
 	b = append(b, a.Type...)
 	b = append(b, "'><"...)
 	b = append(b, a.Condition...)
-	b = append(b, " xmlns='"+nsStanzaErrors+"'/></error></"...)
+	b = append(b, " xmlns='"+nsStanzaErrors+"'/>"...)
+	b = append(b, a.Detail...)
+	b = append(b, "</error></"...)
 	b = append(b, st.Kind.String()...)
 	return append(b, '>')
 }

@@ -18,6 +18,7 @@ func (st *stream) tick(time.Time) time.Duration {
 		st.end(endpoint.ReasonHandshakeTimeout)
 		return 0
 	}
+	s.requestDue(st)
 	cfg := &st.srv.cfg
 	next := min(cfg.PingAfter, cfg.StanzaTimeout)
 	if since := st.partial.Load(); since != 0 {

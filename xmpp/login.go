@@ -40,7 +40,8 @@ func (st *stream) features(b []byte) []byte {
 	case awaitAuth:
 		b = st.mechanisms(b)
 	case awaitBind:
-		b = append(b, "<bind xmlns='"+nsBind+"'/><session xmlns='urn:ietf:params:xml:ns:xmpp-session'><optional/></session><sm xmlns='"+nsSM+"'/>"...)
+		b = append(b, "<bind xmlns='"+nsBind+"'/><sm xmlns='"+nsSM+"'/>"...)
+		b = append(b, st.srv.deps.Features.Stream()...)
 	}
 	return append(b, "</stream:features>"...)
 }

@@ -22,6 +22,8 @@ type management struct {
 	enabled   bool
 	resumable bool
 	requested bool        // an <r/> of ours is unanswered
+	due       bool        // the stream's timer sends the next
+	asked     int64       // when the last was sent, on the stream's clock; 0: never
 	owed      bool        // the endpoint asked while stanzas waited for the store: it gets an <a/> when they are done
 	id        string      // by which the session is resumed
 	acked     uint32      // stanzas that the endpoint acknowledged
@@ -37,6 +39,7 @@ type management struct {
 type outbound struct {
 	raw     []byte
 	written func(time.Time)
+	message bool // comes back to its account if the session ends without acknowledging it
 	called  atomic.Bool
 }
 
@@ -51,13 +54,42 @@ func (o *outbound) done() func(time.Time) {
 	}
 }
 
-// requestLocked returns the <r/> that goes with a stanza, if none is unanswered.
-func (m *management) requestLocked() []byte {
-	if !m.enabled || m.requested {
+// An endpoint that is sent many stanzas is not asked to acknowledge each: that would cost it and us more than the stanzas.
+const (
+	requestEvery = 10          // unacknowledged stanzas with which it is asked in any case
+	requestAfter = time.Second // since it was last asked, after which it is asked with the next stanza, or without one
+)
+
+// requestLocked returns the <r/> that goes with a stanza, if it is time for one and none is unanswered; else the stream's timer sees to it.
+func (s *session) requestLocked() []byte {
+	m := &s.sm
+	if !m.enabled || m.requested || s.stream == nil {
 		return nil
 	}
-	m.requested = true
+	now := s.stream.clock()
+	if len(m.unacked) < requestEvery && m.asked != 0 && now-m.asked < int64(requestAfter) {
+		if !m.due {
+			m.due = true
+			s.srv.wheel.Set(&s.stream.timer, requestAfter)
+		}
+		return nil
+	}
+	m.requested, m.asked = true, now
 	return requestAck
+}
+
+// requestDue sends the <r/> that waited for the timer.
+func (s *session) requestDue(st *stream) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.sm.due || s.stream != st {
+		return
+	}
+	s.sm.due = false
+	if len(s.sm.unacked) > 0 && !s.sm.requested {
+		s.sm.requested, s.sm.asked = true, st.clock()
+		st.conn.Control(requestAck)
+	}
 }
 
 func (m *management) sentLocked(o *outbound) {
@@ -151,7 +183,9 @@ func (s *session) acknowledged(st *stream, el scan.Element) transport.Next {
 	if ok {
 		s.sm.requested = false
 		if len(s.sm.unacked) > 0 {
-			st.conn.Control(s.sm.requestLocked())
+			if request := s.requestLocked(); request != nil {
+				st.conn.Control(request)
+			}
 		}
 	}
 	s.mu.Unlock()

@@ -28,15 +28,22 @@ type Pushes interface {
 
 // takeMessage takes receipts and results, and routes the rest.
 func (s *session) takeMessage(st *stream, el *scan.Stanza) transport.Next {
-	to, key := s.target(el)
-	switch to {
-	case toOther:
-		s.route(el, key)
-		return transport.Read
-	case toServer:
+	to, at := s.target(el)
+	switch {
+	case to == toServer:
 		return s.takeAnswers(st, el)
+	case to != toAccount && to != toOwn:
+		s.refuse(el, feature.Unavailable())
+	case s.srv.deps.IM == nil:
+		s.routeSelf(el, at)
+	default:
+		if a := s.srv.deps.IM.Message(s, el, at); a.Condition != "" {
+			s.srv.metrics.unrouted.Inc()
+			s.refuse(el, a)
+		} else {
+			s.srv.metrics.routed.Inc()
+		}
 	}
-	s.refuse(el, feature.Unavailable())
 	return transport.Read
 }
 

@@ -57,6 +57,9 @@ func (s *session) resumeOn(st *stream, h uint32) transport.Next {
 	if sw.full || !s.srv.deps.Registry.Resume(s.key, s, sw.round) {
 		return st.end(endpoint.ReasonReplaced)
 	}
+	if s.srv.deps.IM != nil {
+		s.srv.deps.IM.Resumed(s)
+	}
 	return st.settle()
 }
 
@@ -97,9 +100,9 @@ func (s *session) switchTo(st *stream, h uint32) (sw switched) {
 	for _, o := range s.sm.unacked {
 		sw.full = sw.full || st.conn.Send(o.raw, nil, o.done()) != nil
 	}
-	s.sm.requested = false
+	s.sm.requested, s.sm.due, s.sm.asked = false, false, 0
 	if len(s.sm.unacked) > 0 {
-		st.conn.Control(s.sm.requestLocked())
+		st.conn.Control(s.requestLocked())
 	}
 	return sw
 }

@@ -8,6 +8,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/im"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
 )
@@ -51,7 +52,10 @@ func (st *stream) takeNonza(s *session, el *scan.Stanza) transport.Next {
 	switch string(el.Namespace()) {
 	case nsSM:
 		return s.takeManagement(st, el)
-	case nsCSI: // XEP-0352: pushes are commands, so an inactive client gets them all the same
+	case nsCSI:
+		if st.srv.deps.IM != nil { // pushes are commands, so an inactive endpoint gets them all the same
+			s.setActive(string(el.Local()) == "active")
+		}
 		return transport.Read
 	}
 	return st.end(endpoint.ReasonUnsupported)
@@ -61,63 +65,63 @@ func (st *stream) takeNonza(s *session, el *scan.Stanza) transport.Next {
 type target uint8
 
 const (
-	toAccount target = iota // nobody, or the sender's own bare JID: the server answers for the account (RFC 6120 section 10.3)
+	toOwn     target = iota // nobody, or the sender's own bare JID: the server answers for the account (RFC 6120 section 10.3)
 	toServer                // the domain
-	toOther                 // another endpoint, or the sender's own full JID
+	toAccount               // an account of this domain, or a client of one, the sender's own included
 	toNobody                // nothing of this domain has the address
 	toForeign               // another domain
 	toNowhere               // not an address
 )
 
-// target sorts the address; the key is set for toOther. Equal bytes are equal addresses, and an endpoint's id needs no normalisation, so only unusual addresses
-// are parsed.
-func (s *session) target(el *scan.Stanza) (target, endpoint.Key) {
+// target sorts the address, which is returned for toOwn and toAccount. Equal bytes are equal addresses, and an endpoint's id needs no normalisation, so only unusual
+// addresses are parsed.
+func (s *session) target(el *scan.Stanza) (target, im.Address) {
 	to := el.To()
 	switch string(to) {
 	case "", s.bare:
-		return toAccount, s.key
+		return toOwn, im.Address{Key: s.key}
 	case s.key.Domain:
-		return toServer, endpoint.Key{}
+		return toServer, im.Address{}
 	case s.jid:
-		return toOther, s.key
+		return toAccount, im.Address{Key: s.key, Resource: s.jid[len(s.bare)+1:]}
 	}
-	if id, ok := s.plainID(to); ok && id != s.key.ID {
-		return toOther, endpoint.Key{Domain: s.key.Domain, ID: id}
+	if at, ok := s.plain(to); ok && at.Key != s.key {
+		return toAccount, at
 	}
 	return s.unusualTarget(string(to))
 }
 
-// plainID returns the id in an address of this domain that is written as we write it, bare or with a resource of printable ASCII.
-func (s *session) plainID(to []byte) (string, bool) {
+// plain reads an address of this domain that is written as we write it, bare or with a resource of printable ASCII.
+func (s *session) plain(to []byte) (im.Address, bool) {
 	bare, resource, full := bytes.Cut(to, []byte("/"))
 	local, domain, ok := bytes.Cut(bare, []byte("@"))
 	if !ok || full && len(resource) == 0 || string(domain) != s.key.Domain || bytes.ContainsFunc(resource, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return "", false
+		return im.Address{}, false
 	}
 	id := string(local)
-	return id, endpoint.CheckID(id) == nil
+	return im.Address{Key: endpoint.Key{Domain: s.key.Domain, ID: id}, Resource: string(resource)}, endpoint.CheckID(id) == nil
 }
 
-func (s *session) unusualTarget(to string) (target, endpoint.Key) {
+func (s *session) unusualTarget(to string) (target, im.Address) {
 	j, err := jid.Parse(to)
 	switch {
 	case err != nil:
-		return toNowhere, endpoint.Key{}
+		return toNowhere, im.Address{}
 	case j.Domainpart() != s.key.Domain:
-		return toForeign, endpoint.Key{}
+		return toForeign, im.Address{}
 	case j.Localpart() == "" && j.Resourcepart() == "":
-		return toServer, endpoint.Key{}
-	case j.Localpart() == s.key.ID && j.Resourcepart() == "":
-		return toAccount, s.key
-	case j.Localpart() == s.key.ID && j.String() == s.jid:
-		return toOther, s.key
-	case j.Localpart() == s.key.ID, j.Localpart() == "":
-		return toNobody, endpoint.Key{}
+		return toServer, im.Address{}
+	case j.Localpart() == "":
+		return toNobody, im.Address{}
 	}
-	return toOther, endpoint.Key{Domain: j.Domainpart(), ID: j.Localpart()}
+	at := im.Address{Key: endpoint.Key{Domain: j.Domainpart(), ID: j.Localpart()}, Resource: j.Resourcepart()}
+	if at.Key == s.key && at.Resource == "" {
+		return toOwn, at
+	}
+	return toAccount, at
 }
 
-// takeIQ answers what is for the server or the account, and routes the rest (RFC 6120 section 8.2.3, 8.3.3.19).
+// takeIQ answers what is for the server or an account, and routes the rest (RFC 6120 section 8.2.3, 8.3.3.19).
 func (s *session) takeIQ(el *scan.Stanza) {
 	typ := string(el.Type())
 	request := typ == "get" || typ == "set"
@@ -128,7 +132,7 @@ func (s *session) takeIQ(el *scan.Stanza) {
 		}
 		return
 	}
-	to, key := s.target(el)
+	to, at := s.target(el)
 	switch {
 	case to == toNowhere:
 		s.refuse(el, feature.Refuse(stanza.Modify, stanza.JIDMalformed))
@@ -136,19 +140,27 @@ func (s *session) takeIQ(el *scan.Stanza) {
 		s.refuse(el, feature.Refuse(stanza.Cancel, stanza.RemoteServerNotFound))
 	case to == toNobody:
 		s.refuse(el, feature.Unavailable())
-	case to == toOther:
-		s.route(el, key)
+	case to == toAccount && at.Resource != "":
+		s.routeIQ(el, at)
+	case request && to == toServer:
+		s.answer(el, feature.Server, endpoint.Key{})
+	case request && to == toOwn:
+		s.answer(el, feature.Own, s.key)
+	case request && s.srv.deps.IM == nil:
+		s.refuse(el, feature.Unavailable())
 	case request:
-		s.answer(el, to == toServer)
+		s.answer(el, feature.Another, at.Key)
 	}
 }
 
-func (s *session) answer(el *scan.Stanza, server bool) {
+func (s *session) answer(el *scan.Stanza, to feature.Entity, k endpoint.Key) {
 	var payload scan.Element
 	for c := range el.Element().Children() {
 		payload = c
 	}
-	a := s.srv.deps.Features.Answer(&feature.Request{Set: string(el.Type()) == "set", Payload: payload, From: s.key, ToServer: server})
+	q := &feature.Query{Set: string(el.Type()) == "set", Stanza: el, Payload: payload, From: s, To: to, Account: k}
+	a := s.srv.deps.Features.Answer(&q.Patience, q)
+	q.Patience.Stop()
 	if a.Condition != "" {
 		s.refuse(el, a)
 		return
@@ -157,33 +169,43 @@ func (s *session) answer(el *scan.Stanza, server bool) {
 	s.reply(append(append(b, a.Payload...), "</iq>"...))
 }
 
-// refuse answers with an error, unless the stanza is one or is a presence or an iq result, which get none.
+// refuse answers with an error, unless the stanza is one or is an iq result, which get none.
 func (s *session) refuse(el *scan.Stanza, a feature.Answer) {
 	typ := string(el.Type())
-	if typ == "error" || typ == "result" && el.Kind == scan.IQ || el.Kind == scan.Presence {
+	if typ == "error" || typ == "result" && el.Kind == scan.IQ {
 		return
 	}
 	s.reply(stanzaError(el, s.jid, a))
 }
 
-// route hands a stanza to another session with the sender's true address. Who may not be written to and who does not exist are the same to the sender.
-func (s *session) route(el *scan.Stanza, to endpoint.Key) {
-	if s.srv.cfg.Routing != RoutingOpen && to != s.key {
-		s.refuse(el, feature.Unavailable())
+// routeIQ hands an iq to another client with the sender's true address. Who may not be written to and who does not exist are the same to the sender.
+func (s *session) routeIQ(el *scan.Stanza, to im.Address) {
+	if s.srv.deps.IM == nil {
+		s.routeSelf(el, to)
 		return
 	}
-	raw := scan.Splice(make([]byte, 0, len(el.Raw)+len(s.jid)+16), el, s.jid)
-	if err := s.srv.deps.Registry.Route(to, endpoint.Stanza{Raw: raw}); err != nil {
+	if a := s.srv.deps.IM.Request(s, el, to); a.Condition != "" {
 		s.srv.metrics.unrouted.Inc()
-		s.refuse(el, feature.Unavailable())
+		s.refuse(el, a)
 		return
 	}
 	s.srv.metrics.routed.Inc()
 }
 
-// takePresence notes the endpoint's own availability (RFC 6121 section 4). Rosters are managed by the server, so presence goes to nobody.
+// routeSelf is all that a managed endpoint may send to an account: a stanza to itself.
+func (s *session) routeSelf(el *scan.Stanza, to im.Address) {
+	if to.String() != s.jid || !s.Send(scan.Splice(make([]byte, 0, len(el.Raw)+len(s.jid)+16), el, s.jid)) {
+		s.refuse(el, feature.Unavailable())
+	}
+}
+
+// takePresence notes the endpoint's own availability (RFC 6121 section 4). Where the server manages rosters, presence goes to nobody.
 func (s *session) takePresence(el *scan.Stanza) {
+	traffic := s.srv.deps.IM
 	if len(el.To()) > 0 {
+		if to, at := s.target(el); traffic != nil && (to == toAccount || to == toOwn) {
+			s.refusePresence(el, traffic.Directed(s, el, at))
+		}
 		return
 	}
 	typ := string(el.Type())
@@ -192,5 +214,14 @@ func (s *session) takePresence(el *scan.Stanza) {
 	}
 	if available := typ == ""; s.setAvailable(available) {
 		s.srv.deps.Registry.Available(s.key, s, available)
+	}
+	if traffic != nil {
+		s.refusePresence(el, traffic.Presence(s, el))
+	}
+}
+
+func (s *session) refusePresence(el *scan.Stanza, a feature.Answer) {
+	if a.Condition != "" {
+		s.refuse(el, a)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"signalbox/internal/link"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/im"
 	"signalbox/xmpp/sasl"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
@@ -30,6 +31,7 @@ type Deps struct {
 	Registry *endpoint.Registry
 	Pushes   Pushes
 	Features *feature.Set
+	IM       *im.Service   // routes between accounts; nil: endpoints talk to the server alone
 	StartTLS link.StartTLS // nil: no upgrade of plain-text connections
 	Drain    time.Duration // over which sessions are closed when the server stops
 }

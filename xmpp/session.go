@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/xmpp/feature"
 	"signalbox/xmpp/transport"
 )
 
@@ -26,6 +27,7 @@ type session struct {
 	heard     time.Time       // when the lost stream last received bytes
 	sm        management
 	expiry    *transport.Timer // of a suspended session
+	state     *feature.State   // made when it is first asked for
 }
 
 // bind makes the session one of the endpoint's, or returns endpoint.ErrResources; false: it has ended meanwhile.
@@ -47,7 +49,15 @@ func (s *session) bind() (lives bool, err error) {
 func (s *session) Deliver(e endpoint.Stanza) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stream == nil || !s.available {
+	if !s.available {
+		return endpoint.ErrOffline
+	}
+	return s.deliverLocked(e, false)
+}
+
+// deliverLocked queues a stanza; message says that it comes back to its account if the session ends without acknowledging it.
+func (s *session) deliverLocked(e endpoint.Stanza, message bool) error {
+	if s.stream == nil {
 		return endpoint.ErrOffline
 	}
 	if !s.sm.enabled {
@@ -56,10 +66,12 @@ func (s *session) Deliver(e endpoint.Stanza) error {
 	if s.sm.bytes > 0 && s.sm.bytes+len(e.Raw) > s.srv.cfg.QueueBytes {
 		return endpoint.ErrFull
 	}
-	o := &outbound{raw: e.Raw, written: e.Written}
-	request := s.sm.requestLocked()
+	o := &outbound{raw: e.Raw, written: e.Written, message: message}
+	request := s.requestLocked()
 	if err := s.stream.conn.Send(o.raw, request, o.done()); err != nil {
-		s.sm.requested = s.sm.requested && request == nil
+		if request != nil {
+			s.sm.requested, s.sm.asked = false, 0
+		}
 		return deliveryError(err)
 	}
 	s.sm.sentLocked(o)
@@ -85,7 +97,7 @@ func (s *session) reply(raw []byte) {
 	if st != nil && !full {
 		s.sm.sentLocked(&outbound{raw: raw})
 		st.conn.Control(raw)
-		if request := s.sm.requestLocked(); request != nil {
+		if request := s.requestLocked(); request != nil {
 			st.conn.Control(request)
 		}
 	}
@@ -97,35 +109,54 @@ func (s *session) reply(raw []byte) {
 
 // End implements endpoint.Session.
 func (s *session) End(r endpoint.Reason) {
-	st, first := s.close(r)
+	end, first := s.close(r)
 	if !first {
 		return
 	}
+	s.gone(end, r)
+	if end.stream != nil {
+		end.stream.endWith(r, s.srv.hint(r))
+	}
+}
+
+// ending is what a session leaves when it ends.
+type ending struct {
+	stream *stream
+	lost   [][]byte // messages that were sent and not acknowledged
+}
+
+// gone tells everybody who should know that the session has ended.
+func (s *session) gone(end ending, r endpoint.Reason) {
 	s.srv.deps.Registry.Unbind(s.key, s, r)
-	if st != nil {
-		st.endWith(r, s.srv.hint(r))
+	if s.srv.deps.IM != nil {
+		s.srv.deps.IM.Ended(s, end.lost)
 	}
 }
 
 // close marks the session as ended, once.
-func (s *session) close(r endpoint.Reason) (st *stream, first bool) {
+func (s *session) close(r endpoint.Reason) (end ending, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closeLocked(r)
 }
 
-func (s *session) closeLocked(r endpoint.Reason) (st *stream, first bool) {
+func (s *session) closeLocked(r endpoint.Reason) (end ending, first bool) {
 	if s.ended.Name != "" {
-		return nil, false
+		return ending{}, false
 	}
-	st, s.stream, s.ended = s.stream, nil, r
-	if st != nil {
-		s.heard = st.lastHeard()
+	end.stream, s.stream, s.ended = s.stream, nil, r
+	if end.stream != nil {
+		s.heard = end.stream.lastHeard()
+	}
+	for _, o := range s.sm.unacked {
+		if o.message {
+			end.lost = append(end.lost, o.raw)
+		}
 	}
 	s.stopExpiryLocked()
 	s.srv.resumables.remove(s.sm.id)
 	s.sm = management{}
-	return st, true
+	return end, true
 }
 
 // detach is what becomes of the session when its stream st is over: it is suspended if it can be resumed, else it ends.
@@ -148,8 +179,8 @@ func (s *session) detach(st *stream, r endpoint.Reason) {
 }
 
 func (s *session) finish(r endpoint.Reason) {
-	if _, first := s.close(r); first {
-		s.srv.deps.Registry.Unbind(s.key, s, r)
+	if end, first := s.close(r); first {
+		s.gone(end, r)
 	}
 }
 
@@ -204,12 +235,13 @@ func (s *session) startExpiryLocked() {
 func (s *session) expire(t *transport.Timer) {
 	s.mu.Lock()
 	late := s.expiry != t
+	var end ending
 	if !late {
-		s.closeLocked(endpoint.ReasonResumeExpired)
+		end, _ = s.closeLocked(endpoint.ReasonResumeExpired)
 	}
 	s.mu.Unlock()
 	if !late {
-		s.srv.deps.Registry.Unbind(s.key, s, endpoint.ReasonResumeExpired)
+		s.gone(end, endpoint.ReasonResumeExpired)
 	}
 }
 

@@ -1,44 +1,86 @@
 package feature
 
 import (
+	"context"
+
 	"mellium.im/xmpp/disco"
 	"mellium.im/xmpp/stanza"
-
-	"signalbox/xmpp/scan"
 )
 
-// info answers XEP-0030 section 3 for the server and, by the identity alone, for the sender's own account.
+// serverIdentity is what the server is.
+var serverIdentity = []Identity{{"server", "im", "Signalbox"}}
+
+// info answers XEP-0030 section 3 for the server and for accounts. Another's account is not told from one that does not exist unless a feature describes it to
+// the asker (section 8).
 func info(s *Set) Feature {
-	return Feature{Namespace: disco.NSInfo, Local: "query", Vars: []string{disco.NSInfo}, Answer: func(r *Request) Answer {
-		if r.Set {
-			return Unavailable()
-		}
-		if node, ok := r.Payload.Attr("node"); ok && len(node) > 0 {
+	return Feature{Vars: []string{disco.NSInfo}, AccountVars: []string{disco.NSInfo}, Requests: []Request{{
+		Namespace: disco.NSInfo, Local: "query", To: Server | Account, Get: func(ctx context.Context, q *Query) Answer {
+			node, _ := q.Payload.Attr("node")
+			switch {
+			case len(node) == 0 && q.To == Server:
+				return Answer{Payload: appendInfo(nil, "", serverIdentity, s.vars)}
+			case len(node) == 0 && q.To == Own:
+				return Answer{Payload: s.AccountInfo()}
+			}
+			for _, describe := range s.describe {
+				if a, ok := describe(ctx, q, string(node)); ok {
+					return a
+				}
+			}
+			if q.To == Another {
+				return Unavailable()
+			}
 			return Refuse(stanza.Cancel, stanza.ItemNotFound)
-		}
-		b := []byte("<query xmlns='" + disco.NSInfo + "'>")
-		if !r.ToServer {
-			return Answer{Payload: append(b, "<identity category='account' type='registered'/><feature var='"+disco.NSInfo+"'/></query>"...)}
-		}
-		b = append(b, "<identity category='server' type='im' name='Signalbox'/>"...)
-		for _, v := range s.vars {
-			b = append(b, "<feature var='"...)
-			b = append(scan.AppendEscaped(b, v), "'/>"...)
-		}
-		return Answer{Payload: append(b, "</query>"...)}
-	}}
+		},
+	}}}
 }
 
-// items answers XEP-0030 section 4: there are none.
-func items() Feature {
-	return Feature{Namespace: disco.NSItems, Local: "query", Vars: []string{disco.NSItems}, Answer: func(r *Request) Answer {
-		if r.Set {
-			return Unavailable()
+// AccountInfo returns the disco#info payload of an account, for those who may see it.
+func (s *Set) AccountInfo() []byte {
+	return appendInfo(nil, "", append([]Identity{{"account", "registered", ""}}, s.identities...), s.accountVars)
+}
+
+func appendInfo(b []byte, node string, identities []Identity, vars []string) []byte {
+	b = append(b, "<query xmlns='"+disco.NSInfo+"'"...)
+	if node != "" {
+		b = appendAttribute(b, "node", node)
+	}
+	b = append(b, '>')
+	for _, id := range identities {
+		b = append(b, "<identity"...)
+		b = appendAttribute(appendAttribute(b, "category", id.Category), "type", id.Type)
+		if id.Name != "" {
+			b = appendAttribute(b, "name", id.Name)
 		}
-		b := []byte("<query xmlns='" + disco.NSItems + "'")
-		if node, ok := r.Payload.Attr("node"); ok {
-			b = append(scan.AppendEscaped(append(b, " node='"...), node), '\'')
-		}
-		return Answer{Payload: append(b, "/>"...)}
-	}}
+		b = append(b, "/>"...)
+	}
+	for _, v := range vars {
+		b = append(appendAttribute(append(b, "<feature"...), "var", v), "/>"...)
+	}
+	return append(b, "</query>"...)
+}
+
+// items answers XEP-0030 section 4 with what the features list.
+func items(s *Set) Feature {
+	return Feature{Vars: []string{disco.NSItems}, AccountVars: []string{disco.NSItems}, Requests: []Request{{
+		Namespace: disco.NSItems, Local: "query", To: Server | Account, Get: func(ctx context.Context, q *Query) Answer {
+			raw, _ := q.Payload.Attr("node")
+			node := string(raw)
+			var listed []byte
+			known := false
+			for _, list := range s.list {
+				var mine bool
+				listed, mine = list(ctx, q, node, listed)
+				known = known || mine
+			}
+			if !known && node != "" && q.To != Another { // of others one learns nothing, not even that there is nothing
+				return Refuse(stanza.Cancel, stanza.ItemNotFound)
+			}
+			b := []byte("<query xmlns='" + disco.NSItems + "'")
+			if node != "" {
+				b = appendAttribute(b, "node", node)
+			}
+			return Answer{Payload: append(append(append(b, '>'), listed...), "</query>"...)}
+		},
+	}}}
 }

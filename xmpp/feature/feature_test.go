@@ -1,8 +1,11 @@
 package feature
 
 import (
+	"crypto/sha1"
+	"encoding/base64"
 	"strings"
 	"testing"
+	"time"
 
 	"mellium.im/xmpp/stanza"
 
@@ -15,8 +18,12 @@ func ask(t *testing.T, set bool, toServer bool, payload string) Answer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := NewSet([]string{"urn:extra"}, Ping(), Version("1 & 2"), ManagedRoster(), LegacySession())
-	a := s.Answer(&Request{Set: set, Payload: st.Element(), ToServer: toServer})
+	s := NewSet([]string{"urn:extra"}, Ping(), Version("1 & 2"), ManagedRoster(), LegacySession(), Time(), Uptime(time.Now().Add(-time.Hour)))
+	to := Own
+	if toServer {
+		to = Server
+	}
+	a := s.Answer(t.Context(), &Query{Set: set, Payload: st.Element(), To: to})
 	if len(a.Payload) > 0 { // every answer must stand in a stream of strict readers
 		if _, err := scan.Parse(a.Payload, scan.Limits{}); err != nil {
 			t.Errorf("%s answers %s: %v", payload, a.Payload, err)
@@ -44,12 +51,16 @@ func TestAnswers(t *testing.T) {
 		{"roster", get, account, "<query xmlns='jabber:iq:roster'/>", "", []string{"<query xmlns='jabber:iq:roster'/>"}},
 		{"roster of the server", get, server, "<query xmlns='jabber:iq:roster'/>", stanza.ServiceUnavailable, nil},
 		{"roster by set", set, account, "<query xmlns='jabber:iq:roster'/>", stanza.NotAllowed, nil},
+		{"time", get, server, "<time xmlns='urn:xmpp:time'/>", "", []string{"<tzo>+00:00</tzo>", "Z</utc>"}},
+		{"uptime", get, server, "<query xmlns='jabber:iq:last'/>", "", []string{"seconds='3600'"}},
+		{"last activity of the account", get, account, "<query xmlns='jabber:iq:last'/>", stanza.ServiceUnavailable, nil},
 		{"session", set, server, "<session xmlns='urn:ietf:params:xml:ns:xmpp-session'/>", "", nil},
 		{"info", get, server, "<query xmlns='http://jabber.org/protocol/disco#info'/>", "",
 			[]string{"category='server'", "var='urn:xmpp:ping'", "var='urn:extra'", "var='http://jabber.org/protocol/disco#info'"}},
 		{"info of the account", get, account, "<query xmlns='http://jabber.org/protocol/disco#info'/>", "", []string{"category='account'"}},
 		{"info of a node", get, server, "<query xmlns='http://jabber.org/protocol/disco#info' node='x'/>", stanza.ItemNotFound, nil},
-		{"items", get, server, "<query xmlns='http://jabber.org/protocol/disco#items' node='a&apos;b'/>", "", []string{"node='a&apos;b'"}},
+		{"items", get, server, "<query xmlns='http://jabber.org/protocol/disco#items'/>", "", []string{"<query xmlns='http://jabber.org/protocol/disco#items'></query>"}},
+		{"items of a node", get, server, "<query xmlns='http://jabber.org/protocol/disco#items' node='a&apos;b'/>", stanza.ItemNotFound, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			a := ask(t, tc.set, tc.to, tc.payload)
@@ -78,5 +89,29 @@ func TestInfoIsInOrder(t *testing.T) {
 	}
 	if last == "" {
 		t.Errorf("no features: %s", info)
+	}
+}
+
+// TestCaps: the hash is that of the example in XEP-0115 section 5.2, and who asks for it gets what the server offers.
+func TestCaps(t *testing.T) {
+	got := capsHash([]Identity{{"client", "pc", "Exodus 0.9.1"}}, []string{
+		"http://jabber.org/protocol/caps", "http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", "http://jabber.org/protocol/muc",
+	})
+	if want := "QgayPKawpkPSDYmwT/WM94uAlu0="; got != want {
+		t.Errorf("capsHash = %s, want %s", got, want)
+	}
+	s := NewSet(nil, Ping())
+	_, ver, _ := strings.Cut(s.Stream(), "ver='")
+	ver, _, _ = strings.Cut(ver, "'")
+	if sum, err := base64.StdEncoding.DecodeString(ver); err != nil || len(sum) != sha1.Size {
+		t.Fatalf("stream feature %s has no hash", s.Stream())
+	}
+	st, err := scan.Parse([]byte("<query xmlns='http://jabber.org/protocol/disco#info' node='"+capsNode+"#"+ver+"'/>"), scan.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := s.Answer(t.Context(), &Query{Payload: st.Element(), To: Server})
+	if !strings.Contains(string(a.Payload), "node='"+capsNode+"#"+ver+"'") || !strings.Contains(string(a.Payload), "var='"+nsCaps+"'") {
+		t.Errorf("the node of the hash = %s", a.Payload)
 	}
 }

@@ -1,16 +1,10 @@
 package feature
 
-import "signalbox/xmpp/scan"
-
 // Version answers XEP-0092 for the server with its name and version, and nothing of the system that it runs on.
 func Version(version string) Feature {
 	const ns = "jabber:iq:version"
-	payload := []byte("<query xmlns='" + ns + "'><name>Signalbox</name><version>")
-	payload = append(scan.AppendEscaped(payload, version), "</version></query>"...)
-	return Feature{Namespace: ns, Local: "query", Vars: []string{ns}, Answer: func(r *Request) Answer {
-		if r.Set || !r.ToServer {
-			return Unavailable()
-		}
-		return Answer{Payload: payload}
-	}}
+	payload := []byte("<query xmlns='" + ns + "'>")
+	payload = appendElement(appendElement(payload, "name", "Signalbox"), "version", version)
+	payload = append(payload, "</query>"...)
+	return Feature{Vars: []string{ns}, Requests: []Request{{Namespace: ns, Local: "query", To: Server, Get: constant(string(payload))}}}
 }

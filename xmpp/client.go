@@ -1,0 +1,82 @@
+package xmpp
+
+import (
+	"signalbox/internal/endpoint"
+	"signalbox/xmpp/feature"
+)
+
+// The methods by which features and the routing between accounts see a session: it implements feature.Client.
+
+// Key implements feature.Client.
+func (s *session) Key() endpoint.Key { return s.key }
+
+// JID implements feature.Client.
+func (s *session) JID() string { return s.jid }
+
+// State implements feature.Client.
+func (s *session) State() *feature.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == nil {
+		s.state = new(feature.State)
+	}
+	return s.state
+}
+
+// Send implements feature.Client.
+func (s *session) Send(raw []byte) bool { return s.send(raw, false) }
+
+// SendMessage implements feature.Client.
+func (s *session) SendMessage(raw []byte) bool { return s.send(raw, true) }
+
+func (s *session) send(raw []byte, message bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.flushLocked()
+	return s.deliverLocked(endpoint.Stanza{Raw: raw}, message) == nil
+}
+
+// SendPresence implements feature.Client.
+func (s *session) SendPresence(from string, raw []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.state == nil || !s.state.Hold(from, raw) {
+		s.flushLocked()
+		_ = s.deliverLocked(endpoint.Stanza{Raw: raw}, false) // presence that finds no room is lost
+	}
+}
+
+// flushLocked sends the presence that waited while the client was inactive: nothing overtakes it (XEP-0352 section 5).
+func (s *session) flushLocked() {
+	if s.state == nil {
+		return
+	}
+	for _, raw := range s.state.TakeHeld() {
+		_ = s.deliverLocked(endpoint.Stanza{Raw: raw}, false)
+	}
+}
+
+// setActive notes what the client said of itself (XEP-0352 section 4).
+func (s *session) setActive(active bool) {
+	state := s.State()
+	state.Set(feature.Inactive, !active)
+	if active {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.flushLocked()
+	}
+}
+
+// Clients returns how the clients of an account are found by the registry.
+func Clients(r *endpoint.Registry) func(endpoint.Key) []feature.Client {
+	return func(k endpoint.Key) []feature.Client {
+		var buffer [4]endpoint.Session
+		var clients []feature.Client
+		for _, s := range r.AppendSessions(buffer[:0], k) {
+			if c, ok := s.(feature.Client); ok {
+				clients = append(clients, c)
+			}
+		}
+		return clients
+	}
+}

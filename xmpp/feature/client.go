@@ -1,0 +1,230 @@
+package feature
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"signalbox/internal/endpoint"
+	"signalbox/xmpp/scan"
+)
+
+// Client is one bound session, as features see it. All methods may be called concurrently and never block.
+type Client interface {
+	Key() endpoint.Key
+	JID() string // full
+	// Send puts a stanza of jabber:client behind what the client was sent before. What finds no room, or no connection, is lost to this client; false says so.
+	Send(raw []byte) bool
+	// SendMessage is Send of a message that goes to others of its account, or is kept, if the session ends before the client acknowledged it (XEP-0198 section 4).
+	SendMessage(raw []byte) bool
+	// SendPresence is Send of a presence of somebody, which may wait while the client is Inactive: then only the newest of each sender is kept.
+	SendPresence(from string, raw []byte)
+	// State returns what is kept of this client as long as it is bound.
+	State() *State
+}
+
+// Presence is a client's availability (RFC 6121 section 4).
+type Presence struct {
+	Available bool
+	Priority  int8
+	Raw       []byte // the presence stanza with its true from and without to; nil while it is not available
+}
+
+// State is what is kept of one client. The zero value is that of a client that said and asked for nothing.
+type State struct {
+	mu       sync.Mutex
+	flags    map[Flag]bool
+	presence Presence
+	directed map[string]struct{}
+	held     []held
+}
+
+// held is a presence that waits until its client is active.
+type held struct {
+	from string
+	raw  []byte
+}
+
+// maxHeld bounds how many presences wait for a client.
+const maxHeld = 100
+
+// Hold keeps a presence in place of an older one of the same sender; false: the client is active, or too many wait.
+func (s *State) Hold(from string, raw []byte) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.flags[Inactive] {
+		return false
+	}
+	s.held = slices.DeleteFunc(s.held, func(h held) bool { return h.from == from })
+	if len(s.held) >= maxHeld {
+		return false
+	}
+	s.held = append(s.held, held{from, raw})
+	return true
+}
+
+// TakeHeld returns what waits, in its order.
+func (s *State) TakeHeld() [][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.held == nil {
+		return nil
+	}
+	all := make([][]byte, 0, len(s.held))
+	for _, h := range s.held {
+		all = append(all, h.raw)
+	}
+	s.held = nil
+	return all
+}
+
+// Presence returns what the client last made known of itself.
+func (s *State) Presence() Presence {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.presence
+}
+
+// SetPresence replaces it and returns what it was.
+func (s *State) SetPresence(p Presence) (before Presence) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before, s.presence = s.presence, p
+	return before
+}
+
+// maxDirected bounds to how many addresses a client may have shown itself that are not its contacts.
+const maxDirected = 1000
+
+// Direct notes whether an address has got the client's presence though it is no contact (RFC 6121 section 4.6); false: there are too many.
+func (s *State) Direct(to string, available bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !available {
+		delete(s.directed, to)
+		return true
+	}
+	if s.directed == nil {
+		s.directed = make(map[string]struct{})
+	}
+	s.directed[to] = struct{}{}
+	if len(s.directed) > maxDirected {
+		delete(s.directed, to)
+		return false
+	}
+	return true
+}
+
+// TakeDirected returns those addresses and forgets them.
+func (s *State) TakeDirected() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := slices.Sorted(maps.Keys(s.directed))
+	s.directed = nil
+	return all
+}
+
+// Flag is something that a client asked for.
+type Flag uint8
+
+// What clients ask for.
+const (
+	Roster    Flag = iota // roster pushes (RFC 6121 section 2.1.6)
+	Blocklist             // pushes of its blocking list (XEP-0191 section 3.2)
+	Carbons               // copies of messages of other clients of the account (XEP-0280)
+	Inactive              // nothing that can wait (XEP-0352)
+)
+
+// Set notes what a client asked for, or that it does no longer.
+func (s *State) Set(f Flag, on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flags == nil {
+		s.flags = make(map[Flag]bool)
+	}
+	s.flags[f] = on
+}
+
+// Has reports whether the client asked for something.
+func (s *State) Has(f Flag) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.flags[f]
+}
+
+// Host is the server as features see it. All methods may be called concurrently.
+type Host interface {
+	// Domain returns the server's JID domain.
+	Domain() string
+	// Clients returns the clients of an account that are bound, whether available or not.
+	Clients(k endpoint.Key) []Client
+	// Route delivers a stanza of the server, or of an account here, as RFC 6121 section 8 says: to is a bare or a full JID. raw has its from and to.
+	Route(ctx context.Context, to string, raw []byte)
+}
+
+// Message is a message from a client of this server to an account of this server, on its way.
+type Message struct {
+	From   string       // full JID of its sender
+	Sender Client       // nil where the message comes back from a client that did not acknowledge it
+	To     endpoint.Key // whose account it is for
+	Type   string       // chat, error, groupchat, headline or normal
+	Stanza *scan.Stanza // rid of what only the server may say
+	Hints  Hints
+
+	Patience Patience // the context of its way
+
+	added   []byte
+	raw     []byte
+	refusal Answer
+}
+
+// Add adds a complete element to the message before it is delivered.
+func (m *Message) Add(element []byte) { m.added, m.raw = append(m.added, element...), nil }
+
+// Raw returns the message as it is delivered, with its true from. Nobody changes it.
+func (m *Message) Raw() []byte {
+	if m.raw == nil {
+		m.raw = scan.Edit{From: m.From, Append: m.added}.AppendTo(make([]byte, 0, len(m.Stanza.Raw)+len(m.added)+len(m.From)+16), m.Stanza)
+	}
+	return m.raw
+}
+
+// Refuse lets the message end here; its sender gets the error.
+func (m *Message) Refuse(a Answer) { m.refusal = a }
+
+// Refused reports whether the message was refused.
+func (m *Message) Refused() bool { return m.refusal.Condition != "" }
+
+// Refusal returns the error for the sender.
+func (m *Message) Refusal() Answer { return m.refusal }
+
+// Hints are the wishes of XEP-0334.
+type Hints struct {
+	NoPermanentStore bool // not into an archive
+	NoStore          bool // not into any store
+	NoCopy           bool // to the addressed client alone
+	Store            bool // keep it, though it may not look worth it
+}
+
+const nsHints = "urn:xmpp:hints"
+
+// ReadHints returns the hints that stand in a message.
+func ReadHints(el scan.Element) (h Hints) {
+	for c := range el.Children() {
+		if string(c.Namespace()) != nsHints {
+			continue
+		}
+		switch string(c.Local()) {
+		case "no-permanent-store":
+			h.NoPermanentStore = true
+		case "no-store":
+			h.NoStore = true
+		case "no-copy":
+			h.NoCopy = true
+		case "store":
+			h.Store = true
+		}
+	}
+	return h
+}

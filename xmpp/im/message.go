@@ -1,0 +1,144 @@
+package im
+
+import (
+	"context"
+	"slices"
+
+	"mellium.im/xmpp/stanza"
+
+	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
+)
+
+// Message routes a message (RFC 6121 section 8.5). An answer with a condition is an error for the sender.
+func (s *Service) Message(from feature.Client, el *scan.Stanza, to Address) feature.Answer {
+	if a := checkNested(el); a.Condition != "" {
+		return a
+	}
+	m, err := s.message(from, el, to)
+	if err != nil {
+		return feature.Refuse(stanza.Modify, stanza.NotAcceptable)
+	}
+	ctx := &m.Patience
+	defer ctx.Stop()
+	s.features.Outgoing(ctx, m)
+	if m.Refused() {
+		return m.Refusal()
+	}
+	switch ok, err := s.exists(ctx, to.Key); {
+	case err != nil:
+		return s.trouble("account of a message could not be read", to.Key, err)
+	case !ok && m.Type == "error":
+		return feature.Answer{}
+	case !ok:
+		return feature.Unavailable()
+	}
+	if s.features.Incoming(ctx, m); m.Refused() {
+		return m.Refusal()
+	}
+	return s.deliver(ctx, m, to)
+}
+
+// message makes what is routed of what a client wrote.
+func (s *Service) message(from feature.Client, el *scan.Stanza, to Address) (*feature.Message, error) {
+	m := &feature.Message{From: from.JID(), Sender: from, To: to.Key, Type: messageType(el), Stanza: el, Hints: feature.ReadHints(el.Element())}
+	dirty := len(el.To()) == 0
+	for c := range el.Element().Children() {
+		dirty = dirty || s.forged(c)
+	}
+	if !dirty {
+		return m, nil
+	}
+	raw := scan.Edit{From: from.JID(), To: to.String(), Drop: s.forged}.AppendTo(make([]byte, 0, len(el.Raw)+128), el)
+	clean, err := scan.ParseInStream(raw, storedLimits)
+	m.Stanza = &clean
+	return m, err
+}
+
+// storedLimits are for what was accepted once: by limits of a stream that are lower, and grown by what was added.
+var storedLimits = scan.Limits{Bytes: 4 << 20, Depth: 256, Attributes: 256, Namespaces: 256}
+
+// messageType reads the attribute; what RFC 6121 section 5.2.2 does not know is normal.
+func messageType(el *scan.Stanza) string {
+	switch t := string(el.Type()); t {
+	case "chat", "error", "groupchat", "headline":
+		return t
+	}
+	return "normal"
+}
+
+// deliver hands a message to those clients that section 8.5 names, else to whoever keeps it.
+func (s *Service) deliver(ctx context.Context, m *feature.Message, to Address) feature.Answer {
+	if got := s.handOver(m, to); len(got) > 0 {
+		s.features.Delivered(ctx, m, got)
+		return feature.Answer{}
+	}
+	switch {
+	case m.Type == "headline", m.Type == "error":
+		return feature.Answer{}
+	case m.Type == "groupchat", to.Resource != "" && m.Type == "normal":
+		return feature.Unavailable()
+	case s.features.Stored(ctx, m):
+		return feature.Answer{}
+	}
+	return feature.Unavailable()
+}
+
+// handOver sends a message to a full JID to the client that has it, and every other one that may be for any client to all that are available with a priority that is
+// not negative.
+func (s *Service) handOver(m *feature.Message, to Address) []feature.Client {
+	if to.Resource != "" {
+		if c := s.client(to); c != nil && s.sendMessage(c, m) {
+			return []feature.Client{c}
+		}
+		if m.Type != "chat" {
+			return nil
+		}
+	}
+	if m.Type == "groupchat" || m.Type == "error" {
+		return nil
+	}
+	return slices.DeleteFunc(s.available(to.Key, 0), func(c feature.Client) bool { return !s.sendMessage(c, m) })
+}
+
+// sendMessage sends what would be kept for a client that is not there so that it comes back if this one is lost.
+func (s *Service) sendMessage(c feature.Client, m *feature.Message) bool {
+	raw := m.Raw()
+	if m.Type != "chat" && m.Type != "normal" {
+		return c.Send(raw)
+	}
+	return c.SendMessage(raw)
+}
+
+// returned gives a message that a lost client did not acknowledge to the others of its account, or to whoever keeps it (XEP-0198 section 4).
+func (s *Service) returned(ctx context.Context, lost feature.Client, raw []byte) {
+	el, err := scan.ParseInStream(raw, storedLimits)
+	if err != nil {
+		return // it was accepted when it came
+	}
+	to := Address{Key: lost.Key()}
+	for _, c := range s.available(to.Key, 0) {
+		if c != lost && c.Send(raw) {
+			return
+		}
+	}
+	m := &feature.Message{From: string(el.From()), To: to.Key, Type: messageType(&el), Stanza: &el, Hints: feature.ReadHints(el.Element())}
+	s.features.Stored(ctx, m)
+}
+
+// Route implements feature.Host.
+func (s *Service) Route(_ context.Context, to string, raw []byte) {
+	at, ok := s.parse(to)
+	if !ok {
+		return
+	}
+	if at.Resource != "" {
+		if c := s.client(at); c != nil {
+			c.Send(raw)
+		}
+		return
+	}
+	for _, c := range s.available(at.Key, 0) {
+		c.Send(raw)
+	}
+}

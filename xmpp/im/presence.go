@@ -1,0 +1,232 @@
+package im
+
+import (
+	"context"
+	"strconv"
+	"strings"
+
+	"mellium.im/xmpp/stanza"
+
+	"signalbox/internal/account"
+	"signalbox/internal/endpoint"
+	"signalbox/internal/telemetry"
+	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
+)
+
+// Presence takes a presence that a client sends to nobody (RFC 6121 sections 4.2, 4.4 and 4.5): its availability, for everybody who may know it.
+func (s *Service) Presence(c feature.Client, el *scan.Stanza) feature.Answer {
+	ctx := new(feature.Patience)
+	defer ctx.Stop()
+	switch string(el.Type()) {
+	case "":
+		return s.arrive(ctx, c, el)
+	case "unavailable":
+		s.leave(ctx, c, s.routed(c, el))
+	}
+	return feature.Answer{}
+}
+
+// routed returns a presence as others get it.
+func (s *Service) routed(c feature.Client, el *scan.Stanza) []byte {
+	return scan.Edit{From: c.JID(), Drop: s.forged}.AppendTo(make([]byte, 0, len(el.Raw)+64), el)
+}
+
+func (s *Service) arrive(ctx context.Context, c feature.Client, el *scan.Stanza) feature.Answer {
+	priority := 0
+	if p := el.Element().Child(scan.NamespaceClient, "priority"); p.Exists() {
+		var err error
+		if priority, err = strconv.Atoi(strings.TrimSpace(p.Text())); err != nil || priority < -128 || priority > 127 {
+			return feature.Refuse(stanza.Modify, stanza.BadRequest)
+		}
+	}
+	p := feature.Presence{Available: true, Priority: int8(priority), Raw: s.routed(c, el)}
+	before := c.State().SetPresence(p)
+	roster, err := s.accounts.Roster(ctx, c.Key())
+	if err != nil {
+		return s.trouble("roster could not be read", c.Key(), err)
+	}
+	for _, own := range s.available(c.Key(), -128) {
+		own.SendPresence(c.JID(), p.Raw)
+	}
+	s.broadcast(c, roster.Items, p.Raw)
+	if !before.Available {
+		s.greet(ctx, c, roster.Items)
+	}
+	if !before.Available || before.Priority < 0 && priority >= 0 {
+		s.features.Arrived(ctx, c)
+	}
+	return feature.Answer{}
+}
+
+// broadcast sends a presence to the contacts that may know it. One that the account blocks, or that blocks the account, hears nothing.
+func (s *Service) broadcast(from feature.Client, contacts []account.Item, raw []byte) {
+	for _, item := range contacts {
+		if item.Subscription&account.From == 0 {
+			continue
+		}
+		if to, ok := s.parse(item.JID); ok {
+			s.show(from, to.Key, raw)
+		}
+	}
+}
+
+// show sends a presence of a client to all available clients of another account.
+func (s *Service) show(from feature.Client, to endpoint.Key, raw []byte) {
+	if s.blocked(from.Key(), to) {
+		return
+	}
+	for _, c := range s.available(to, -128) {
+		c.SendPresence(from.JID(), raw)
+	}
+}
+
+// blocked reports whether one of two accounts blocks the other.
+func (s *Service) blocked(a, b endpoint.Key) bool {
+	return s.accounts.IsBlocked(a, b.JID()) || s.accounts.IsBlocked(b, a.JID())
+}
+
+// greet sends a client that became available what it missed: the presence of the account's other clients and of its contacts, and who asks for its own.
+func (s *Service) greet(ctx context.Context, c feature.Client, contacts []account.Item) {
+	for _, own := range s.available(c.Key(), -128) {
+		if own != c {
+			c.Send(own.State().Presence().Raw)
+		}
+	}
+	for _, item := range contacts {
+		to, ok := s.parse(item.JID)
+		if !ok || item.Subscription&account.To == 0 || s.blocked(c.Key(), to.Key) {
+			continue
+		}
+		for _, theirs := range s.available(to.Key, -128) {
+			c.Send(theirs.State().Presence().Raw)
+		}
+	}
+	pending, err := s.accounts.Pending(ctx, c.Key())
+	if err != nil {
+		s.log.Error("subscription requests could not be read", telemetry.Endpoint(c.Key().JID()), telemetry.Cause(err))
+		return
+	}
+	for _, r := range pending {
+		if !s.accounts.IsBlocked(c.Key(), r.JID) {
+			c.Send(r.Stanza)
+		}
+	}
+}
+
+// Ended says that a client is gone: what it was sent and did not acknowledge goes elsewhere, and who knew it as available hears that it is not. It does not block.
+func (s *Service) Ended(c feature.Client, lost [][]byte) {
+	if len(lost) > 0 {
+		s.later.add(func(ctx context.Context) {
+			for _, raw := range lost {
+				s.returned(ctx, c, raw)
+			}
+		})
+	}
+	if !c.State().Presence().Available {
+		return
+	}
+	raw := append(scan.AppendEscaped([]byte("<presence type='unavailable' from='"), c.JID()), "'/>"...)
+	s.later.add(func(ctx context.Context) { s.leave(ctx, c, raw) })
+}
+
+// Resumed says that a client has a connection again: what was kept for it meanwhile is sent. It does not block.
+func (s *Service) Resumed(c feature.Client) {
+	if p := c.State().Presence(); p.Available && p.Priority >= 0 {
+		s.later.add(func(ctx context.Context) { s.features.Arrived(ctx, c) })
+	}
+}
+
+// leave makes a client unavailable.
+func (s *Service) leave(ctx context.Context, c feature.Client, raw []byte) {
+	before := c.State().SetPresence(feature.Presence{})
+	for _, to := range c.State().TakeDirected() {
+		s.Route(ctx, to, raw)
+	}
+	if !before.Available {
+		return
+	}
+	for _, own := range append(s.available(c.Key(), -128), c) {
+		own.SendPresence(c.JID(), raw)
+	}
+	roster, err := s.accounts.Roster(ctx, c.Key())
+	if err != nil {
+		s.log.Error("roster could not be read", telemetry.Endpoint(c.Key().JID()), telemetry.Cause(err))
+		return
+	}
+	s.broadcast(c, roster.Items, raw)
+	s.features.Left(ctx, c)
+}
+
+// Directed takes a presence that a client sends to an address (RFC 6121 sections 3, 4.3 and 4.6).
+func (s *Service) Directed(c feature.Client, el *scan.Stanza, to Address) feature.Answer {
+	ctx := new(feature.Patience)
+	defer ctx.Stop()
+	switch typ := string(el.Type()); typ {
+	case "", "unavailable":
+		return s.direct(ctx, c, el, to, typ == "")
+	case "probe":
+		return s.probe(ctx, c, to)
+	case "error":
+		if to.Resource != "" && !s.blocked(c.Key(), to.Key) {
+			s.Route(ctx, to.String(), s.routed(c, el))
+		}
+		return feature.Answer{}
+	default:
+		p, ok := subscriptionTypes[typ]
+		if !ok {
+			return feature.Refuse(stanza.Modify, stanza.BadRequest)
+		}
+		return s.subscription(ctx, c, el, to.Key, p)
+	}
+}
+
+// direct shows the client's presence to one address. Whoever saw it that way hears when it ends.
+func (s *Service) direct(ctx context.Context, c feature.Client, el *scan.Stanza, to Address, available bool) feature.Answer {
+	if s.accounts.IsBlocked(c.Key(), to.String()) || s.accounts.IsBlocked(to.Key, c.JID()) {
+		return feature.Answer{}
+	}
+	if !c.State().Direct(to.String(), available) {
+		return feature.Refuse(stanza.Wait, stanza.ResourceConstraint)
+	}
+	raw := s.routed(c, el)
+	if to.Resource != "" {
+		s.Route(ctx, to.String(), raw)
+		return feature.Answer{}
+	}
+	for _, theirs := range s.available(to.Key, -128) {
+		theirs.Send(raw)
+	}
+	return feature.Answer{}
+}
+
+// probe answers with the presence of the account, if the client's own gets it; else with nothing, as for an account that does not exist.
+func (s *Service) probe(ctx context.Context, c feature.Client, to Address) feature.Answer {
+	if to.Key != c.Key() {
+		item, _, err := s.accounts.Contact(ctx, to.Key, c.Key().JID())
+		if err != nil {
+			return s.trouble("contact could not be read", to.Key, err)
+		}
+		if item.Subscription&account.From == 0 || s.blocked(c.Key(), to.Key) {
+			return feature.Answer{}
+		}
+	}
+	found := false
+	for _, theirs := range s.available(to.Key, -128) {
+		if to.Resource == "" || theirs.JID() == to.String() {
+			c.Send(theirs.State().Presence().Raw)
+			found = true
+		}
+	}
+	if !found {
+		c.Send(appendPresence(nil, "unavailable", to.JID(), c.Key().JID()))
+	}
+	return feature.Answer{}
+}
+
+// appendPresence appends a presence of the server's own making.
+func appendPresence(b []byte, typ, from, to string) []byte {
+	b = append(append(append(b, "<presence type='"...), typ...), "' from='"...)
+	b = append(scan.AppendEscaped(b, from), "' to='"...)
+	return append(scan.AppendEscaped(b, to), "'/>"...)
+}

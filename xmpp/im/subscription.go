@@ -1,0 +1,78 @@
+package im
+
+import (
+	"context"
+	"errors"
+
+	"mellium.im/xmpp/stanza"
+
+	"signalbox/internal/account"
+	"signalbox/internal/endpoint"
+	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
+)
+
+var subscriptionTypes = map[string]account.Presence{
+	"subscribe": account.Subscribe, "subscribed": account.Subscribed, "unsubscribe": account.Unsubscribe, "unsubscribed": account.Unsubscribed,
+}
+
+// subscription applies a presence of a subscription to both accounts and tells their clients (RFC 6121 section 3). Addresses are bare, whatever the client wrote
+// (sections 3.1.2 and 3.1.5).
+func (s *Service) subscription(ctx context.Context, c feature.Client, el *scan.Stanza, to endpoint.Key, p account.Presence) feature.Answer {
+	raw := scan.Edit{From: c.Key().JID(), To: to.JID(), Drop: s.forged}.AppendTo(make([]byte, 0, len(el.Raw)+64), el)
+	x, err := s.accounts.Send(ctx, c.Key(), to.JID(), p, raw)
+	if err != nil {
+		return s.accountMistake(err, c.Key())
+	}
+	s.push(c.Key(), x.Owner)
+	if !x.Local {
+		return feature.Answer{}
+	}
+	if x.Contact.Pass && !s.blocked(c.Key(), to) {
+		s.tell(to, raw)
+	}
+	s.push(to, x.Contact)
+	if x.Answer != 0 {
+		s.tell(c.Key(), appendPresence(nil, x.Answer.String(), to.JID(), c.Key().JID()))
+	}
+	s.reveal(c.Key(), to, x.Owner)
+	s.reveal(to, c.Key(), x.Contact)
+	return feature.Answer{}
+}
+
+// tell sends a presence of a subscription to all available clients of an account.
+func (s *Service) tell(k endpoint.Key, raw []byte) {
+	for _, c := range s.available(k, -128) {
+		c.Send(raw)
+	}
+}
+
+// reveal shows the presence of an account's clients to a contact that may know it from now on, or takes it away from one that may no longer.
+func (s *Service) reveal(of, to endpoint.Key, ch account.Change) {
+	before, after := ch.Before.Subscription&account.From != 0, ch.Item.Subscription&account.From != 0
+	if before == after || s.blocked(of, to) {
+		return
+	}
+	for _, c := range s.available(of, -128) {
+		raw := c.State().Presence().Raw
+		if !after {
+			raw = append(scan.AppendEscaped([]byte("<presence type='unavailable' from='"), c.JID()), "'/>"...)
+		}
+		s.tell(to, raw)
+	}
+}
+
+// accountMistake is the answer for an error of internal/account.
+func (s *Service) accountMistake(err error, k endpoint.Key) feature.Answer {
+	switch {
+	case errors.Is(err, account.ErrFull):
+		return feature.Refuse(stanza.Wait, stanza.ResourceConstraint)
+	case errors.Is(err, account.ErrNoItem):
+		return feature.Refuse(stanza.Cancel, stanza.ItemNotFound)
+	case errors.Is(err, account.ErrTooLarge):
+		return feature.Refuse(stanza.Modify, stanza.NotAcceptable)
+	case account.Refused(err):
+		return feature.Refuse(stanza.Modify, stanza.BadRequest)
+	}
+	return s.trouble("account could not be changed", k, err)
+}
