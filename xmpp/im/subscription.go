@@ -2,9 +2,6 @@ package im
 
 import (
 	"context"
-	"errors"
-
-	"mellium.im/xmpp/stanza"
 
 	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
@@ -64,15 +61,9 @@ func (s *Service) reveal(of, to endpoint.Key, ch account.Change) {
 
 // accountMistake is the answer for an error of internal/account.
 func (s *Service) accountMistake(err error, k endpoint.Key) feature.Answer {
-	switch {
-	case errors.Is(err, account.ErrFull):
-		return feature.Refuse(stanza.Wait, stanza.ResourceConstraint)
-	case errors.Is(err, account.ErrNoItem):
-		return feature.Refuse(stanza.Cancel, stanza.ItemNotFound)
-	case errors.Is(err, account.ErrTooLarge):
-		return feature.Refuse(stanza.Modify, stanza.NotAcceptable)
-	case account.Refused(err):
-		return feature.Refuse(stanza.Modify, stanza.BadRequest)
+	a, ok := feature.Mistake(err)
+	if !ok {
+		return s.trouble("account could not be changed", k, err)
 	}
-	return s.trouble("account could not be changed", k, err)
+	return a
 }

@@ -1,0 +1,110 @@
+package feature
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"signalbox/internal/account"
+	"signalbox/internal/telemetry"
+	"signalbox/xmpp/scan"
+)
+
+const offlinePage = 50 // messages that are read at once
+
+// offline keeps messages for accounts without an available client (XEP-0160).
+type offline struct {
+	accounts *account.Service
+	domain   string
+	log      *zap.Logger
+}
+
+// OfflineMessages offers XEP-0160.
+func OfflineMessages(accounts *account.Service, host Host, log *zap.Logger) Feature {
+	o := &offline{accounts, host.Domain(), log}
+	return Feature{Vars: []string{"msgoffline"}, Stored: o.store, Arrived: o.deliver}
+}
+
+// store keeps what is worth it (section 3): what has a body, or says by a hint of XEP-0334 that it is. What is not, such as a chat state, is over with nobody there to
+// see it. It waits for the disk, so that a message that its sender got no error for is not lost.
+func (o *offline) store(ctx context.Context, m *Message) bool {
+	body := m.Stanza.Element().Child(scan.NamespaceClient, "body").Exists()
+	switch {
+	case m.Hints.NoStore, !body && !m.Hints.Store && m.Type == "chat":
+		return !body
+	case !body && !m.Hints.Store && !worthKeeping(m.Stanza.Element()):
+		return true
+	}
+	stored := make(chan error, 1)
+	o.accounts.StoreOffline(m.To, account.Offline{Stanza: m.Raw(), At: time.Now().UTC()}, func(err error) { stored <- err })
+	select {
+	case err := <-stored:
+		if err != nil && !account.Refused(err) {
+			o.log.Error("a message could not be kept", telemetry.Endpoint(m.To.JID()), telemetry.Cause(err))
+		}
+		return err == nil
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// worthKeeping reports whether a message without a body answers something that its recipient waits for.
+func worthKeeping(el scan.Element) bool {
+	for c := range el.Children() {
+		if ns := string(c.Namespace()); ns == "urn:xmpp:receipts" || ns == "urn:xmpp:chat-markers:0" {
+			return true
+		}
+	}
+	return false
+}
+
+// deliver sends what was kept to a client that takes messages, with the time when it came (XEP-0203). What the client does not get stays kept.
+func (o *offline) deliver(ctx context.Context, c Client) {
+	if c.State().Presence().Priority < 0 {
+		return
+	}
+	for after := account.OfflineID(0); ; {
+		page, err := o.accounts.Offline(ctx, c.Key(), after, offlinePage)
+		if err != nil {
+			o.log.Error("kept messages could not be read", telemetry.Endpoint(c.Key().JID()), telemetry.Cause(err))
+			return
+		}
+		sent := after
+		for _, m := range page {
+			if !c.SendMessage(o.delayed(m)) {
+				break
+			}
+			sent = m.ID
+		}
+		if sent != after {
+			o.accounts.DeleteOffline(c.Key(), sent, nil)
+		}
+		if len(page) < offlinePage || sent != page[len(page)-1].ID {
+			return
+		}
+		after = sent
+	}
+}
+
+// delayed stamps a message, unless it was stamped by us before.
+func (o *offline) delayed(m account.Offline) []byte {
+	el, err := scan.ParseInStream(m.Stanza, scan.Limits{Bytes: 4 << 20, Depth: 256, Attributes: 256, Namespaces: 256})
+	if err != nil {
+		return m.Stanza // it was accepted when it came
+	}
+	for c := range el.Element().Children() {
+		if from, _ := c.Attr("from"); c.Is(nsDelay, "delay") && string(from) == o.domain {
+			return m.Stanza
+		}
+	}
+	return scan.Edit{From: string(el.From()), Append: appendDelay(nil, o.domain, m.At)}.AppendTo(make([]byte, 0, len(m.Stanza)+128), &el)
+}
+
+const nsDelay = "urn:xmpp:delay"
+
+// appendDelay appends XEP-0203.
+func appendDelay(b []byte, from string, at time.Time) []byte {
+	b = appendAttribute(append(b, "<delay xmlns='"+nsDelay+"'"...), "from", from)
+	return append(appendAttribute(b, "stamp", at.UTC().Format("2006-01-02T15:04:05.000Z")), "/>"...)
+}
