@@ -25,7 +25,7 @@ func hotPaths(t testing.TB) []struct {
 	space := []byte(" ")
 	p := push.Push{ID: 1, To: endpoint.Key{Domain: testDomain, ID: "pc-2"}, Type: "demo.ping", Payload: []byte(`{"n":1}`), TTL: time.Hour, Created: time.Now()}
 	sender := NewSender(b.deps.Registry)
-	epoch := to.session.Load().epochNow()
+	epoch := b.changes.newest()
 	feed := func(p []byte) func() {
 		return func() {
 			if _, next := k.Data(p); next != transport.Read {

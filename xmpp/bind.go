@@ -47,8 +47,14 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 	}
 	s := newSession(st, full.Resourcepart())
 	st.session.Store(s)
-	if next := s.bind(); next != transport.Read {
-		return next
+	lives, err := s.bind()
+	if err != nil {
+		st.session.Store(nil)
+		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Wait, stanza.ResourceConstraint)))
+		return transport.Read
+	}
+	if !lives {
+		return transport.Stop
 	}
 	if r := st.admitted(); r.Name != "" {
 		return st.end(r)

@@ -18,6 +18,7 @@ const (
 // Config holds the limits and times of XMPP streams.
 type Config struct {
 	Routing         string        `key:"routing" doc:"Who may write to whom: managed (endpoints talk to the server, default-deny between them) or open (ordinary routing between accounts)."`
+	MaxResources    int           `key:"max_resources" doc:"Sessions that one account may have at the same time where routing is open, each with a resource of its own; 1 to 100. A managed endpoint has one."`
 	MaxStanzaBytes  int           `key:"max_stanza_bytes" doc:"Largest stanza after login, in bytes; 10000 to 2097152."`
 	MaxLoginBytes   int           `key:"max_login_bytes" doc:"Largest element before login, in bytes; 10000 to 65536."`
 	MaxDepth        int           `key:"max_depth" doc:"Deepest nesting of elements in a stanza after login; 8 to 256."`
@@ -42,6 +43,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Routing:         RoutingManaged,
+		MaxResources:    10,
 		MaxStanzaBytes:  256 << 10,
 		MaxLoginBytes:   16 << 10,
 		MaxDepth:        64,
@@ -79,6 +81,7 @@ func (c Config) Validate() error {
 	if c.Routing != RoutingManaged && c.Routing != RoutingOpen {
 		errs = append(errs, fmt.Errorf("routing: is %q, must be managed or open", c.Routing))
 	}
+	within("max_resources", c.MaxResources, 1, 100)
 	within("max_stanza_bytes", c.MaxStanzaBytes, 10000, 2<<20)
 	within("max_login_bytes", c.MaxLoginBytes, 10000, 64<<10)
 	within("max_depth", c.MaxDepth, 8, 256)
@@ -98,6 +101,14 @@ func (c Config) Validate() error {
 	span("resume_timeout", c.ResumeTimeout, 0, time.Hour)
 	span("shutdown_timeout", c.ShutdownTimeout, time.Second, 5*time.Minute)
 	return errors.Join(errs...)
+}
+
+// Resources returns how many sessions one account may have.
+func (c Config) Resources() int {
+	if c.Routing == RoutingOpen {
+		return c.MaxResources
+	}
+	return 1
 }
 
 func (c Config) loginLimits() scan.Limits {

@@ -82,8 +82,16 @@ func (a *answers) add(text string, done func(error)) {
 
 // changes keeps the changes that the registry tells.
 type changes struct {
-	mu   sync.Mutex
-	list []string
+	mu    sync.Mutex
+	list  []string
+	epoch uint64
+}
+
+// newest returns the epoch of the last change.
+func (c *changes) newest() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.epoch
 }
 
 func (c *changes) SessionChanged(ch endpoint.Change) {
@@ -94,7 +102,7 @@ func (c *changes) SessionChanged(ch endpoint.Change) {
 	if ch.Reason.Name != "" {
 		text += ":" + ch.Reason.Name
 	}
-	c.list = append(c.list, text)
+	c.list, c.epoch = append(c.list, text), ch.Epoch
 }
 
 func (c *changes) String() string {
@@ -122,7 +130,7 @@ func newBench(t testing.TB, change ...func(*Config)) *bench {
 		c(&cfg)
 	}
 	b := &bench{answers: &answers{}, changes: &changes{}}
-	registry := endpoint.NewRegistry(bus.Local{}, presences{}, prometheus.NewRegistry())
+	registry := endpoint.NewRegistry(bus.Local{}, presences{}, 1, prometheus.NewRegistry())
 	registry.Watch(b.changes)
 	b.Server, err = New(cfg, testDomain, Deps{
 		SASL: mechanisms, Logins: accounts{secret}, Registry: registry, Pushes: b.answers, Features: feature.NewSet(nil, feature.Ping()),

@@ -54,7 +54,7 @@ func (s *session) resumeOn(st *stream, h uint32) transport.Next {
 	if sw.old != nil {
 		sw.old.end(endpoint.ReasonReplaced)
 	}
-	if sw.full || !s.srv.deps.Registry.Resume(s.key, sw.epoch, sw.round) {
+	if sw.full || !s.srv.deps.Registry.Resume(s.key, s, sw.round) {
 		return st.end(endpoint.ReasonReplaced)
 	}
 	return st.settle()
@@ -67,15 +67,8 @@ type switched struct {
 	full     bool    // what must be sent again does not fit
 	old      *stream // that was still open
 	unheard  []*outbound
-	epoch    uint64
 	round    uint32
 	sent     uint32
-}
-
-func (s *session) epochNow() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.epoch
 }
 
 // switchTo makes st the session's stream and sends what is due on it.
@@ -92,7 +85,7 @@ func (s *session) switchTo(st *stream, h uint32) (sw switched) {
 		return sw
 	}
 	sw.unheard = unheard
-	sw.ok, sw.old, sw.epoch = true, s.stream, s.epoch
+	sw.ok, sw.old = true, s.stream
 	s.stream = st
 	s.stopExpiryLocked()
 	s.facts.Remote, s.facts.Via, s.facts.TLSVersion = st.info.Remote, st.info.Via, st.info.TLS.Version

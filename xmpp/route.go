@@ -191,6 +191,6 @@ func (s *session) takePresence(el *scan.Stanza) {
 		return
 	}
 	if available := typ == ""; s.setAvailable(available) {
-		s.srv.deps.Registry.Available(s.key, s.epochNow(), available)
+		s.srv.deps.Registry.Available(s.key, s, available)
 	}
 }

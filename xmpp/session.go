@@ -21,7 +21,6 @@ type session struct {
 	mu        sync.Mutex
 	stream    *stream // nil while suspended and after the end
 	facts     endpoint.Facts
-	epoch     uint64          // 0 until the registry has bound it
 	ended     endpoint.Reason // zero while it lives
 	available bool            // between initial and unavailable presence
 	heard     time.Time       // when the lost stream last received bytes
@@ -29,18 +28,19 @@ type session struct {
 	expiry    *transport.Timer // of a suspended session
 }
 
-// bind makes the session the endpoint's own.
-func (s *session) bind() transport.Next {
-	epoch := s.srv.deps.Registry.Bind(s.key, s)
+// bind makes the session one of the endpoint's, or returns endpoint.ErrResources; false: it has ended meanwhile.
+func (s *session) bind() (lives bool, err error) {
+	if err := s.srv.deps.Registry.Bind(s.key, s); err != nil {
+		return false, err
+	}
 	s.mu.Lock()
-	s.epoch = epoch
 	ended := s.ended
 	s.mu.Unlock()
-	if ended.Name != "" { // between the two lines above, when End knew no epoch
-		s.srv.deps.Registry.Unbind(s.key, epoch, s, ended)
-		return transport.Stop
+	if ended.Name != "" { // perhaps before the registry knew it
+		s.srv.deps.Registry.Unbind(s.key, s, ended)
+		return false, nil
 	}
-	return transport.Read
+	return true, nil
 }
 
 // Deliver implements endpoint.Session.
@@ -97,28 +97,26 @@ func (s *session) reply(raw []byte) {
 
 // End implements endpoint.Session.
 func (s *session) End(r endpoint.Reason) {
-	st, epoch, first := s.close(r)
+	st, first := s.close(r)
 	if !first {
 		return
 	}
-	if epoch != 0 {
-		s.srv.deps.Registry.Unbind(s.key, epoch, s, r)
-	}
+	s.srv.deps.Registry.Unbind(s.key, s, r)
 	if st != nil {
 		st.endWith(r, s.srv.hint(r))
 	}
 }
 
 // close marks the session as ended, once.
-func (s *session) close(r endpoint.Reason) (st *stream, epoch uint64, first bool) {
+func (s *session) close(r endpoint.Reason) (st *stream, first bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closeLocked(r)
 }
 
-func (s *session) closeLocked(r endpoint.Reason) (st *stream, epoch uint64, first bool) {
+func (s *session) closeLocked(r endpoint.Reason) (st *stream, first bool) {
 	if s.ended.Name != "" {
-		return nil, 0, false
+		return nil, false
 	}
 	st, s.stream, s.ended = s.stream, nil, r
 	if st != nil {
@@ -127,7 +125,7 @@ func (s *session) closeLocked(r endpoint.Reason) (st *stream, epoch uint64, firs
 	s.stopExpiryLocked()
 	s.srv.resumables.remove(s.sm.id)
 	s.sm = management{}
-	return st, s.epoch, true
+	return st, true
 }
 
 // detach is what becomes of the session when its stream st is over: it is suspended if it can be resumed, else it ends.
@@ -135,7 +133,7 @@ func (s *session) detach(st *stream, r endpoint.Reason) {
 	s.mu.Lock()
 	mine := s.stream == st && s.ended.Name == ""
 	suspend := mine && s.sm.resumable && resumableAfter(r)
-	epoch, round := s.epoch, s.sm.round
+	round := s.sm.round
 	if suspend {
 		s.stream, s.heard = nil, st.lastHeard()
 		s.startExpiryLocked()
@@ -143,15 +141,15 @@ func (s *session) detach(st *stream, r endpoint.Reason) {
 	s.mu.Unlock()
 	switch {
 	case suspend:
-		s.srv.deps.Registry.Suspend(s.key, epoch, round, r)
+		s.srv.deps.Registry.Suspend(s.key, s, round, r)
 	case mine:
 		s.finish(r)
 	}
 }
 
 func (s *session) finish(r endpoint.Reason) {
-	if _, epoch, first := s.close(r); first && epoch != 0 {
-		s.srv.deps.Registry.Unbind(s.key, epoch, s, r)
+	if _, first := s.close(r); first {
+		s.srv.deps.Registry.Unbind(s.key, s, r)
 	}
 }
 
@@ -206,13 +204,12 @@ func (s *session) startExpiryLocked() {
 func (s *session) expire(t *transport.Timer) {
 	s.mu.Lock()
 	late := s.expiry != t
-	var epoch uint64
 	if !late {
-		_, epoch, _ = s.closeLocked(endpoint.ReasonResumeExpired)
+		s.closeLocked(endpoint.ReasonResumeExpired)
 	}
 	s.mu.Unlock()
 	if !late {
-		s.srv.deps.Registry.Unbind(s.key, epoch, s, endpoint.ReasonResumeExpired)
+		s.srv.deps.Registry.Unbind(s.key, s, endpoint.ReasonResumeExpired)
 	}
 }
 

@@ -134,7 +134,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 	log := zap.New(core)
 	w := &world{t: t, logs: logs, reg: prometheus.NewRegistry(), health: &health{checks: []Check{{Name: "store", OK: true}}}, seen: map[string]bool{}}
 	w.store = openStore(t, log)
-	w.registry = endpoint.NewRegistry(bus.Local{}, w.store, w.reg)
+	w.registry = endpoint.NewRegistry(bus.Local{}, w.store, 1, w.reg)
 	pushes, err := push.New(push.Default(), w.store, silentSender{}, log, w.reg)
 	if err != nil {
 		t.Fatal(err)

@@ -88,7 +88,7 @@ func (a *App) buildState(ctx context.Context) (err error) {
 
 // buildDomain builds what knows endpoints and pushes.
 func (a *App) buildDomain(context.Context) (err error) {
-	a.endpoint = endpoint.NewRegistry(bus.Local{}, a.store, a.registry)
+	a.endpoint = endpoint.NewRegistry(bus.Local{}, a.store, a.cfg.XMPP.Resources(), a.registry)
 	if a.pushes, err = push.New(a.cfg.Push, a.store, xmpp.NewSender(a.endpoint), a.log, a.registry); err != nil {
 		return err
 	}

@@ -7,9 +7,9 @@ import (
 )
 
 const (
-	trimLook  = 5 * time.Second
+	trimLook  = 2 * time.Second
 	trimAfter = 1000 // logins that are worth a trim
-	trimCalm  = 50   // logins within trimLook that count as calm
+	trimCalm  = 20   // logins within trimLook that count as calm
 )
 
 // trim gives the memory back that a storm of logins needed, once it is over: handshakes leave much garbage, and sessions that are idle afterwards would keep it in

@@ -54,7 +54,7 @@ func realAPI(t *testing.T) (http.Handler, string) {
 		}
 	})
 	run(t, st.Run)
-	registry := endpoint.NewRegistry(bus.Local{}, st, reg)
+	registry := endpoint.NewRegistry(bus.Local{}, st, 1, reg)
 	pushes, err := push.New(push.Default(), st, nobody{}, zap.NewNop(), reg)
 	must(t, err)
 	run(t, pushes.Run)

@@ -35,13 +35,13 @@ func TestWatchersHearInOrder(t *testing.T) {
 	}{
 		{
 			"suspended, then resumed", Suspended,
-			func(r *Registry, s *fake) { r.Suspend(pc1, s.epoch, 0, ReasonConnectionLost) },
-			func(r *Registry, s *fake) { r.Resume(pc1, s.epoch, 1) },
+			func(r *Registry, s *fake) { r.Suspend(pc1, s, 0, ReasonConnectionLost) },
+			func(r *Registry, s *fake) { r.Resume(pc1, s, 1) },
 			[]ChangeKind{Bound, Suspended, Resumed},
 		},
 		{
 			"available, then ended", Available,
-			func(r *Registry, s *fake) { r.Available(pc1, s.epoch, true) },
+			func(r *Registry, s *fake) { r.Available(pc1, s, true) },
 			func(_ *Registry, s *fake) { s.End(ReasonShutdown) },
 			[]ChangeKind{Bound, Available, Ended},
 		},

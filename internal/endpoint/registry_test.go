@@ -43,8 +43,8 @@ func (l *lastPresence) state(k Key) State {
 type fake struct {
 	r     *Registry
 	k     Key
+	name  string // resource
 	mu    sync.Mutex
-	epoch uint64
 	round uint32
 	ended Reason
 	got   []string
@@ -61,20 +61,35 @@ func (f *fake) End(r Reason) {
 	f.mu.Lock()
 	first := f.ended.Name == ""
 	f.ended = r
-	epoch := f.epoch
 	f.mu.Unlock()
 	if first {
-		f.r.Unbind(f.k, epoch, f, r)
+		f.r.Unbind(f.k, f, r)
 	}
 }
 
-func (f *fake) Facts() Facts         { return Facts{Resource: "agent"} }
+func (f *fake) Facts() Facts         { return Facts{Resource: f.name} }
 func (f *fake) LastHeard() time.Time { return time.Unix(1, 0) }
 
-func (f *fake) bind() {
-	f.mu.Lock() // nobody but Bind's caller can end it before it returns in these tests
-	defer f.mu.Unlock()
-	f.epoch = f.r.Bind(f.k, f)
+// bind is what a session does that may be ended while it is bound.
+func (f *fake) bind() error {
+	if err := f.r.Bind(f.k, f); err != nil {
+		return err
+	}
+	f.mu.Lock()
+	ended := f.ended
+	f.mu.Unlock()
+	if ended.Name != "" {
+		f.r.Unbind(f.k, f, ended)
+	}
+	return nil
+}
+
+// lead returns the epoch of the session that leads.
+func lead(r *Registry, k Key) uint64 {
+	sh := r.shard(k)
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.entries[k][0].epoch
 }
 
 type told struct {
@@ -91,7 +106,7 @@ func (w *told) SessionChanged(c Change) {
 func newTestRegistry(t testing.TB) (*Registry, *lastPresence, *told) {
 	t.Helper()
 	p, w := &lastPresence{all: map[Key]Presence{}}, &told{}
-	r := NewRegistry(noBus{}, p, prometheus.NewRegistry())
+	r := NewRegistry(noBus{}, p, 1, prometheus.NewRegistry())
 	r.Watch(w)
 	return r, p, w
 }
@@ -103,12 +118,13 @@ func TestTakeover(t *testing.T) {
 	r, p, w := newTestRegistry(t)
 	old, young := &fake{r: r, k: pc1}, &fake{r: r, k: pc1}
 	old.bind()
+	before := lead(r, pc1)
 	young.bind()
 	if old.ended.Name != "replaced" || young.ended.Name != "" {
 		t.Errorf("old ended as %q, young as %q", old.ended, young.ended)
 	}
-	if young.epoch <= old.epoch {
-		t.Errorf("epochs %d, %d: want them to grow", old.epoch, young.epoch)
+	if after := lead(r, pc1); after <= before {
+		t.Errorf("epochs %d, %d: want them to grow", before, after)
 	}
 	if got := p.state(pc1); got != StateOnline {
 		t.Errorf("stored presence = %s, want online", got)
@@ -116,10 +132,10 @@ func TestTakeover(t *testing.T) {
 	if err := r.Route(pc1, Stanza{Raw: []byte("x")}); err != nil || len(young.got) != 1 {
 		t.Errorf("route: %v, young got %v", err, young.got)
 	}
-	if err := r.RouteEpoch(pc1, old.epoch, Stanza{}); err != ErrOffline {
+	if err := r.RouteEpoch(pc1, before, Stanza{}); err != ErrOffline {
 		t.Errorf("route to the old epoch: %v, want ErrOffline", err)
 	}
-	if got, want := fmt.Sprint(w.list), fmt.Sprintf("[%d %d %dreplaced]", Bound, Bound, Ended); got != want {
+	if got, want := fmt.Sprint(w.list), fmt.Sprintf("[%d %dreplaced %d]", Bound, Ended, Bound); got != want {
 		t.Errorf("watchers were told %s, want %s", got, want)
 	}
 	if got := testutil.ToFloat64(r.metrics.online); got != 1 {
@@ -131,8 +147,8 @@ func TestSuspendedIsOffline(t *testing.T) {
 	r, p, _ := newTestRegistry(t)
 	s := &fake{r: r, k: pc1}
 	s.bind()
-	r.Suspend(pc1, s.epoch, 0, ReasonSilent)
-	r.Suspend(pc1, s.epoch, 0, ReasonConnectionLost) // only once
+	r.Suspend(pc1, s, 0, ReasonSilent)
+	r.Suspend(pc1, s, 0, ReasonConnectionLost) // only once
 	if live, ok := r.Live(pc1); !ok || live.State != StateOffline || live.Reason != "silent" {
 		t.Errorf("live presence = %+v, %v", live, ok)
 	}
@@ -142,13 +158,13 @@ func TestSuspendedIsOffline(t *testing.T) {
 	if err := r.Route(pc1, Stanza{}); err != ErrOffline {
 		t.Errorf("route: %v, want ErrOffline", err)
 	}
-	if !r.Resume(pc1, s.epoch, 1) || p.state(pc1) != StateOnline || testutil.ToFloat64(r.metrics.online) != 1 {
+	if !r.Resume(pc1, s, 1) || p.state(pc1) != StateOnline || testutil.ToFloat64(r.metrics.online) != 1 {
 		t.Error("a resumed session is not online")
 	}
-	if r.Resume(pc1, s.epoch-1, 1) {
-		t.Error("a session of an older epoch was resumed")
+	if r.Resume(pc1, &fake{r: r, k: pc1}, 1) {
+		t.Error("a session was resumed that is not the endpoint's")
 	}
-	r.Suspend(pc1, s.epoch, 0, ReasonConnectionLost)
+	r.Suspend(pc1, s, 0, ReasonConnectionLost)
 	if p.state(pc1) != StateOnline {
 		t.Error("late word of the loss of an older connection suspends a resumed session")
 	}
@@ -176,13 +192,13 @@ func TestOnlineIsTheTruth(t *testing.T) {
 				up[k] = true
 			case 1:
 				if s := live[k]; s != nil {
-					r.Suspend(k, s.epoch, s.round, ReasonConnectionLost)
+					r.Suspend(k, s, s.round, ReasonConnectionLost)
 					up[k] = false
 				}
 			case 2:
 				if s := live[k]; s != nil {
 					s.round++
-					r.Resume(k, s.epoch, s.round)
+					r.Resume(k, s, s.round)
 					up[k] = true
 				}
 			case 3:
@@ -219,8 +235,7 @@ func TestManyBindAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 50 {
 		wg.Go(func() {
-			s := &racer{fake: fake{r: r, k: pc1}}
-			s.bindRace()
+			(&fake{r: r, k: pc1}).bind()
 		})
 	}
 	wg.Wait()
@@ -234,33 +249,5 @@ func TestManyBindAtOnce(t *testing.T) {
 	}
 	if got := testutil.ToFloat64(r.metrics.online); got != 0 {
 		t.Errorf("%v online at the end, want 0", got)
-	}
-}
-
-// racer may be ended before Bind has returned its epoch, as a real session may.
-type racer struct {
-	fake
-	bound bool
-}
-
-func (s *racer) bindRace() {
-	epoch := s.r.Bind(s.k, s)
-	s.mu.Lock()
-	s.epoch, s.bound = epoch, true
-	ended := s.ended
-	s.mu.Unlock()
-	if ended.Name != "" {
-		s.r.Unbind(s.k, epoch, s, ended)
-	}
-}
-
-func (s *racer) End(r Reason) {
-	s.mu.Lock()
-	first := s.ended.Name == ""
-	s.ended = r
-	bound, epoch := s.bound, s.epoch
-	s.mu.Unlock()
-	if first && bound {
-		s.r.Unbind(s.k, epoch, s, r)
 	}
 }

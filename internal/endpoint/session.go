@@ -44,10 +44,10 @@ type Facts struct {
 // ChangeKind says what happened to a session.
 type ChangeKind uint8
 
-// The changes in a session's life. A session is Bound once, may alternate between Available and Unavailable and between Suspended and Resumed, and ends exactly
-// once.
+// The changes in the lead of a session. It is Bound once in an epoch, may alternate between Available and Unavailable and between Suspended and Resumed, and Ended
+// exactly once; it may lead again in a later epoch if it lives on beside the session that took the lead.
 const (
-	Bound       ChangeKind = iota // counts as online from now on; an older session of the endpoint has been told to end
+	Bound       ChangeKind = iota // the endpoint's session from now on; it counts as online unless Suspended follows
 	Available                     // sent its presence: pushes may flow
 	Unavailable                   // sent unavailable presence: online, but takes no new stanzas
 	Suspended                     // connection lost, resumable (XEP-0198): counts as offline, takes no new stanzas
@@ -55,18 +55,18 @@ const (
 	Ended                         // what was on the way and not acknowledged is lost to this session
 )
 
-// Change is one change in the life of a session.
+// Change is one change in the life of the session that leads.
 type Change struct {
 	Kind    ChangeKind
 	Key     Key
-	Epoch   uint64 // of the session; greater for every later session of the same endpoint
+	Epoch   uint64 // of the lead; greater for every later one of the same endpoint
 	Session Session
 	Reason  Reason // of Suspended and Ended
 	At      time.Time
 }
 
-// Watcher is told of every change. Calls for one endpoint come one at a time and in order, though not always before the registry's method returns; the end of an
-// older session may come after changes of a newer one: compare epochs. SessionChanged must not block, and may be called concurrently for several endpoints.
+// Watcher is told of every change. Calls for one endpoint come one at a time and in order, though not always before the registry's method returns.
+// SessionChanged must not block, and may be called concurrently for several endpoints.
 type Watcher interface {
 	SessionChanged(Change)
 }
