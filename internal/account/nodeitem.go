@@ -47,10 +47,8 @@ func (s *Service) Publish(ctx context.Context, k endpoint.Key, node string, item
 		if p.Created, err = s.nodeFor(tx, &p.Node, node, o); err != nil {
 			return err
 		}
-		if p.Evicted, err = s.keepItem(tx, &p.Node, &item); err != nil {
-			return err
-		}
-		return tx.SaveNode(&p.Node)
+		p.Evicted, err = s.keepItem(tx, &p.Node, &item)
+		return err
 	})
 	if err != nil {
 		return Published{}, err
@@ -74,10 +72,10 @@ func (s *Service) nodeFor(tx Tx, n *Node, name string, o Options) (created bool,
 	return false, nil
 }
 
-// keepItem stores an item, unless the node keeps none, and trims the node.
+// keepItem stores a node with one more item, unless it keeps none, and trims it.
 func (s *Service) keepItem(tx Tx, n *Node, item *NodeItem) (evicted []string, err error) {
 	if n.Config.Transient {
-		return nil, nil
+		return nil, tx.SaveNode(n)
 	}
 	old, replaces, err := tx.ItemBytes(n.Name, item.ID)
 	if err != nil {
@@ -94,10 +92,16 @@ func (s *Service) keepItem(tx Tx, n *Node, item *NodeItem) (evicted []string, er
 		n.Items++
 	}
 	n.Bytes += len(item.Payload) - old
+	if err := tx.SaveNode(n); err != nil {
+		return nil, err
+	}
 	if err := tx.SaveItem(n.Name, item); err != nil {
 		return nil, err
 	}
-	return trim(tx, n, n.Config.MaxItems)
+	if evicted, err = trim(tx, n, n.Config.MaxItems); err != nil || len(evicted) == 0 {
+		return nil, err
+	}
+	return evicted, tx.SaveNode(n)
 }
 
 // trim deletes the oldest items beyond a number and returns their ids.

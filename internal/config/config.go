@@ -11,6 +11,7 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"signalbox/certs"
+	"signalbox/internal/account"
 	"signalbox/internal/api"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
@@ -28,6 +29,7 @@ type Config struct {
 	Certs      certs.Config        `key:"certs" doc:"Certificate bundles."`
 	XMPP       xmpp.Config         `key:"xmpp" doc:"Limits and times of XMPP streams."`
 	Push       push.Config         `key:"push" doc:"Pushes and their queues."`
+	Account    account.Config      `key:"account" doc:"What one account holds for standard XMPP clients, with open routing."`
 	API        api.Config          `key:"api" doc:"The management server's HTTP API."`
 	Store      Store               `key:"store" doc:"Durable state."`
 	Drain      Drain               `key:"drain" doc:"How a node stops."`
@@ -53,6 +55,7 @@ func Default() Config {
 		Certs:   certs.Default(),
 		XMPP:    xmpp.Default(),
 		Push:    push.Default(),
+		Account: account.Default(),
 		API:     api.Default(),
 		Store:   Store{Config: store.Default()},
 		Drain:   Drain{Period: 10 * time.Second},
@@ -74,6 +77,7 @@ func (c Config) Validate() error {
 		under("certs", c.Certs.Validate()),
 		under("xmpp", c.XMPP.Validate()),
 		under("push", c.Push.Validate()),
+		under("account", c.Account.Validate()),
 		under("api", c.API.Validate()),
 		under("api", c.API.CheckPlain(c.Listen.API)),
 		checkStore(c.Store.URL, c.DataDir),

@@ -63,23 +63,34 @@ func patched(e endpoint.Endpoint, p endpoint.Patch, now time.Time) endpoint.Endp
 	return e
 }
 
-// deleteEndpoint removes an endpoint with everything that hangs on it, or a chunk of its pushes if it has more.
+// deleteEndpoint removes an endpoint with everything that hangs on it, or a chunk of that if it has more.
 type deleteEndpoint struct {
 	key    endpoint.Key
 	more   bool
 	result error
 }
 
-// DeleteEndpoint implements endpoint.Accounts. Its pushes go in chunks and the endpoint with the last one: if ctx ends before, what is left of it is as it was.
+// DeleteEndpoint implements endpoint.Accounts. Its pushes and what its account holds go in chunks, and the endpoint with the last one: if ctx ends before, what is left of it is as it was.
 func (s *Store) DeleteEndpoint(ctx context.Context, k endpoint.Key) error {
 	for {
 		op := &deleteEndpoint{key: k}
-		if err := s.do(ctx, op); err != nil {
+		err := s.await(ctx, op, func() {
+			if op.result == nil && !op.more {
+				s.tellDeleted(k)
+			}
+		})
+		if err != nil {
 			return err
 		}
 		if !op.more {
 			return op.result
 		}
+	}
+}
+
+func (s *Store) tellDeleted(k endpoint.Key) {
+	for _, f := range s.deletions {
+		f(k)
 	}
 }
 
@@ -91,6 +102,9 @@ func (op *deleteEndpoint) apply(t *tx) error {
 	}
 	deleted, err := t.deletePushesOf(num, maxChunk)
 	if op.more = deleted == maxChunk; err != nil || op.more {
+		return err
+	}
+	if op.more, err = t.account.Delete(op.key, num, maxChunk, t.now); err != nil || op.more {
 		return err
 	}
 	if err := t.deleteEndpoint(num); err != nil {

@@ -27,14 +27,7 @@ func (s *Store) AdvancePushes(ts []push.Transition, done func([]push.Outcome, er
 			done(op.out, nil)
 		}
 	}
-	err := s.queue.put(e)
-	switch {
-	case err == nil:
-	case done == nil:
-		s.committer.drop([]*entry{e})
-	case !s.answers.post(func() { done(nil, err) }):
-		done(nil, err)
-	}
+	s.put(e)
 }
 
 func (op *advancePushes) apply(t *tx) error {

@@ -11,6 +11,7 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/accounts"
 )
 
 // reader answers queries on connections of its own, which see what is committed and never wait for the writer. All methods may be called concurrently.
@@ -25,6 +26,7 @@ type reader struct {
 	listState, listInterrupted            *sql.Stmt
 	lastPush, oldPushes                   *sql.Stmt
 	lastOld                               [len(retainedTables)]*sql.Stmt
+	accounts                              *accounts.Reader
 }
 
 // queries are the texts of the reader's statements, with numbered parameters where one is used twice.
@@ -72,7 +74,11 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]
 	}
-	return r, errors.Join(err, prepareAll(ctx, lists, listing))
+	if err := errors.Join(err, prepareAll(ctx, lists, listing)); err != nil {
+		return r, err
+	}
+	r.accounts, err = accounts.NewReader(ctx, db, lists, sqliteError)
+	return r, err
 }
 
 func prepareAll(ctx context.Context, db *sql.DB, queries map[string]**sql.Stmt) error {

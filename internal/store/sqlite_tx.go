@@ -7,6 +7,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/direct"
 )
 
@@ -26,6 +27,7 @@ type tx struct {
 	endpoint endpointStmts
 	token    tokenStmts
 	old      oldStmts
+	account  *accounts.Statements
 }
 
 type controlStmts struct {
@@ -68,7 +70,12 @@ func newTx(c *direct.Conn) (*tx, error) {
 		token:    newTokenStmts(p),
 		old:      newOldStmts(p),
 	}
-	return t, p.err
+	if p.err != nil {
+		return nil, p.err
+	}
+	var err error
+	t.account, err = accounts.Prepare(c)
+	return t, err
 }
 
 // sqliteWriter is the batchWriter of SQLite. One goroutine uses it.

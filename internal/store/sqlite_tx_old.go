@@ -32,6 +32,11 @@ func (t *tx) deleteKeys(last int64, limit int) (int64, error) {
 	return t.old.idem.Exec(last, int64(limit))
 }
 
+// deleteArchived deletes up to limit archived messages up to last.
+func (t *tx) deleteArchived(last int64, limit int) (int64, error) {
+	return t.account.DeleteArchived(last, limit)
+}
+
 // deleteEvents deletes up to limit events up to last.
 func (t *tx) deleteEvents(last int64, limit int) (int64, error) {
 	return t.old.outbox.Exec(last, int64(limit))

@@ -25,6 +25,7 @@ type Store struct {
 	answers   *answerer
 	committer *committer
 	metrics   *metrics
+	deletions []func(endpoint.Key) // told of every endpoint that is deleted
 }
 
 var (
@@ -103,6 +104,35 @@ func (s *Store) try(ctx context.Context, step func(t *tx) error, results ...erro
 		return err
 	}
 	return op.result
+}
+
+// await queues op, waits until it is durable and calls after, if it is. The answerer calls, in the order of the commits, also when ctx has ended meanwhile.
+func (s *Store) await(ctx context.Context, op operation, after func()) error {
+	answer := make(chan error, 1)
+	s.put(&entry{op: op, size: 1, call: func(err error) {
+		if err == nil {
+			after()
+		}
+		answer <- err
+	}})
+	select {
+	case err := <-answer:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// put queues an entry. Whoever asked to be called back hears of it if that is not possible; a mark is dropped and counted.
+func (s *Store) put(e *entry) {
+	err := s.queue.put(e)
+	switch {
+	case err == nil:
+	case e.call == nil:
+		s.committer.drop([]*entry{e})
+	case !s.answers.post(func() { e.call(err) }):
+		e.call(err)
+	}
 }
 
 // do queues op and waits until it is durable.

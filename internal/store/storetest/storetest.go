@@ -4,12 +4,14 @@ package storetest
 import (
 	"context"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"signalbox/internal/access"
+	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 )
@@ -19,6 +21,8 @@ type Store interface {
 	endpoint.Store
 	push.Store
 	access.Store
+	// Accounts returns the store of what accounts hold.
+	Accounts() account.Store
 }
 
 // Event is one row of the outbox.
@@ -61,6 +65,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"pushes/model":                testModel,
 		"tokens":                      testTokens,
 	}
+	maps.Copy(tests, accountTests)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
