@@ -44,7 +44,7 @@ func hotPaths(t testing.TB) []struct {
 		run    func()
 	}{
 		{"ping", 4, feed(ping)},
-		{"route200B", 2, feed(message)},
+		{"route200B", 4, feed(message)},
 		{"request", 1, feed(request)},
 		{"keepalive", 0, feed(space)},
 		{"push", 2, func() {

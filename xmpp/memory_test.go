@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -15,11 +16,14 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"signalbox/internal/account"
 	"signalbox/internal/bus"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
 	"signalbox/internal/push"
+	"signalbox/internal/store"
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/im"
 	"signalbox/xmpp/sasl"
 	"signalbox/xmpp/transport"
 )
@@ -130,15 +134,37 @@ func newBench(t testing.TB, change ...func(*Config)) *bench {
 		c(&cfg)
 	}
 	b := &bench{answers: &answers{}, changes: &changes{}}
-	registry := endpoint.NewRegistry(bus.Local{}, presences{}, 1, prometheus.NewRegistry())
+	registry := endpoint.NewRegistry(bus.Local{}, presences{}, cfg.Resources(), prometheus.NewRegistry())
 	registry.Watch(b.changes)
-	b.Server, err = New(cfg, testDomain, Deps{
-		SASL: mechanisms, Logins: accounts{secret}, Registry: registry, Pushes: b.answers, Features: feature.NewSet(nil, feature.Ping()),
-	}, zap.NewNop(), prometheus.NewRegistry())
+	deps := Deps{SASL: mechanisms, Logins: accounts{secret}, Registry: registry, Pushes: b.answers, Features: feature.NewSet(nil, feature.Ping())}
+	if cfg.Routing == RoutingOpen {
+		deps.IM = openRouting(t, registry)
+		deps.IM.SetFeatures(deps.Features)
+	}
+	b.Server, err = New(cfg, testDomain, deps, zap.NewNop(), prometheus.NewRegistry())
 	if err != nil {
 		t.Fatal(err)
 	}
 	return b
+}
+
+// openRouting routes between accounts that hold nothing.
+func openRouting(t testing.TB, registry *endpoint.Registry) *im.Service {
+	t.Helper()
+	st, err := store.Open(context.Background(), filepath.Join(t.TempDir(), store.FileName), store.Default(), zap.NewNop(), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	held, err := account.New(account.Default(), st.Accounts())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return im.New(testDomain, im.Deps{Accounts: held, Directory: st, Clients: Clients(registry)}, zap.NewNop())
 }
 
 // wire is a connection in memory. It implements transport.Conn.

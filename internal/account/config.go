@@ -24,16 +24,17 @@ const (
 
 // Config bounds what one account holds.
 type Config struct {
-	RosterItems  int `key:"roster_items" doc:"Contacts in one roster, 1 to 10000."`
-	Blocked      int `key:"blocked" doc:"Addresses in one blocking list, 1 to 10000."`
-	Nodes        int `key:"nodes" doc:"Nodes of one account (XEP-0163), 1 to 1000."`
-	NodeItems    int `key:"node_items" doc:"Items that one node may keep, 1 to 1000."`
-	NodeBytes    int `key:"node_bytes" doc:"Bytes of all items of one account, at least 65536."`
-	OfflineCount int `key:"offline_count" doc:"Messages that wait for one account without a session, 1 to 10000; one more is refused."`
-	OfflineBytes int `key:"offline_bytes" doc:"Bytes of messages that wait for one account, 65536 to 67108864; a message beyond them is refused."`
-	ArchiveCount int `key:"archive_count" doc:"Messages in the archive of one account, 1 to 1000000; the oldest give way."`
-	ArchiveBytes int `key:"archive_bytes" doc:"Bytes of messages in the archive of one account, at least 262144; the oldest give way."`
-	PushTargets  int `key:"push_targets" doc:"Push registrations of one account (XEP-0357), 1 to 100."`
+	Archive      bool `key:"archive" doc:"Keep the messages that accounts write and get, for their owners to search (XEP-0313)."`
+	RosterItems  int  `key:"roster_items" doc:"Contacts in one roster, 1 to 10000."`
+	Blocked      int  `key:"blocked" doc:"Addresses in one blocking list, 1 to 10000."`
+	Nodes        int  `key:"nodes" doc:"Nodes of one account (XEP-0163), 1 to 1000."`
+	NodeItems    int  `key:"node_items" doc:"Items that one node may keep, 1 to 1000."`
+	NodeBytes    int  `key:"node_bytes" doc:"Bytes of all items of one account, at least 65536."`
+	OfflineCount int  `key:"offline_count" doc:"Messages that wait for one account without a session, 1 to 10000; one more is refused."`
+	OfflineBytes int  `key:"offline_bytes" doc:"Bytes of messages that wait for one account, 65536 to 67108864; a message beyond them is refused."`
+	ArchiveCount int  `key:"archive_count" doc:"Messages in the archive of one account, 1 to 1000000; the oldest give way."`
+	ArchiveBytes int  `key:"archive_bytes" doc:"Bytes of messages in the archive of one account, at least 262144; the oldest give way."`
+	PushTargets  int  `key:"push_targets" doc:"Push registrations of one account (XEP-0357), 1 to 100."`
 }
 
 // Default returns the configuration of an installation that sets nothing.

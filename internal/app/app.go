@@ -16,6 +16,7 @@ import (
 
 	"signalbox/certs"
 	"signalbox/internal/access"
+	"signalbox/internal/account"
 	"signalbox/internal/api"
 	"signalbox/internal/bus"
 	"signalbox/internal/config"
@@ -25,7 +26,7 @@ import (
 	"signalbox/internal/store"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp"
-	"signalbox/xmpp/feature"
+	"signalbox/xmpp/im"
 	"signalbox/xmpp/sasl"
 )
 
@@ -43,6 +44,8 @@ type App struct {
 	store    *store.Store
 	endpoint *endpoint.Registry
 	pushes   *push.Service
+	accounts *account.Service // nil unless routing is open
+	im       *im.Service      // nil unless routing is open
 	xmpp     *xmpp.Server
 	listen   *listen.Server
 	api      *api.Server
@@ -109,12 +112,17 @@ func (a *App) buildEdges(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	set, err := a.buildFeatures()
+	if err != nil {
+		return err
+	}
 	a.xmpp, err = xmpp.New(a.cfg.XMPP, a.cfg.Domain, xmpp.Deps{
 		SASL:     mechanisms,
 		Logins:   a.store,
 		Registry: a.endpoint,
 		Pushes:   a.pushes,
-		Features: features(a.version.Version),
+		Features: set,
+		IM:       a.im,
 		StartTLS: a.listen.StartTLS,
 		Drain:    a.cfg.Drain.Period,
 	}, a.log, a.registry)
@@ -124,12 +132,6 @@ func (a *App) buildEdges(context.Context) (err error) {
 	a.listen.Register(listen.XMPP, a.xmpp)
 	a.listen.Register(listen.STARTTLS, a.xmpp)
 	return a.buildAPI()
-}
-
-// features is what the server answers itself.
-func features(version string) *feature.Set {
-	extra := []string{"urn:xmpp:sm:3", "urn:xmpp:receipts"}
-	return feature.NewSet(extra, feature.Ping(), feature.Version(version), feature.ManagedRoster(), feature.LegacySession())
 }
 
 func (a *App) buildAPI() (err error) {
@@ -202,10 +204,20 @@ func (a *App) Run(ctx context.Context) error {
 // serve lets the management server in at once, so that it sees what goes on, and endpoints when what is stored is true again after the last run.
 func (a *App) serve(ctx context.Context) error {
 	return runStack(ctx,
+		part{"im", a.route},
 		part{"xmpp", a.xmpp.Run},
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
 		part{"listen", a.admit},
 	)
+}
+
+// route does what routing between accounts leaves to be done in the background.
+func (a *App) route(ctx context.Context) error {
+	if a.im != nil {
+		return a.im.Run(ctx)
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // admit recovers, announces and accepts endpoints.
@@ -258,6 +270,9 @@ func (a *App) tryRecover(ctx context.Context) error {
 	}
 	if err := a.pushes.Recover(ctx); err != nil {
 		return fmt.Errorf("recover pushes of the last run: %w", err)
+	}
+	if a.accounts != nil {
+		return a.accounts.Load(ctx)
 	}
 	return nil
 }

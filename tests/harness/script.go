@@ -42,6 +42,7 @@ type script struct {
 // configs are the changes that a script may ask for.
 var configs = map[string]func(*config.Config){
 	"open routing":   func(c *config.Config) { c.XMPP.Routing = "open" },
+	"archive":        func(c *config.Config) { c.Account.Archive = true },
 	"quick failures": func(c *config.Config) { c.XMPP.FailureDelay = 100e6 },
 	"small stanzas":  func(c *config.Config) { c.XMPP.MaxStanzaBytes = 10000 },
 	"slow senders":   func(c *config.Config) { c.XMPP.StanzasPerSec = 1 },

@@ -80,6 +80,9 @@ func items(s *Set) Feature {
 			if node != "" {
 				b = appendAttribute(b, "node", node)
 			}
+			if len(listed) == 0 {
+				return Answer{Payload: append(b, "/>"...)}
+			}
 			return Answer{Payload: append(append(append(b, '>'), listed...), "</query>"...)}
 		},
 	}}}

@@ -34,8 +34,8 @@ type Feature struct {
 	Stored func(context.Context, *Message) bool
 	// Arrived is told when a client becomes available, after its presence was made known.
 	Arrived func(context.Context, Client)
-	// Left is told when a client that was available is no longer.
-	Left func(context.Context, Client)
+	// Left is told when a client that was available is no longer, with the presence that said so.
+	Left func(context.Context, Client, []byte)
 }
 
 // Identity is what an entity is (XEP-0030 section 3.1).
@@ -97,7 +97,8 @@ type Set struct {
 	outgoing, incoming []func(context.Context, *Message)
 	delivered          []func(context.Context, *Message, []Client)
 	stored             []func(context.Context, *Message) bool
-	arrived, left      []func(context.Context, Client)
+	arrived            []func(context.Context, Client)
+	left               []func(context.Context, Client, []byte)
 }
 
 // name names one kind of query.
@@ -212,9 +213,9 @@ func (s *Set) Arrived(ctx context.Context, c Client) {
 }
 
 // Left tells that a client is available no longer.
-func (s *Set) Left(ctx context.Context, c Client) {
+func (s *Set) Left(ctx context.Context, c Client, presence []byte) {
 	for _, f := range s.left {
-		f(ctx, c)
+		f(ctx, c, presence)
 	}
 }
 

@@ -59,7 +59,7 @@ func TestAnswers(t *testing.T) {
 			[]string{"category='server'", "var='urn:xmpp:ping'", "var='urn:extra'", "var='http://jabber.org/protocol/disco#info'"}},
 		{"info of the account", get, account, "<query xmlns='http://jabber.org/protocol/disco#info'/>", "", []string{"category='account'"}},
 		{"info of a node", get, server, "<query xmlns='http://jabber.org/protocol/disco#info' node='x'/>", stanza.ItemNotFound, nil},
-		{"items", get, server, "<query xmlns='http://jabber.org/protocol/disco#items'/>", "", []string{"<query xmlns='http://jabber.org/protocol/disco#items'></query>"}},
+		{"items", get, server, "<query xmlns='http://jabber.org/protocol/disco#items'/>", "", []string{"<query xmlns='http://jabber.org/protocol/disco#items'/>"}},
 		{"items of a node", get, server, "<query xmlns='http://jabber.org/protocol/disco#items' node='a&apos;b'/>", stanza.ItemNotFound, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -25,18 +25,21 @@ func (s *Service) Message(from feature.Client, el *scan.Stanza, to Address) feat
 	if m.Refused() {
 		return m.Refusal()
 	}
-	switch ok, err := s.exists(ctx, to.Key); {
-	case err != nil:
-		return s.trouble("account of a message could not be read", to.Key, err)
-	case !ok && m.Type == "error":
-		return feature.Answer{}
-	case !ok:
-		return feature.Unavailable()
+	clients := s.clients(to.Key)
+	if len(clients) == 0 {
+		switch ok, err := s.exists(ctx, to.Key); {
+		case err != nil:
+			return s.trouble("account of a message could not be read", to.Key, err)
+		case !ok && m.Type == "error":
+			return feature.Answer{}
+		case !ok:
+			return feature.Unavailable()
+		}
 	}
 	if s.features.Incoming(ctx, m); m.Refused() {
 		return m.Refusal()
 	}
-	return s.deliver(ctx, m, to)
+	return s.deliver(ctx, m, to, clients)
 }
 
 // message makes what is routed of what a client wrote.
@@ -60,16 +63,17 @@ var storedLimits = scan.Limits{Bytes: 4 << 20, Depth: 256, Attributes: 256, Name
 
 // messageType reads the attribute; what RFC 6121 section 5.2.2 does not know is normal.
 func messageType(el *scan.Stanza) string {
-	switch t := string(el.Type()); t {
-	case "chat", "error", "groupchat", "headline":
-		return t
+	for _, known := range [...]string{"chat", "error", "groupchat", "headline"} {
+		if string(el.Type()) == known {
+			return known // the bytes are not copied
+		}
 	}
 	return "normal"
 }
 
 // deliver hands a message to those clients that section 8.5 names, else to whoever keeps it.
-func (s *Service) deliver(ctx context.Context, m *feature.Message, to Address) feature.Answer {
-	if got := s.handOver(m, to); len(got) > 0 {
+func (s *Service) deliver(ctx context.Context, m *feature.Message, to Address, clients []feature.Client) feature.Answer {
+	if got := s.handOver(m, to, clients); len(got) > 0 {
 		s.features.Delivered(ctx, m, got)
 		return feature.Answer{}
 	}
@@ -86,9 +90,9 @@ func (s *Service) deliver(ctx context.Context, m *feature.Message, to Address) f
 
 // handOver sends a message to a full JID to the client that has it, and every other one that may be for any client to all that are available with a priority that is
 // not negative.
-func (s *Service) handOver(m *feature.Message, to Address) []feature.Client {
+func (s *Service) handOver(m *feature.Message, to Address, clients []feature.Client) []feature.Client {
 	if to.Resource != "" {
-		if c := s.client(to); c != nil && s.sendMessage(c, m) {
+		if c := find(clients, to); c != nil && s.sendMessage(c, m) {
 			return []feature.Client{c}
 		}
 		if m.Type != "chat" {
@@ -98,7 +102,7 @@ func (s *Service) handOver(m *feature.Message, to Address) []feature.Client {
 	if m.Type == "groupchat" || m.Type == "error" {
 		return nil
 	}
-	return slices.DeleteFunc(s.available(to.Key, 0), func(c feature.Client) bool { return !s.sendMessage(c, m) })
+	return slices.DeleteFunc(available(clients, 0), func(c feature.Client) bool { return !s.sendMessage(c, m) })
 }
 
 // sendMessage sends what would be kept for a client that is not there so that it comes back if this one is lost.

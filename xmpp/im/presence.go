@@ -155,7 +155,7 @@ func (s *Service) leave(ctx context.Context, c feature.Client, raw []byte) {
 		return
 	}
 	s.broadcast(c, roster.Items, raw)
-	s.features.Left(ctx, c)
+	s.features.Left(ctx, c, raw)
 }
 
 // Directed takes a presence that a client sends to an address (RFC 6121 sections 3, 4.3 and 4.6).

@@ -81,10 +81,13 @@ func (s *Service) Domain() string { return s.domain }
 // Clients implements feature.Host.
 func (s *Service) Clients(k endpoint.Key) []feature.Client { return s.clients(k) }
 
-// client returns the bound client with this resource; nil: none.
-func (s *Service) client(to Address) feature.Client {
-	for _, c := range s.clients(to.Key) {
-		if c.JID() == to.String() {
+// client returns the bound client with this full JID; nil: none.
+func (s *Service) client(to Address) feature.Client { return find(s.clients(to.Key), to) }
+
+func find(clients []feature.Client, to Address) feature.Client {
+	for _, c := range clients {
+		jid := c.JID()
+		if start := len(jid) - len(to.Resource); start > 0 && jid[start:] == to.Resource && jid[start-1] == '/' && c.Key() == to.Key {
 			return c
 		}
 	}
@@ -93,7 +96,12 @@ func (s *Service) client(to Address) feature.Client {
 
 // available returns the clients of an account that are available, with a priority of least or more.
 func (s *Service) available(k endpoint.Key, least int8) []feature.Client {
-	return slices.DeleteFunc(s.clients(k), func(c feature.Client) bool {
+	return available(s.clients(k), least)
+}
+
+// available keeps of a list the clients that are available, with a priority of least or more.
+func available(clients []feature.Client, least int8) []feature.Client {
+	return slices.DeleteFunc(clients, func(c feature.Client) bool {
 		p := c.State().Presence()
 		return !p.Available || p.Priority < least
 	})
@@ -101,9 +109,6 @@ func (s *Service) available(k endpoint.Key, least int8) []feature.Client {
 
 // exists reports whether there is such an account.
 func (s *Service) exists(ctx context.Context, k endpoint.Key) (bool, error) {
-	if len(s.clients(k)) > 0 {
-		return true, nil
-	}
 	switch _, err := s.directory.Endpoint(ctx, k); {
 	case err == nil:
 		return true, nil

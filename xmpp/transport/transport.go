@@ -36,7 +36,7 @@ var ErrClosed = errors.New("connection is closed")
 // Handler is one stream. The driver calls its methods one at a time, from whichever goroutine reads.
 type Handler interface {
 	// Data is called with all bytes that were received and not yet consumed, at least one of them new or left over by an answer other than Read. It returns how many it
-	// consumed. It borrows p. Until it has answered Settle it may block, afterwards never.
+	// consumed. It borrows p. Until it has answered Settle it may block; afterwards it waits for nothing but what accounts keep, seconds at most.
 	Data(p []byte) (consumed int, next Next)
 	// Secured is called after Secure with what is known of the handshake; what it returns is as for Data.
 	Secured(tls link.TLS)

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"fmt"
+	"time"
+
+	"signalbox/internal/account"
+	"signalbox/xmpp"
+	"signalbox/xmpp/feature"
+	"signalbox/xmpp/im"
+)
+
+// buildFeatures builds what the server offers, and where routing is open also what standard clients expect of their accounts.
+func (a *App) buildFeatures() (*feature.Set, error) {
+	extra := []string{"urn:xmpp:sm:3", "urn:xmpp:receipts"}
+	common := []feature.Feature{
+		feature.Ping(), feature.Version(a.version.Version), feature.Time(), feature.Uptime(time.Now()), feature.LegacySession(), feature.ClientState(),
+	}
+	if a.cfg.XMPP.Routing != xmpp.RoutingOpen {
+		return feature.NewSet(extra, append(common, feature.ManagedRoster())...), nil
+	}
+	var err error
+	if a.accounts, err = account.New(a.cfg.Account, a.store.Accounts()); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	a.im = im.New(a.cfg.Domain, im.Deps{Accounts: a.accounts, Directory: a.store, Clients: xmpp.Clients(a.endpoint)}, a.log)
+	open := []feature.Feature{
+		a.im.Roster(),
+		feature.Blocking(a.accounts, a.im, a.im, a.log),
+		feature.LastActivity(a.accounts, a.im, a.log),
+	}
+	if a.cfg.Account.Archive {
+		open = append(open, feature.Archive(a.accounts, a.log))
+	}
+	open = append(open, feature.MessageCarbons(a.im), feature.OfflineMessages(a.accounts, a.im, a.log))
+	set := feature.NewSet(extra, append(common, open...)...)
+	a.im.SetFeatures(set)
+	return set, nil
+}
