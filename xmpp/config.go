@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"signalbox/internal/link"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
 )
@@ -37,6 +38,8 @@ type Config struct {
 	BytesPerSec     int           `key:"bytes_per_second" doc:"Bytes per second that one endpoint may send for long; ten times as many at once."`
 	ConcurrentSlow  int           `key:"concurrent_slow_logins" doc:"Logins by PLAIN with a secret that somebody chose that are checked at the same time, each about 2 ms of one core; 1 to 64."`
 	ShutdownTimeout time.Duration `key:"shutdown_timeout" doc:"Time that sessions have to close when the server stops; 1s to 5m."`
+
+	InsecurePlaintext string `key:"insecure_plaintext" doc:"Unsafe, for laboratories and test suites only: a loopback address such as 127.0.0.1:5223 on which clients log in without TLS, so that secrets cross it in clear. Empty: off."`
 }
 
 // Default returns the configuration that suits managed endpoints.
@@ -100,6 +103,11 @@ func (c Config) Validate() error {
 	span("write_timeout", c.WriteTimeout, time.Second, 5*time.Minute)
 	span("resume_timeout", c.ResumeTimeout, 0, time.Hour)
 	span("shutdown_timeout", c.ShutdownTimeout, time.Second, 5*time.Minute)
+	if c.InsecurePlaintext != "" {
+		if err := link.CheckLoopback(c.InsecurePlaintext); err != nil {
+			errs = append(errs, fmt.Errorf("insecure_plaintext: %w", err))
+		}
+	}
 	return errors.Join(errs...)
 }
 

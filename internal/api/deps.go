@@ -33,7 +33,7 @@ type Check struct {
 	_      struct{} `additionalProperties:"true"`
 	Name   string   `json:"name" doc:"What was looked at."`
 	OK     bool     `json:"ok"`
-	Reason string   `json:"reason,omitempty" doc:"Why it is not well, and what to do."`
+	Reason string   `json:"reason,omitempty" doc:"Why it is not well or not safe, and what to do."`
 }
 
 // Certs reports the loaded certificate bundles. It may be called concurrently.

@@ -39,7 +39,7 @@ func (h health) Checks(ctx context.Context) []api.Check {
 	case !running.OK:
 		running.Reason = "the state of the last run is being mended; wait"
 	}
-	return []api.Check{running, serving, store}
+	return append([]api.Check{running, serving, store}, h.laboratory()...)
 }
 
 // bundles answers /v1/certs.

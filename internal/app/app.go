@@ -104,6 +104,9 @@ func (a *App) buildEdges(context.Context) (err error) {
 	if a.listen, err = listen.New(a.cfg.Listen, a.certs, a.log, a.registry); err != nil {
 		return err
 	}
+	if err := a.buildLaboratory(); err != nil {
+		return err
+	}
 	key, err := access.LoadOrCreateKey(filepath.Join(a.cfg.DataDir, "auth.key"), sasl.MinFakeKeyBytes)
 	if err != nil {
 		return err

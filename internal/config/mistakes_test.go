@@ -48,8 +48,9 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 		}},
 		{"a number as a key", source{file: ok + "listen: {443: x}\n"}, []string{"listen.443: is an unknown key"}},
 		{"unknown table", source{file: ok + "lisen: {tls: [':443']}\nfoo: {a: {b: 1}}\n"}, []string{"foo: is an unknown key", "lisen: is an unknown key; did you mean listen?"}},
-		{"values out of range", source{file: ok + "listen: {api: ['0.0.0.0:8080']}\nxmpp: {routing: closed}\n"}, []string{
+		{"values out of range", source{file: ok + "listen: {api: ['0.0.0.0:8080']}\nxmpp: {routing: closed, insecure_plaintext: '0.0.0.0:5223'}\n"}, []string{
 			`xmpp.routing: is "closed", must be managed or open`,
+			`xmpp.insecure_plaintext: "0.0.0.0" is not a loopback address such as 127.0.0.1 or [::1]: logins without TLS never leave this machine`,
 			"api.insecure_http: 0.0.0.0:8080 is not a loopback address: set tls.cert_file and tls.key_file, or insecure_http: true",
 		}},
 		{"two names of the management server", source{file: ok, environ: []string{"ITSM_DOMAIN=a.local", "ITSM_WEB_HOST=b.local"}}, []string{

@@ -15,6 +15,7 @@ const (
 	ViaTLS       Via = "tls"       // direct TLS, XEP-0368
 	ViaSTARTTLS  Via = "starttls"  // RFC 6120 section 5
 	ViaWebSocket Via = "websocket" // RFC 7395
+	ViaPlaintext Via = "plaintext" // without TLS, on the laboratory's listener alone
 )
 
 // Info is what the listener knows when it hands a connection over. It holds no pointer into TLS state, so keeping it is cheap.
@@ -25,7 +26,7 @@ type Info struct {
 	TLS    TLS // zero while the connection is in plain text
 }
 
-// TLS is what is known of the handshake. The zero value means plain text.
+// TLS is what is known of the handshake. The zero value means plain text, in which nobody may log in.
 type TLS struct {
 	Version    uint16 // tls.VersionTLS12 or newer; 0: plain text
 	ServerName string // SNI, empty if the client sent none
@@ -34,10 +35,14 @@ type TLS struct {
 	Leaf       [32]byte // SHA-256 of our leaf certificate
 	EndPoint   []byte   // channel binding tls-server-end-point of our leaf, RFC 5929 section 4
 	Exporter   []byte   // channel binding tls-exporter, RFC 9266, 32 bytes; nil below TLS 1.3
+	Laboratory bool     // plain text in which the operator allows logins (xmpp.insecure_plaintext); only the listener on loopback says so
 }
 
 // Secure reports whether the connection is inside TLS.
 func (t TLS) Secure() bool { return t.Version != 0 }
+
+// MayLogIn reports whether secrets may be sent on the connection.
+func (t TLS) MayLogIn() bool { return t.Secure() || t.Laboratory }
 
 // Handler speaks one protocol on a connection. It owns the connection from the call on and closes it in every case; it may return before that. It ends the
 // connection when ctx is done. ServeConn is called concurrently, once per connection.

@@ -31,7 +31,7 @@ type Protocol string
 // The protocols, with the listener keys on which they are spoken.
 const (
 	XMPP     Protocol = "xmpp"     // inside TLS from the first byte, XEP-0368: tls, xmpp
-	STARTTLS Protocol = "starttls" // XMPP in plain text that asks for TLS, RFC 6120 section 5: xmpp
+	STARTTLS Protocol = "starttls" // XMPP in plain text that asks for TLS, RFC 6120 section 5: xmpp, xmpp_plaintext
 	TURN     Protocol = "turn"     // STUN and TURN over TCP or TLS, RFC 8656 section 3.1: tls
 	HTTP     Protocol = "http"     // HTTP/1.1 inside TLS: tls
 )
@@ -44,10 +44,20 @@ const (
 	nameTLS  = "tls"
 	nameXMPP = "xmpp"
 	nameHTTP = "http"
+
+	namePlaintext = "xmpp_plaintext" // the laboratory's: its key is keyPlaintext
 )
 
 // listenerNames returns the listeners that Server opens itself.
-func listenerNames() []string { return []string{nameTLS, nameXMPP, nameHTTP} }
+func listenerNames() []string { return []string{nameTLS, nameXMPP, nameHTTP, namePlaintext} }
+
+// keyOf returns the configuration key of a listener, for errors.
+func keyOf(listener string) string {
+	if listener == namePlaintext {
+		return keyPlaintext
+	}
+	return "listen." + listener
+}
 
 // spoken returns what may be spoken on a listener.
 func spoken(listener string) []Protocol {
@@ -56,6 +66,8 @@ func spoken(listener string) []Protocol {
 		return []Protocol{XMPP, TURN, HTTP}
 	case nameXMPP:
 		return []Protocol{XMPP, STARTTLS}
+	case namePlaintext:
+		return []Protocol{STARTTLS}
 	}
 	return nil
 }

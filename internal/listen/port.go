@@ -40,7 +40,7 @@ func newPort(s *Server, name string, ln net.Listener) *port {
 }
 
 // needsCertificate reports whether the port is useless without a valid certificate.
-func (p *port) needsCertificate() bool { return p.name != nameHTTP }
+func (p *port) needsCertificate() bool { return p.name != nameHTTP && p.name != namePlaintext }
 
 // close closes the socket; the accept loop on it ends. It reports whether the socket was open.
 func (p *port) close() bool {
@@ -62,7 +62,7 @@ func (p *port) serve(ctx context.Context) (bool, error) {
 		return false, nil
 	}
 	if p.socket == nil {
-		opened, err := OpenTCP(ctx, "listen."+p.name, []string{p.addr})
+		opened, err := OpenTCP(ctx, keyOf(p.name), []string{p.addr})
 		if err != nil {
 			return false, err
 		}

@@ -16,7 +16,7 @@ import (
 	"signalbox/internal/link"
 )
 
-// Server owns the listeners tls, xmpp and http. Register handlers, then Open, then Run.
+// Server owns the listeners tls, xmpp, http and the laboratory's. Register handlers, then Open, then Run.
 type Server struct {
 	// Set at construction.
 	cfg      Config
@@ -32,8 +32,9 @@ type Server struct {
 	most     int      // connections at once
 
 	// Set before Run, then read only.
-	handlers map[Protocol]link.Handler
-	ports    []*port
+	handlers  map[Protocol]link.Handler
+	plaintext string // address of the laboratory's listener; empty: there is none
+	ports     []*port
 
 	total   atomic.Int64   // open connections
 	running sync.WaitGroup // the goroutines that Run waits for
@@ -82,9 +83,9 @@ func (s *Server) Open(ctx context.Context) error {
 	lists := []struct {
 		name  string
 		addrs []string
-	}{{nameTLS, s.cfg.TLS}, {nameXMPP, s.cfg.XMPP}, {nameHTTP, s.cfg.HTTP}}
+	}{{nameTLS, s.cfg.TLS}, {nameXMPP, s.cfg.XMPP}, {nameHTTP, s.cfg.HTTP}, {namePlaintext, s.plaintextAddrs()}}
 	for _, l := range lists {
-		opened, err := OpenTCP(ctx, "listen."+l.name, l.addrs)
+		opened, err := OpenTCP(ctx, keyOf(l.name), l.addrs)
 		if err != nil {
 			s.closePorts()
 			s.ports = nil
@@ -111,7 +112,7 @@ func (s *Server) Addrs() map[string][]string {
 // Run accepts and hands on until ctx ends; then it stops accepting, ends what is not handed on yet, and waits for the handlers,
 // which get the same ctx. It returns nil, or why it cannot run.
 func (s *Server) Run(ctx context.Context) error {
-	if s.ports == nil && len(s.cfg.TLS)+len(s.cfg.XMPP)+len(s.cfg.HTTP) > 0 {
+	if s.ports == nil && len(s.cfg.TLS)+len(s.cfg.XMPP)+len(s.cfg.HTTP)+len(s.plaintextAddrs()) > 0 {
 		return errors.New("listen: Run before Open")
 	}
 	s.running.Go(func() { s.supervise(ctx) })

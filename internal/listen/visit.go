@@ -82,7 +82,9 @@ func (v *visit) walk(ctx context.Context) error {
 	if err := v.c.SetDeadline(time.Now().Add(v.server.cfg.FirstByteTimeout)); err != nil {
 		return refuse(ClosedEarly, err)
 	}
-	if err := v.proxyHeader(); err != nil {
+	if v.port.name == namePlaintext {
+		v.tls.Laboratory = true
+	} else if err := v.proxyHeader(); err != nil {
 		return err
 	}
 	if err := v.countSource(); err != nil {
@@ -95,7 +97,7 @@ func (v *visit) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if first != recordHandshake {
+	if first != recordHandshake || v.tls.Laboratory {
 		return v.choose(false, first)
 	}
 	if err := v.clientHello(); err != nil {
@@ -142,7 +144,10 @@ func (v *visit) take(p Protocol) error {
 		return refuse(NoHandler, nil)
 	}
 	v.protocol, v.via = p, link.ViaTLS
-	if p == STARTTLS {
+	switch {
+	case v.tls.Laboratory:
+		v.via = link.ViaPlaintext
+	case p == STARTTLS:
 		v.via = link.ViaSTARTTLS
 	}
 	return nil

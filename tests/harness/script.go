@@ -16,7 +16,7 @@ import (
 //	# comment
 //	config NAME                              before all else: a named change of the configuration, see configs
 //	endpoint ID SECRET                       registers an endpoint
-//	WHO connects tls|plain                   opens a connection; everything below is said by WHO until it closes
+//	WHO connects tls|plain|laboratory        opens a connection; everything below is said by WHO until it closes
 //	WHO opens                                sends a stream header and takes ours with the features
 //	WHO logs in ID SECRET RESOURCE           opens, logs in by PLAIN, binds
 //	WHO authenticates MECHANISM ID SECRET    opens, logs in by that mechanism, opens again
@@ -43,6 +43,7 @@ type script struct {
 var configs = map[string]func(*config.Config){
 	"open routing":   func(c *config.Config) { c.XMPP.Routing = "open" },
 	"archive":        func(c *config.Config) { c.Account.Archive = true },
+	"laboratory":     func(c *config.Config) { c.XMPP.InsecurePlaintext = "127.0.0.1:0" },
 	"quick failures": func(c *config.Config) { c.XMPP.FailureDelay = 100e6 },
 	"small stanzas":  func(c *config.Config) { c.XMPP.MaxStanzaBytes = 10000 },
 	"slow senders":   func(c *config.Config) { c.XMPP.StanzasPerSec = 1 },
@@ -177,8 +178,10 @@ func (s *script) connect(who, how string) {
 		s.streams[who] = s.server.Connect(s.t, who)
 	case "plain":
 		s.streams[who] = s.server.ConnectPlain(s.t, who)
+	case "laboratory":
+		s.streams[who] = s.server.ConnectLaboratory(s.t, who)
 	default:
-		s.need(false, "connects tls or connects plain")
+		s.need(false, "connects tls, plain or laboratory")
 	}
 }
 

@@ -137,7 +137,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// Addr returns the first address of a listener: tls, xmpp or api.
+// Addr returns the first address of a listener: tls, xmpp, xmpp_plaintext or api.
 func (s *Server) Addr(listener string) string {
 	s.t.Helper()
 	if len(s.addrs[listener]) == 0 {

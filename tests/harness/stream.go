@@ -54,6 +54,16 @@ func (s *Server) ConnectPlain(t *testing.T, name string) *Stream {
 	return newStream(t, name, c)
 }
 
+// ConnectLaboratory opens a plain-text connection to the port on which clients log in without TLS.
+func (s *Server) ConnectLaboratory(t *testing.T, name string) *Stream {
+	t.Helper()
+	c, err := net.Dial("tcp", s.Addr("xmpp_plaintext"))
+	if err != nil {
+		t.Fatalf("%s: connect: %v", name, err)
+	}
+	return newStream(t, name, c)
+}
+
 func newStream(t *testing.T, name string, c net.Conn) *Stream {
 	st := &Stream{t: t, name: name, conn: c, sc: scan.New(scan.Limits{Bytes: 4 << 20, Depth: 64, Attributes: 64, Namespaces: 64})}
 	t.Cleanup(func() { _ = c.Close() })

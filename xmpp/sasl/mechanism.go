@@ -35,9 +35,9 @@ var mechanisms = [...]mechanism{
 
 func always(link.TLS) bool { return true }
 
-// Offer returns the names of the mechanisms to announce on a connection in order of preference: none outside TLS, -PLUS only with data to bind to.
+// Offer returns the names of the mechanisms to announce on a connection in order of preference: none where nobody may log in, -PLUS only with data to bind to.
 func Offer(t link.TLS) []string {
-	if !t.Secure() {
+	if !t.MayLogIn() {
 		return nil
 	}
 	names := make([]string, 0, len(mechanisms))

@@ -51,10 +51,10 @@ type Input struct {
 	TLS    link.TLS
 }
 
-// Start begins a login by the mechanism with this name, which is compared exactly. The error is a *Failure: EncryptionRequired outside TLS, InvalidMechanism for
+// Start begins a login by the mechanism with this name, which is compared exactly. The error is a *Failure: EncryptionRequired where nobody may log in, InvalidMechanism for
 // a name that Offer does not return.
 func (s *Server) Start(name string, in Input) (*Exchange, error) {
-	if !in.TLS.Secure() {
+	if !in.TLS.MayLogIn() {
 		return nil, fail(EncryptionRequired, "login outside TLS")
 	}
 	for _, m := range mechanisms {
