@@ -32,7 +32,7 @@ type Message struct {
 	Resource string    // of the other party; empty: none
 	Outgoing bool      // the account's owner sent it
 	Stanza   []byte
-	At       time.Time
+	At       time.Time // when it came; zero: now
 }
 
 // Append puts a message into the account's archive and returns its id at once: the sender's path does not wait for the disk. XEP-0313 asks for no more: a message may
@@ -40,7 +40,11 @@ type Message struct {
 // Preferences say "roster", whether the contact is in the roster is found out later, and the id of a message that is not kept names nothing. The oldest messages give
 // way to a new one that has no room.
 func (s *Service) Append(k endpoint.Key, m Message) ArchiveID {
-	m.ID = s.nextID(m.At)
+	now := time.Now()
+	if m.At.IsZero() {
+		m.At = now
+	}
+	m.ID = s.nextID(now)
 	p := s.Preferences(k)
 	s.store.Queue(k, len(m.Stanza), func(tx Tx) error {
 		if keep, err := p.keep(tx, &m); err != nil || !keep {
@@ -52,10 +56,10 @@ func (s *Service) Append(k endpoint.Key, m Message) ArchiveID {
 }
 
 // nextID gives out an id that is greater than all before, and holds the time unless the clock stands behind them.
-func (s *Service) nextID(at time.Time) ArchiveID {
+func (s *Service) nextID(now time.Time) ArchiveID {
 	for {
 		last := s.last.Load()
-		next := max(last+1, at.UnixMicro()<<idBits)
+		next := max(last+1, now.UnixMicro()<<idBits)
 		if s.last.CompareAndSwap(last, next) {
 			return ArchiveID(next)
 		}

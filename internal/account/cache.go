@@ -9,8 +9,8 @@ import (
 	"signalbox/internal/endpoint"
 )
 
-// cache holds what is asked for with every stanza, of those accounts that have set it. Changes come from the store in the order in which they became durable, so it
-// is never behind what somebody was told.
+// cache holds what is asked for with every stanza, of those accounts that have set it, and which accounts hold anything at all of what every login asks for: most
+// endpoints do not. Changes come from the store in the order in which they became durable, so it is never behind what somebody was told.
 type cache struct {
 	mu       sync.RWMutex
 	accounts map[endpoint.Key]settings
@@ -20,7 +20,17 @@ type cache struct {
 type settings struct {
 	blocked     map[string]struct{}
 	preferences *Preferences
+	holds       holdings
 }
+
+// holdings says what an account may hold in the store. A bit that is not set is certain.
+type holdings uint8
+
+const (
+	holdsContacts holdings = 1 << iota
+	holdsOffline
+	holdsNodes
+)
 
 func newCache() cache { return cache{accounts: make(map[endpoint.Key]settings)} }
 
@@ -36,11 +46,29 @@ func (c *cache) update(k endpoint.Key, f func(*settings)) {
 	defer c.mu.Unlock()
 	s := c.accounts[k]
 	f(&s)
-	if len(s.blocked) == 0 && s.preferences == nil {
+	if len(s.blocked) == 0 && s.preferences == nil && s.holds == 0 {
 		delete(c.accounts, k)
 		return
 	}
 	c.accounts[k] = s
+}
+
+// holds reports whether an account may hold this.
+func (c *cache) holds(k endpoint.Key, h holdings) bool { return c.of(k).holds&h != 0 }
+
+// note says that an account may hold this from now on.
+func (c *cache) note(k endpoint.Key, h holdings) {
+	if !c.holds(k, h) {
+		c.update(k, func(s *settings) { s.holds |= h })
+	}
+}
+
+func (c *cache) noteAll(k endpoint.Key, contacts, offline, nodes bool) {
+	for h, held := range map[holdings]bool{holdsContacts: contacts, holdsOffline: offline, holdsNodes: nodes} {
+		if held {
+			c.note(k, h)
+		}
+	}
 }
 
 // forget drops an account that is deleted.

@@ -141,7 +141,7 @@ func (s *Service) CreateNode(ctx context.Context, k endpoint.Key, name string, o
 		return Node{}, err
 	}
 	var n Node
-	err := s.change(ctx, k, func(tx Tx) error {
+	err := s.change(ctx, k, holdsNodes, func(tx Tx) error {
 		_, found, err := tx.Node(name)
 		if err != nil {
 			return err
@@ -192,7 +192,7 @@ func (s *Service) ConfigureNode(ctx context.Context, k endpoint.Key, name string
 // DeleteNode deletes a node with its items and returns what it was: whoever subscribed to it is to be told. Errors: ErrNoNode.
 func (s *Service) DeleteNode(ctx context.Context, k endpoint.Key, name string) (Node, error) {
 	var n Node
-	err := s.change(ctx, k, func(tx Tx) (err error) {
+	err := s.change(ctx, k, holdsNodes, func(tx Tx) (err error) {
 		if n, err = mustNode(tx, name); err != nil {
 			return err
 		}
@@ -263,6 +263,9 @@ func (s *Service) Unsubscribe(ctx context.Context, k endpoint.Key, name, jid str
 
 // Nodes returns all nodes of an account in the order of their names.
 func (s *Service) Nodes(ctx context.Context, k endpoint.Key) ([]Node, error) {
+	if s.lacks(k, holdsNodes) {
+		return nil, nil
+	}
 	return s.store.Nodes(ctx, k)
 }
 
@@ -274,7 +277,7 @@ func (s *Service) Node(ctx context.Context, k endpoint.Key, name string) (Node, 
 // changeNode changes a node that exists and returns it after the change.
 func (s *Service) changeNode(ctx context.Context, k endpoint.Key, name string, step func(Tx, *Node) error) (Node, error) {
 	var n Node
-	err := s.change(ctx, k, func(tx Tx) (err error) {
+	err := s.change(ctx, k, holdsNodes, func(tx Tx) (err error) {
 		if n, err = mustNode(tx, name); err != nil {
 			return err
 		}

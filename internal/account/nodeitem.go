@@ -42,7 +42,7 @@ func (s *Service) Publish(ctx context.Context, k endpoint.Key, node string, item
 		item.ID = rand.Text()
 	}
 	var p Published
-	err := s.change(ctx, k, func(tx Tx) (err error) {
+	err := s.change(ctx, k, holdsNodes, func(tx Tx) (err error) {
 		p = Published{Item: item}
 		if p.Created, err = s.nodeFor(tx, &p.Node, node, o); err != nil {
 			return err

@@ -21,7 +21,18 @@ type Offline struct {
 // StoreOffline keeps a message for an account that has no session, and calls done, once, when it is durable or refused: ErrFull where the account's messages would
 // be too many or too large. It does not block; done must not either, and may run before StoreOffline returns.
 func (s *Service) StoreOffline(k endpoint.Key, m Offline, done func(error)) {
-	s.store.Queue(k, len(m.Stanza), func(tx Tx) error { return s.storeOffline(tx, &m) }, done)
+	s.store.Queue(k, len(m.Stanza), func(tx Tx) error {
+		err := s.storeOffline(tx, &m)
+		if err == nil {
+			s.cache.note(k, holdsOffline)
+		}
+		return err
+	}, func(err error) {
+		if err == nil {
+			s.cache.note(k, holdsOffline) // once more, as in change
+		}
+		done(err)
+	})
 }
 
 func (s *Service) storeOffline(tx Tx, m *Offline) error {
@@ -37,11 +48,17 @@ func (s *Service) storeOffline(tx Tx, m *Offline) error {
 
 // Offline returns up to limit messages behind after that have not expired, in their order.
 func (s *Service) Offline(ctx context.Context, k endpoint.Key, after OfflineID, limit int) ([]Offline, error) {
+	if s.lacks(k, holdsOffline) {
+		return nil, nil
+	}
 	return s.store.Offline(ctx, k, after, limit, time.Now())
 }
 
 // CountOffline returns how many messages wait.
 func (s *Service) CountOffline(ctx context.Context, k endpoint.Key) (int, error) {
+	if s.lacks(k, holdsOffline) {
+		return 0, nil
+	}
 	return s.store.CountOffline(ctx, k, time.Now())
 }
 

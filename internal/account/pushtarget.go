@@ -25,7 +25,7 @@ func (s *Service) EnablePush(ctx context.Context, k endpoint.Key, t PushTarget) 
 	if err := checkBytes("the options of a push service", len(t.Options), MaxOptionsBytes); err != nil {
 		return err
 	}
-	return s.change(ctx, k, func(tx Tx) error {
+	return s.store.Change(ctx, k, func(tx Tx) error {
 		others, err := tx.CountPushTargets(t.Service, t.Node)
 		if err != nil {
 			return err
@@ -34,16 +34,16 @@ func (s *Service) EnablePush(ctx context.Context, k endpoint.Key, t PushTarget) 
 			return fmt.Errorf("%w: %d push services", ErrFull, others)
 		}
 		return tx.SavePushTarget(t)
-	})
+	}, nil)
 }
 
 // DisablePush removes the registration of a service and node, or all nodes of the service where node is nil, and returns how many there were.
 func (s *Service) DisablePush(ctx context.Context, k endpoint.Key, service string, node *string) (int, error) {
 	var n int
-	err := s.change(ctx, k, func(tx Tx) (err error) {
+	err := s.store.Change(ctx, k, func(tx Tx) (err error) {
 		n, err = tx.DeletePushTargets(service, node)
 		return err
-	})
+	}, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -59,18 +59,27 @@ type Removal struct {
 	Deliver []Presence // which of Send go to the contact's available resources, if Local
 }
 
-// Roster returns the items and the version of a roster.
+// Roster returns the items and the version of a roster. For an account that never had contacts it reads memory alone, and so do Contact and Pending.
 func (s *Service) Roster(ctx context.Context, k endpoint.Key) (Roster, error) {
+	if s.lacks(k, holdsContacts) {
+		return Roster{}, nil
+	}
 	return s.store.Roster(ctx, k)
 }
 
 // Contact returns one contact, whether in the roster or not: the zero State and false for a stranger.
 func (s *Service) Contact(ctx context.Context, k endpoint.Key, jid string) (Item, bool, error) {
+	if s.lacks(k, holdsContacts) {
+		return Item{}, false, nil
+	}
 	return s.store.Contact(ctx, k, jid)
 }
 
 // Pending returns the subscription requests that wait, oldest first.
 func (s *Service) Pending(ctx context.Context, k endpoint.Key) ([]Request, error) {
+	if s.lacks(k, holdsContacts) {
+		return nil, nil
+	}
 	return s.store.Requests(ctx, k)
 }
 
@@ -80,7 +89,7 @@ func (s *Service) SetItem(ctx context.Context, k endpoint.Key, jid, name string,
 		return Change{}, err
 	}
 	var m *move
-	err := s.change(ctx, k, func(tx Tx) (err error) {
+	err := s.change(ctx, k, holdsContacts, func(tx Tx) (err error) {
 		if m, err = begin(tx, jid); err != nil {
 			return err
 		}
@@ -112,7 +121,7 @@ func (s *Service) advance(ctx context.Context, k endpoint.Key, contact string, s
 		return Change{}, err
 	}
 	var m *move
-	err := s.change(ctx, k, func(tx Tx) (err error) {
+	err := s.change(ctx, k, holdsContacts, func(tx Tx) (err error) {
 		if m, err = begin(tx, contact); err != nil {
 			return err
 		}
@@ -136,7 +145,7 @@ func (s *Service) Send(ctx context.Context, k endpoint.Key, contact string, p Pr
 		return Exchange{}, err
 	}
 	var x Exchange
-	err := s.change(ctx, k, func(tx Tx) error {
+	err := s.changeBoth(ctx, k, contact, &x.Local, func(tx Tx) error {
 		x = Exchange{}
 		owner, err := begin(tx, contact)
 		if err != nil {
@@ -172,7 +181,7 @@ func (s *Service) RemoveItem(ctx context.Context, k endpoint.Key, contact string
 		return Removal{}, err
 	}
 	var r Removal
-	err := s.change(ctx, k, func(tx Tx) error {
+	err := s.changeBoth(ctx, k, contact, &r.Local, func(tx Tx) error {
 		r = Removal{}
 		owner, err := begin(tx, contact)
 		if err != nil {
@@ -207,6 +216,17 @@ func (s *Service) RemoveItem(ctx context.Context, k endpoint.Key, contact string
 		return Removal{}, err
 	}
 	return r, nil
+}
+
+// changeBoth is change of the contacts of two accounts; both says afterwards whether the other is there.
+func (s *Service) changeBoth(ctx context.Context, k endpoint.Key, contact string, both *bool, step func(Tx) error) error {
+	other, _ := local(k, contact)
+	return s.noting(ctx, k, step, func() {
+		s.cache.note(k, holdsContacts)
+		if *both {
+			s.cache.note(other, holdsContacts)
+		}
+	})
 }
 
 // counterpart begins the contact's part, or returns nil if the contact has no account here.

@@ -17,6 +17,8 @@ type Service struct {
 	store Store
 	cache cache
 	last  atomic.Int64 // the archive id given out last
+
+	loaded atomic.Bool
 }
 
 // New returns a service on store. Load must follow before it is used.
@@ -29,7 +31,7 @@ func New(cfg Config, store Store) (*Service, error) {
 	return s, nil
 }
 
-// Load reads what is kept in memory: blocking lists, archiving preferences, the last id of the archive. It is called once, before endpoints are admitted.
+// Load reads what is kept in memory: blocking lists, archiving preferences, who holds anything at all, the last id of the archive. It is called once, before endpoints are admitted.
 func (s *Service) Load(ctx context.Context) error {
 	if err := s.store.EachBlocked(ctx, s.cache.addBlocked); err != nil {
 		return fmt.Errorf("read blocking lists: %w", err)
@@ -37,17 +39,37 @@ func (s *Service) Load(ctx context.Context) error {
 	if err := s.store.EachPreferences(ctx, s.cache.setPreferences); err != nil {
 		return fmt.Errorf("read archiving preferences: %w", err)
 	}
+	if err := s.store.EachHolder(ctx, s.cache.noteAll); err != nil {
+		return fmt.Errorf("read which accounts hold anything: %w", err)
+	}
 	last, err := s.store.LastArchived(ctx)
 	if err != nil {
 		return fmt.Errorf("read the last id of the archive: %w", err)
 	}
 	s.last.Store(int64(last))
+	s.loaded.Store(true)
 	return nil
 }
 
-// change runs step as one transaction.
-func (s *Service) change(ctx context.Context, k endpoint.Key, step func(Tx) error) error {
-	return s.store.Change(ctx, k, step, nil)
+// lacks reports whether it is certain that an account holds nothing of this.
+func (s *Service) lacks(k endpoint.Key, h holdings) bool {
+	return s.loaded.Load() && !s.cache.holds(k, h)
+}
+
+// change runs step as one transaction after which the account may hold h. That is noted before the transaction ends, so that nobody misses it, and once more in the
+// order of the changes, because an older account of the same name may have been forgotten meanwhile.
+func (s *Service) change(ctx context.Context, k endpoint.Key, h holdings, step func(Tx) error) error {
+	return s.noting(ctx, k, step, func() { s.cache.note(k, h) })
+}
+
+func (s *Service) noting(ctx context.Context, k endpoint.Key, step func(Tx) error, note func()) error {
+	return s.store.Change(ctx, k, func(tx Tx) error {
+		err := step(tx)
+		if err == nil {
+			note()
+		}
+		return err
+	}, note)
 }
 
 // checkBare refuses what cannot be a contact: this package relies on prepared JIDs and checks only what its tables need.

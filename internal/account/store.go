@@ -102,6 +102,8 @@ type Reader interface {
 	EachBlocked(ctx context.Context, f func(k endpoint.Key, jid string)) error
 	// EachPreferences calls f with all preferences that are stored.
 	EachPreferences(ctx context.Context, f func(endpoint.Key, Preferences)) error
+	// EachHolder calls f with every account that holds any of these: contacts or a version of its roster, offline messages, nodes.
+	EachHolder(ctx context.Context, f func(k endpoint.Key, contacts, offline, nodes bool)) error
 	// Offline returns up to limit messages behind after that have not expired at now.
 	Offline(ctx context.Context, k endpoint.Key, after OfflineID, limit int, now time.Time) ([]Offline, error)
 	// CountOffline returns how many messages have not expired at now.

@@ -18,9 +18,14 @@ type conditions struct {
 	args []any
 }
 
-func archiveOf(k endpoint.Key) *conditions {
+// archiveOf begins a query on the archive of one account, of all its messages or of those with one other party.
+func archiveOf(k endpoint.Key, with string) *conditions {
 	c := &conditions{args: []any{k.Domain, k.ID}}
-	c.text.WriteString(" FROM archive WHERE ep = " + numOf)
+	index := "archive_account"
+	if with != "" {
+		index = "archive_peer" // the planner takes the other, which reads the messages with everybody
+	}
+	c.text.WriteString(" FROM archive INDEXED BY " + index + " WHERE ep = " + numOf)
 	return c
 }
 
@@ -37,7 +42,7 @@ func (r *Reader) Archived(ctx context.Context, k endpoint.Key, f account.Filter,
 		return account.Result{}, err
 	}
 	var found account.Result
-	c := archiveOf(k)
+	c := archiveOf(k, f.With)
 	if err := c.filter(f); err != nil {
 		return account.Result{}, err
 	}
@@ -127,7 +132,7 @@ func (r *Reader) checkNamed(ctx context.Context, k endpoint.Key, f account.Filte
 	if err != nil {
 		return err
 	}
-	c := archiveOf(k)
+	c := archiveOf(k, "")
 	c.and("id IN (SELECT value FROM json_each(?))", string(ids))
 	var n int
 	if _, err := r.one(r.lists.QueryRowContext(ctx, "SELECT count(*)"+c.text.String(), c.args...), &n); err != nil {
@@ -142,7 +147,7 @@ func (r *Reader) checkNamed(ctx context.Context, k endpoint.Key, f account.Filte
 // ArchiveBounds implements account.Reader.
 func (r *Reader) ArchiveBounds(ctx context.Context, k endpoint.Key) (first, last account.Message, err error) {
 	for order, into := range map[string]*account.Message{"": &first, " DESC": &last} {
-		c := archiveOf(k)
+		c := archiveOf(k, "")
 		rows, err := r.lists.QueryContext(ctx, "SELECT id, peer, resource, outgoing, at"+c.text.String()+" ORDER BY id"+order+" LIMIT 1", c.args...)
 		err = r.each(rows, err, func(scan scan) (err error) {
 			*into, err = messageOf(scan, false)

@@ -45,7 +45,9 @@ const (
 	queryTargets = "SELECT service, node, options FROM push_target WHERE ep = " + numOf + " ORDER BY service, node"
 	queryLast    = "SELECT last_status, last_at FROM account WHERE ep = " + numOf
 
-	queryAnyExpired  = "SELECT EXISTS (SELECT 1 FROM offline WHERE expires > 0 AND expires <= ?)"
+	queryAnyExpired = "SELECT EXISTS (SELECT 1 FROM offline WHERE expires > 0 AND expires <= ?)"
+	queryHolders    = "SELECT e.domain, e.id, EXISTS (SELECT 1 FROM contact WHERE ep = e.num) OR coalesce((SELECT roster FROM account WHERE ep = e.num), 0) > 0," +
+		" EXISTS (SELECT 1 FROM offline WHERE ep = e.num), EXISTS (SELECT 1 FROM node WHERE ep = e.num) FROM endpoint e"
 	queryBlocked     = "SELECT e.domain, e.id, b.jid FROM blocked b CROSS JOIN endpoint e ON e.num = b.ep"
 	queryPreferences = "SELECT e.domain, e.id, a.preferences FROM account a CROSS JOIN endpoint e ON e.num = a.ep WHERE a.preferences IS NOT NULL"
 )
@@ -159,6 +161,20 @@ func (r *Reader) EachBlocked(ctx context.Context, f func(endpoint.Key, string)) 
 		err := scan(&k.Domain, &k.ID, &jid)
 		if err == nil {
 			f(k, jid)
+		}
+		return err
+	})
+}
+
+// EachHolder implements account.Reader.
+func (r *Reader) EachHolder(ctx context.Context, f func(k endpoint.Key, contacts, offline, nodes bool)) error {
+	rows, err := r.lists.QueryContext(ctx, queryHolders)
+	return r.each(rows, err, func(scan scan) error {
+		var k endpoint.Key
+		var contacts, offline, nodes bool
+		err := scan(&k.Domain, &k.ID, &contacts, &offline, &nodes)
+		if err == nil && (contacts || offline || nodes) {
+			f(k, contacts, offline, nodes)
 		}
 		return err
 	})
