@@ -36,7 +36,7 @@ func (s *Service) Block(ctx context.Context, k endpoint.Key, jids ...string) ([]
 				list, added = append(list, j), append(added, j)
 			}
 		}
-		if len(list) > s.cfg.Blocked {
+		if len(list) > s.cfg.Blocked || bytesOf(list) > s.cfg.Blocked*meanJIDBytes {
 			return ErrFull
 		}
 		return tx.AddBlocked(added)

@@ -11,6 +11,7 @@ const (
 	MaxJIDBytes     = 3071     // of a full JID
 	MaxNameBytes    = 1023     // of a roster item's name, of a group's, of a node's and of an item's id
 	MaxGroups       = 32       // of a roster item
+	MaxItemBytes    = 4096     // of a roster item's name and groups together
 	MaxRequestBytes = 10_000   // of a subscription request that waits
 	MaxPayloadBytes = 65536    // of a published item
 	MaxListed       = 500      // JIDs in each list of archiving preferences, in a node's affiliations, in its subscriptions
@@ -20,6 +21,8 @@ const (
 	maxIDs          = 250      // ids in one query
 	maxRequests     = 200      // subscription requests that wait for one account
 	maxOfflineBytes = 64 << 20 // a larger bound is a mistake
+	maxListBytes    = 65536    // of all JIDs in archiving preferences, or in one node
+	meanJIDBytes    = 64       // of the JIDs in a blocking list, which is kept in memory
 )
 
 // Config bounds what one account holds.

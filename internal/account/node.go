@@ -135,6 +135,15 @@ func (n *Node) MayPublish(owner endpoint.Key, who string) bool {
 	return who == owner.JID() || n.Affiliations[who] == Publisher
 }
 
+// listBytes returns the length of all JIDs that a node names.
+func (n *Node) listBytes() int {
+	sum := bytesOf(n.Subscribers)
+	for jid := range n.Affiliations {
+		sum += len(jid)
+	}
+	return sum
+}
+
 // CreateNode creates a node with the default configuration, changed by what o names. Errors: ErrNodeExists, ErrInvalid, ErrTooLarge, ErrFull.
 func (s *Service) CreateNode(ctx context.Context, k endpoint.Key, name string, o Options) (Node, error) {
 	if err := checkNode(name); err != nil {
@@ -224,6 +233,9 @@ func (s *Service) Affiliate(ctx context.Context, k endpoint.Key, name, jid strin
 			n.Affiliations = make(map[string]Affiliation)
 		}
 		n.Affiliations[jid] = a
+		if n.listBytes() > maxListBytes {
+			return ErrFull
+		}
 		if a == Outcast {
 			n.Subscribers = slices.DeleteFunc(n.Subscribers, func(sub string) bool { return sub == jid || strings.HasPrefix(sub, jid+"/") })
 		}
@@ -241,7 +253,7 @@ func (s *Service) Subscribe(ctx context.Context, k endpoint.Key, name, jid strin
 		switch {
 		case found:
 			return nil
-		case len(n.Subscribers) >= MaxListed:
+		case len(n.Subscribers) >= MaxListed || n.listBytes()+len(jid) > maxListBytes:
 			return ErrFull
 		}
 		n.Subscribers = slices.Insert(n.Subscribers, i, jid)

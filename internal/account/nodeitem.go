@@ -141,7 +141,7 @@ func (s *Service) Purge(ctx context.Context, k endpoint.Key, node string) (Node,
 
 // Items returns up to limit items of a node, newest first. Errors: ErrNoNode.
 func (s *Service) Items(ctx context.Context, k endpoint.Key, node string, limit int) ([]NodeItem, error) {
-	return s.store.Items(ctx, k, node, min(limit, MaxPage))
+	return s.store.Items(ctx, k, node, min(max(limit, 0), MaxPage))
 }
 
 // Item returns one item of a node. Errors: ErrNoNode, ErrNoItem.

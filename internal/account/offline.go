@@ -36,7 +36,7 @@ func (s *Service) StoreOffline(k endpoint.Key, m Offline, done func(error)) {
 }
 
 func (s *Service) storeOffline(tx Tx, m *Offline) error {
-	count, bytes, err := tx.OfflineUsage() // of what has not expired
+	count, bytes, err := tx.OfflineUsage()
 	if err != nil {
 		return err
 	}
@@ -46,12 +46,12 @@ func (s *Service) storeOffline(tx Tx, m *Offline) error {
 	return tx.AddOffline(m)
 }
 
-// Offline returns up to limit messages behind after that have not expired, in their order.
+// Offline returns up to limit messages, at most MaxPage, behind after that have not expired, in their order.
 func (s *Service) Offline(ctx context.Context, k endpoint.Key, after OfflineID, limit int) ([]Offline, error) {
 	if s.lacks(k, holdsOffline) {
 		return nil, nil
 	}
-	return s.store.Offline(ctx, k, after, limit, time.Now())
+	return s.store.Offline(ctx, k, after, min(max(limit, 0), MaxPage), time.Now())
 }
 
 // CountOffline returns how many messages wait.

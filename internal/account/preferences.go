@@ -49,6 +49,9 @@ func (s *Service) SetPreferences(ctx context.Context, k endpoint.Key, p Preferen
 	if p.Default > ArchiveRoster {
 		return fmt.Errorf("%w: no such default", ErrInvalid)
 	}
+	if bytesOf(p.Always)+bytesOf(p.Never) > maxListBytes {
+		return fmt.Errorf("%w: the lists may have %d bytes", ErrFull, maxListBytes)
+	}
 	for _, list := range [][]string{p.Always, p.Never} {
 		if len(list) > MaxListed {
 			return fmt.Errorf("%w: %d JIDs in one list, at most %d are allowed", ErrFull, len(list), MaxListed)

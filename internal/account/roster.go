@@ -256,6 +256,9 @@ func checkItem(k endpoint.Key, jid, name string, groups []string) error {
 	if err := checkBytes("a name", len(name), MaxNameBytes); err != nil {
 		return err
 	}
+	if err := checkBytes("a name with its groups", len(name)+bytesOf(groups), MaxItemBytes); err != nil {
+		return err
+	}
 	if len(groups) > MaxGroups {
 		return fmt.Errorf("%w: an item is in %d groups, at most %d are allowed", ErrInvalid, len(groups), MaxGroups)
 	}

@@ -97,6 +97,14 @@ func checkBytes(what string, n, most int) error {
 	return nil
 }
 
+// bytesOf returns the length of all texts together.
+func bytesOf(texts []string) (n int) {
+	for _, t := range texts {
+		n += len(t)
+	}
+	return n
+}
+
 // local returns the account of this domain that a bare JID may name.
 func local(k endpoint.Key, jid string) (endpoint.Key, bool) {
 	id, domain, found := strings.Cut(jid, "@")

@@ -61,9 +61,9 @@ type RosterTx interface {
 
 // MessageTx is the part of Tx for messages.
 type MessageTx interface {
-	// OfflineUsage returns count and bytes of the offline messages, after deleting those that have expired.
+	// OfflineUsage returns count and bytes of the offline messages that have not expired.
 	OfflineUsage() (count, bytes int, err error)
-	// AddOffline stores a message behind all others.
+	// AddOffline stores a message behind all others, and deletes those that have expired.
 	AddOffline(m *Offline) error
 	// DeleteOffline deletes the messages up to this id.
 	DeleteOffline(upTo OfflineID) error

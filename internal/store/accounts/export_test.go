@@ -20,6 +20,7 @@ var Queries = append([]Query{
 	{queryRequests, "contact", "SEARCH contact USING PRIMARY KEY", true},
 	{queryOffline, "offline", "offline_queue", false},
 	{queryCountOffline, "offline", "COVERING INDEX offline_queue", false},
+	{queryOfflineUsage, "offline", "COVERING INDEX offline_queue", false},
 	{queryAnyExpired, "offline", "offline_expiry", false},
 	{queryItems, "node_item", "node_item_order", true},
 	{queryItem, "i", "sqlite_autoindex_node_item_1", false},

@@ -21,7 +21,7 @@ const trimStep = 16
 
 func newMessageStmts(p *preparer) messageStmts {
 	return messageStmts{
-		offlineUsage: p.prepare("SELECT count(*), coalesce(sum(size), 0) FROM offline WHERE ep = ?"),
+		offlineUsage: p.prepare(queryOfflineUsage),
 		addOffline: p.prepare("INSERT INTO offline (id, ep, at, expires, size, stanza)" +
 			" VALUES (max(coalesce((SELECT max(id) FROM offline), 0) + 1, ?1), ?2, ?3, ?4, ?5, ?6) RETURNING id"),
 		deleteOffline:  p.prepare("DELETE FROM offline WHERE ep = ?1 AND id <= ?2"),
@@ -37,17 +37,20 @@ func newMessageStmts(p *preparer) messageStmts {
 	}
 }
 
-const queryOldestArchived = "SELECT id, size FROM archive WHERE ep = ? ORDER BY id LIMIT ?"
+const (
+	queryOfflineUsage   = "SELECT count(*), coalesce(sum(size), 0) FROM offline WHERE ep = ? AND (expires = 0 OR expires > ?)"
+	queryOldestArchived = "SELECT id, size FROM archive WHERE ep = ? ORDER BY id LIMIT ?"
+)
 
 func (t *tx) OfflineUsage() (count, bytes int, err error) {
-	if err := t.message.expireOffline.Run(t.ep, micros(t.now)); err != nil {
-		return 0, 0, err
-	}
-	return t.counts(t.message.offlineUsage, t.ep)
+	return t.counts(t.message.offlineUsage, t.ep, micros(t.now))
 }
 
 // AddOffline takes the time as the id where no id is greater, so that ids do not come again when nothing waits.
 func (t *tx) AddOffline(m *account.Offline) error {
+	if err := t.message.expireOffline.Run(t.ep, micros(t.now)); err != nil {
+		return err
+	}
 	_, err := t.message.addOffline.Row(t.row[:1], micros(t.now), t.ep, micros(m.At), micros(m.Expires), int64(len(m.Stanza)), blob(m.Stanza))
 	return err
 }

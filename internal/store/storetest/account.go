@@ -147,6 +147,7 @@ func testRosterBounds(t *testing.T, s Subject) {
 		{"long JID", "a@" + string(make([]byte, account.MaxBareBytes)), "", nil, account.ErrTooLarge},
 		{"long name", "a@b", long, nil, account.ErrTooLarge},
 		{"empty group", "a@b", "", []string{""}, account.ErrInvalid},
+		{"long groups", "a@b", long[1:], []string{long[1:], long[2:] + "a", long[2:] + "b", long[2:] + "c"}, account.ErrTooLarge},
 		{"long group", "a@b", "", []string{long}, account.ErrTooLarge},
 		{"group twice", "a@b", "", []string{"g", "h", "g"}, account.ErrInvalid},
 		{"many groups", "a@b", "", make([]string, account.MaxGroups+1), account.ErrInvalid},

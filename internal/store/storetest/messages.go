@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -22,6 +23,8 @@ func testBlocking(t *testing.T, s Subject) {
 	diff(t, "added again", added, []string{"new@b.example"})
 	_, err = svc.Block(t.Context(), k, "more@b.example")
 	wantError(t, "Block beyond the bound", err, account.ErrFull)
+	_, err = svc.Block(t.Context(), addEndpoint(t, s, "pc-2"), string(make([]byte, 5*64+1)))
+	wantError(t, "Block of many bytes", err, account.ErrFull)
 	_, err = svc.Block(t.Context(), k)
 	wantError(t, "Block of nobody", err, account.ErrInvalid)
 
@@ -238,6 +241,9 @@ func testPreferences(t *testing.T, s Subject) {
 	wantError(t, "SetPreferences", svc.SetPreferences(t.Context(), k, account.Preferences{Default: 9}), account.ErrInvalid)
 	many := account.Preferences{Never: make([]string, account.MaxListed+1)}
 	wantError(t, "SetPreferences", svc.SetPreferences(t.Context(), k, many), account.ErrFull)
+	long := string(make([]byte, 3000))
+	large := account.Preferences{Always: slices.Repeat([]string{long}, 11), Never: slices.Repeat([]string{long}, 11)}
+	wantError(t, "SetPreferences", svc.SetPreferences(t.Context(), k, large), account.ErrFull)
 	noError(t, svc.SetPreferences(t.Context(), k, account.Preferences{}))
 	diff(t, "reset preferences", service(t, s, account.Default()).Preferences(k), account.Preferences{})
 }

@@ -44,6 +44,19 @@ func testNodes(t *testing.T, s Subject) {
 	noError(t, err)
 	_, err = svc.Unsubscribe(ctx, k, "urn:b", "z@else.example/r")
 	wantError(t, "Unsubscribe of an outcast", err, account.ErrNoItem)
+	for i := range 22 { // 21 of them are more than 64 KiB together
+		if _, err = svc.Subscribe(ctx, k, "urn:a", fmt.Sprintf("%03050d@else.example", i)); err != nil {
+			break
+		}
+	}
+	wantError(t, "Subscribe of many bytes", err, account.ErrFull)
+	_, err = svc.Affiliate(ctx, k, "urn:a", fmt.Sprintf("%02000d@else.example", 0), account.Member)
+	wantError(t, "Affiliate of many bytes", err, account.ErrFull)
+	for i := range 21 {
+		if _, err = svc.Unsubscribe(ctx, k, "urn:a", fmt.Sprintf("%03050d@else.example", i)); err != nil {
+			break
+		}
+	}
 	diff(t, "affiliated", affiliated.Affiliations, map[string]account.Affiliation{"m@else.example": account.Member, "z@else.example": account.Outcast})
 	all, err := svc.Nodes(ctx, k)
 	noError(t, err)
