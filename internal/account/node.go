@@ -9,95 +9,6 @@ import (
 	"signalbox/internal/endpoint"
 )
 
-// Access is who may read a node (XEP-0060 section 4.5). The zero value is the default of XEP-0163.
-type Access uint8
-
-// The access models.
-const (
-	AccessPresence  Access = iota // who gets the owner's presence
-	AccessOpen                    // everybody
-	AccessRoster                  // who gets the owner's presence and is in one of the node's groups
-	AccessWhitelist               // members
-)
-
-var accessNames = []string{"presence", "open", "roster", "whitelist"}
-
-// String returns the value of pubsub#access_model.
-func (a Access) String() string { return accessNames[min(a, AccessWhitelist)] }
-
-// ParseAccess reads what String returns; false for everything else.
-func ParseAccess(text string) (Access, bool) {
-	i := slices.Index(accessNames, text)
-	return Access(max(i, 0)), i >= 0
-}
-
-// SendLast is when the last item is sent without a publication (XEP-0060 section 16.4.4). The zero value is the default of XEP-0163.
-type SendLast uint8
-
-// The values of pubsub#send_last_published_item.
-const (
-	SendOnPresence     SendLast = iota // to whoever becomes available or subscribes
-	SendOnSubscription                 // to whoever subscribes
-	SendNever
-)
-
-var sendLastNames = []string{"on_sub_and_presence", "on_sub", "never"}
-
-// String returns the value of pubsub#send_last_published_item.
-func (s SendLast) String() string { return sendLastNames[min(s, SendNever)] }
-
-// ParseSendLast reads what String returns; false for everything else.
-func ParseSendLast(text string) (SendLast, bool) {
-	i := slices.Index(sendLastNames, text)
-	return SendLast(max(i, 0)), i >= 0
-}
-
-// Affiliation is what a JID is to a node besides its owner, which the account itself is. The zero value is none.
-type Affiliation uint8
-
-// The affiliations.
-const (
-	NoAffiliation Affiliation = iota
-	Member                    // may read
-	Publisher                 // may read and publish
-	Outcast                   // may not read, whatever the access model
-)
-
-var affiliationNames = []string{"none", "member", "publisher", "outcast"}
-
-// String returns the value of the attribute affiliation.
-func (a Affiliation) String() string { return affiliationNames[min(a, Outcast)] }
-
-// ParseAffiliation reads what String returns; false for everything else.
-func ParseAffiliation(text string) (Affiliation, bool) {
-	i := slices.Index(affiliationNames, text)
-	return Affiliation(max(i, 0)), i >= 0
-}
-
-// NodeConfig is the configuration of a node. Who publishes is always the owner and the publishers (pubsub#publish_model=publishers).
-type NodeConfig struct {
-	Access    Access
-	Groups    []string // of AccessRoster; at most MaxGroups
-	MaxItems  int      // that are kept, 1 to Config.NodeItems; the oldest give way
-	Transient bool     // items are not kept: pubsub#persist_items=false
-	SendLast  SendLast
-	Title     string // at most MaxNameBytes
-}
-
-// DefaultNode returns the configuration of a node that is created by its first publication (XEP-0163 section 3).
-func DefaultNode() NodeConfig { return NodeConfig{MaxItems: 1} }
-
-// Options are the fields of a configuration that somebody names: a change of some fields, or the preconditions of a publication (publish-options, XEP-0060 section
-// 7.1.5). Nil fields are not named.
-type Options struct {
-	Access    *Access
-	Groups    *[]string
-	MaxItems  *int // more than Config.NodeItems ("max") means that
-	Transient *bool
-	SendLast  *SendLast
-	Title     *string
-}
-
 // Node is a node of an account. Whoever has it does not change it.
 type Node struct {
 	Name         string
@@ -106,33 +17,6 @@ type Node struct {
 	Subscribers  []string               // JIDs with an explicit subscription, in order; at most MaxListed
 	Items        int                    // how many are kept
 	Bytes        int                    // of their payloads
-}
-
-// Admits reports whether an entity may read the node, which holds for every way of reading: items, discovery, notifications, subscription. who is its bare JID, in
-// is what the owner's roster holds of it. The owner may always.
-func (n *Node) Admits(owner endpoint.Key, who string, in Item) bool {
-	affiliation := n.Affiliations[who]
-	switch {
-	case who == owner.JID(), affiliation == Member, affiliation == Publisher:
-		return true
-	case affiliation == Outcast:
-		return false
-	}
-	hears := in.Subscription&From != 0
-	switch n.Config.Access {
-	case AccessOpen:
-		return true
-	case AccessPresence:
-		return hears
-	case AccessRoster:
-		return hears && slices.ContainsFunc(in.Groups, func(g string) bool { return slices.Contains(n.Config.Groups, g) })
-	}
-	return false
-}
-
-// MayPublish reports whether an entity may publish to the node and retract from it.
-func (n *Node) MayPublish(owner endpoint.Key, who string) bool {
-	return who == owner.JID() || n.Affiliations[who] == Publisher
 }
 
 // listBytes returns the length of all JIDs that a node names.
@@ -310,47 +194,6 @@ func mustNode(tx Tx, name string) (Node, error) {
 		err = ErrNoNode
 	}
 	return n, err
-}
-
-// configure changes what o names, or refuses it and leaves c as it is.
-func (s *Service) configure(c *NodeConfig, o Options) error {
-	switch {
-	case o.Access != nil && *o.Access > AccessWhitelist, o.SendLast != nil && *o.SendLast > SendNever, o.MaxItems != nil && *o.MaxItems < 1,
-		o.Groups != nil && len(*o.Groups) > MaxGroups:
-		return fmt.Errorf("%w: the configuration holds a value that is not offered", ErrInvalid)
-	case o.Title != nil && len(*o.Title) > MaxNameBytes:
-		return checkBytes("the title", len(*o.Title), MaxNameBytes)
-	case o.Groups != nil:
-		for _, g := range *o.Groups {
-			if err := checkBytes("a group", len(g), MaxNameBytes); err != nil {
-				return err
-			}
-		}
-	}
-	set(&c.Access, o.Access)
-	set(&c.Groups, o.Groups)
-	set(&c.MaxItems, o.MaxItems)
-	set(&c.Transient, o.Transient)
-	set(&c.SendLast, o.SendLast)
-	set(&c.Title, o.Title)
-	c.MaxItems = min(c.MaxItems, s.cfg.NodeItems)
-	return nil
-}
-
-func set[T any](field *T, value *T) {
-	if value != nil {
-		*field = *value
-	}
-}
-
-// met reports whether everything that o names is as c has it.
-func (s *Service) met(c NodeConfig, o Options) bool {
-	same := c
-	if err := s.configure(&same, o); err != nil {
-		return false
-	}
-	return same.Access == c.Access && slices.Equal(same.Groups, c.Groups) && same.MaxItems == c.MaxItems && same.Transient == c.Transient &&
-		same.SendLast == c.SendLast && same.Title == c.Title
 }
 
 func checkNode(name string) error {
