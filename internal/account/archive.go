@@ -31,7 +31,7 @@ type Message struct {
 	With     string    // bare JID of the other party
 	Resource string    // of the other party; empty: none
 	Outgoing bool      // the account's owner sent it
-	Stanza   []byte
+	Stanza   []byte    // nobody changes it after the hand-over
 	At       time.Time // when it came; zero: now
 }
 

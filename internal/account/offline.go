@@ -13,7 +13,7 @@ type OfflineID int64
 // Offline is a message that waits for a session (XEP-0160).
 type Offline struct {
 	ID      OfflineID // set by the store
-	Stanza  []byte
+	Stanza  []byte    // nobody changes it after the hand-over
 	At      time.Time // when it came, for its delay (XEP-0203)
 	Expires time.Time // zero: never
 }
