@@ -91,13 +91,16 @@ type Result struct {
 	Complete    bool      // nothing follows this page in the direction of paging
 }
 
-// Query returns one page of the archive. Errors: ErrInvalid, ErrNoMessage where an id names no message.
+// Query returns one page of the archive, with everything that was appended before. Errors: ErrInvalid, ErrNoMessage where an id names no message.
 func (s *Service) Query(ctx context.Context, k endpoint.Key, f Filter, p Page) (Result, error) {
 	if p.Max < 0 || len(f.IDs) > maxIDs || p.After != 0 && p.Before != 0 {
 		return Result{}, fmt.Errorf("%w: no such page", ErrInvalid)
 	}
 	p.Max = min(p.Max, MaxPage)
 	p.Backwards = p.Backwards || p.Before != 0
+	if err := s.change(ctx, k, 0, func(Tx) error { return nil }); err != nil { // behind what is still on its way to the disk
+		return Result{}, err
+	}
 	return s.store.Archived(ctx, k, f, p)
 }
 

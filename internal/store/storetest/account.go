@@ -23,6 +23,7 @@ var accountTests = map[string]func(*testing.T, Subject){
 	"accounts/offline":           testOffline,
 	"accounts/offline bounds":    testOfflineBounds,
 	"accounts/archive":           testArchive,
+	"accounts/archive at once":   testArchiveAtOnce,
 	"accounts/archive gives way": testArchiveGivesWay,
 	"accounts/preferences":       testPreferences,
 	"accounts/nodes":             testNodes,

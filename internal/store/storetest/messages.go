@@ -114,6 +114,20 @@ func testOfflineBounds(t *testing.T, s Subject) {
 	wantError(t, "a third message", stored(t, svc, k, account.Offline{}), account.ErrFull)
 }
 
+// testArchiveAtOnce: who asks after a message was kept sees it, though nobody waited for the disk.
+func testArchiveAtOnce(t *testing.T, s Subject) {
+	svc := service(t, s, account.Default())
+	k := addEndpoint(t, s, "pc-1")
+	for n := 1; n <= 20; n++ {
+		id := svc.Append(k, account.Message{With: "a@else.example", Stanza: []byte("<message/>"), At: day})
+		r, err := svc.Query(t.Context(), k, account.Filter{}, account.Page{Max: 1, Backwards: true})
+		noError(t, err)
+		if r.Count != n || r.Last != id {
+			t.Fatalf("after %d messages the archive has %d, the last is %s, want %s", n, r.Count, r.Last, id)
+		}
+	}
+}
+
 func testArchive(t *testing.T, s Subject) {
 	svc := service(t, s, account.Default())
 	k, other := addEndpoint(t, s, "pc-1"), addEndpoint(t, s, "pc-2")
