@@ -34,6 +34,16 @@ func (s *still) CountWaiting(context.Context, endpoint.Key) (int, error)        
 func (s *still) Pushes(context.Context, endpoint.Key, State, ID, int) ([]Status, error) {
 	return nil, nil
 }
+func (s *still) AcceptTargets(context.Context, FanoutChunk) (AcceptedChunk, error) {
+	return AcceptedChunk{}, nil
+}
+func (s *still) Fanout(context.Context, string, ID) (Fanout, error) { return Fanout{}, ErrUnknown }
+func (s *still) FanoutProgress(context.Context, string, ID) (Fanout, error) {
+	return Fanout{}, ErrUnknown
+}
+func (s *still) Deliveries(context.Context, string, ID, State, ID, int) ([]Status, error) {
+	return nil, nil
+}
 func (s *still) WaitingPushes(context.Context, endpoint.Key, Cursor, int) ([]Push, error) {
 	return nil, nil
 }

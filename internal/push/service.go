@@ -40,6 +40,7 @@ type Service struct {
 
 	waitersMu sync.Mutex
 	waiters   map[ID][]chan struct{} // of Wait; guarded by waitersMu
+	watchers  map[ID][]chan struct{} // of WaitFanout, capacity 1 each; guarded by waitersMu
 }
 
 var _ endpoint.Watcher = (*Service)(nil)
@@ -58,6 +59,7 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 		keys:     make(map[idempotencyKey]struct{}),
 		cancels:  make(map[ID]struct{}),
 		waiters:  make(map[ID][]chan struct{}),
+		watchers: make(map[ID][]chan struct{}),
 	}
 	m, err := newMetrics(reg, s.countLanes, s.countInflight)
 	if err != nil {
@@ -137,7 +139,7 @@ func (s *Service) settle(w write, o Outcome, err error) {
 			s.m.delivery.Observe(w.t.At.Sub(w.created).Seconds())
 		}
 		if Final(o.State, o.Ack) {
-			s.notify(w.t.ID)
+			s.notify(w.t.ID, o.Fanout)
 		}
 	}
 	if w.held {

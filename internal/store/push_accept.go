@@ -73,10 +73,15 @@ func (op *acceptPush) checkQueue(t *tx, ep int64) error {
 	if err != nil {
 		return err
 	}
-	if bound.Count > 0 && count+1 > int64(bound.Count) || bound.Bytes > 0 && bytes+int64(len(op.in.Push.Payload)) > int64(bound.Bytes) {
+	if full(bound, count, bytes, int64(len(op.in.Push.Payload))) {
 		return push.ErrQueueFull
 	}
 	return nil
+}
+
+// full reports whether a queue that holds so many pushes and bytes has no room for one more push of this size.
+func full(bound push.Queue, count, bytes, size int64) bool {
+	return bound.Count > 0 && count+1 > int64(bound.Count) || bound.Bytes > 0 && bytes+size > int64(bound.Bytes)
 }
 
 func (op *acceptPush) insert(t *tx, ep int64) error {
@@ -86,7 +91,7 @@ func (op *acceptPush) insert(t *tx, ep int64) error {
 	}
 	p := op.in.Push
 	p.ID, p.Created = id, t.now
-	if err := t.insertPush(ep, &p, p.TTL > 0); err != nil {
+	if err := t.insertPush(ep, &p); err != nil {
 		return err
 	}
 	if op.in.Idempotency != nil {
@@ -95,7 +100,7 @@ func (op *acceptPush) insert(t *tx, ep int64) error {
 		}
 	}
 	op.answer(id, t.now)
-	return t.insertEvent(p.To, pushKinds[0], t.now.UnixMicro(), pushEvent(id, ""))
+	return t.insertEvent(event{at: t.now.UnixMicro(), kind: 0, ep: ep, push: id})
 }
 
 func (op *acceptPush) answer(id push.ID, created time.Time) {

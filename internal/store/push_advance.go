@@ -52,7 +52,7 @@ func (op *advancePushes) advance(t *tx, in *push.Transition, out *push.Outcome) 
 	if err != nil || !found || row.key != in.Key {
 		return err
 	}
-	*out = push.Outcome{Found: true, State: row.state, Ack: row.ack}
+	*out = push.Outcome{Found: true, State: row.state, Ack: row.ack, Fanout: row.fanout}
 	if !push.Next(row.state, in.To, row.ack) {
 		return nil
 	}
@@ -82,9 +82,9 @@ func change(t *tx, r *pushRow, to push.State, at time.Time, reason string, resul
 		return err
 	}
 	if ended != 0 && !wasFinal {
-		if err := t.deleteBody(r.id); err != nil {
+		if err := t.dropBody(r); err != nil {
 			return err
 		}
 	}
-	return t.insertEvent(r.key, pushKinds[code], micros, pushEvent(r.id, reason))
+	return t.insertEvent(event{at: micros, kind: code, ep: r.ep, push: r.id, data: reason})
 }

@@ -19,6 +19,8 @@ const (
 	oldPushes = iota
 	oldKeys
 	oldEvents
+	oldFanouts
+	oldRefusals
 )
 
 // retain deletes what is old, once at the start and then at its interval, until ctx is done.
@@ -61,7 +63,13 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 	if err := s.deleteOldRows(ctx, oldKeys, age{now, s.cfg.IdempotencyRetention}, (*tx).deleteKeys); err != nil {
 		return err
 	}
-	return s.deleteOldRows(ctx, oldEvents, age{now, s.cfg.OutboxRetention}, (*tx).deleteEvents)
+	if err := s.deleteOldRows(ctx, oldEvents, age{now, s.cfg.OutboxRetention}, (*tx).deleteEvents); err != nil {
+		return err
+	}
+	if err := s.deleteOldRows(ctx, oldRefusals, age{now, s.cfg.Retention}, (*tx).deleteRefusals); err != nil {
+		return err
+	}
+	return s.deleteOldRows(ctx, oldFanouts, age{now, s.cfg.Retention}, (*tx).deleteFanouts)
 }
 
 func (s *Store) deleteOldPushes(ctx context.Context, a age) error {

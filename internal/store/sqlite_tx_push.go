@@ -13,9 +13,11 @@ import (
 )
 
 type pushStmts struct {
-	insert, insertBody, find, update, deleteBody *direct.Stmt
-	usage, findKey, insertKey, expired           *direct.Stmt
+	insert, insertBody, find, status, update *direct.Stmt
+	deleteBody, usage, expired               *direct.Stmt
+	findKey, insertKey                       *direct.Stmt
 
+	found  [findColumns]driver.Value
 	row    [statusColumns]driver.Value
 	usages [2]driver.Value
 	keyRow [3]driver.Value
@@ -23,9 +25,13 @@ type pushStmts struct {
 
 // The columns that statusOf reads, and the place of some of them.
 const (
-	selectStatus = "SELECT p.id, e.domain, e.id, p.state, p.ack, p.priority, p.binary, p.created, p.expires, p.type, p.history, p.result" +
+	selectStatus = "SELECT p.id, e.domain, e.id, p.state, p.ack, p.priority, p.binary, p.created, p.expires, p.type, p.history, p.result, p.fanout" +
 		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep"
-	statusColumns = 12
+	statusColumns = 13
+
+	queryFindPush = "SELECT p.ep, e.domain, e.id, p.state, p.ack, p.priority, p.expires > p.created, p.size, p.fanout, p.history" +
+		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep WHERE p.id = ?"
+	findColumns = 10
 
 	columnID       = 0
 	columnDomain   = 1
@@ -49,7 +55,8 @@ func newPushStmts(p *preparer) pushStmts {
 		insert: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)" +
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
 		insertBody: p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
-		find:       p.prepare(selectStatus + " WHERE p.id = ?"),
+		find:       p.prepare(queryFindPush),
+		status:     p.prepare(selectStatus + " WHERE p.id = ?"),
 		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
 		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),
 		usage:      p.prepare(queryUsage),
@@ -59,12 +66,9 @@ func newPushStmts(p *preparer) pushStmts {
 	}
 }
 
-// insertPush stores p, which is Accepted; keep says whether its payload is kept.
-func (t *tx) insertPush(ep int64, p *push.Push, keep bool) error {
-	var size int64
-	if keep {
-		size = int64(len(p.Payload))
-	}
+// insertPush stores p, which is Accepted, with its payload unless its TTL is 0.
+func (t *tx) insertPush(ep int64, p *push.Push) error {
+	size := keptBytes(p)
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
 	err := t.push.insert.Run(int64(p.ID), ep, placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at,
@@ -109,27 +113,29 @@ func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error
 // pushRow is what a change of state needs to know of a push.
 type pushRow struct {
 	id      push.ID
+	ep      int64
 	key     endpoint.Key
 	state   push.State
 	ack     push.Ack
 	prio    push.Priority
-	lasts   bool // its TTL is not 0
+	lasts   bool    // its TTL is not 0
+	size    int64   // of its payload, as far as it is kept
+	fanout  push.ID // that it is a target of; 0: none
 	history []byte
 }
 
-// findPush returns a push. Its values stay in t.push.row until the next call.
+// findPush returns a push.
 func (t *tx) findPush(id push.ID) (r pushRow, found bool, err error) {
-	row := t.push.row[:]
+	row := t.push.found[:]
 	found, err = t.push.find.Row(row, int64(id))
 	if err != nil || !found {
 		return pushRow{}, false, err
 	}
 	r = pushRow{
-		id: id, key: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])},
-		ack: push.Ack(intOf(row[columnAck])), prio: push.Priority(intOf(row[columnPriority])), lasts: intOf(row[columnExpires]) > intOf(row[columnCreated]),
-		history: bytesOf(row[columnHistory]),
+		id: id, ep: intOf(row[0]), key: endpoint.Key{Domain: textOf(row[1]), ID: textOf(row[2])}, ack: push.Ack(intOf(row[4])), prio: push.Priority(intOf(row[5])),
+		lasts: intOf(row[6]) != 0, size: intOf(row[7]), fanout: push.ID(intOf(row[8])), history: bytesOf(row[9]),
 	}
-	r.state, err = stateOf(intOf(row[columnState]))
+	r.state, err = stateOf(intOf(row[3]))
 	return r, true, err
 }
 
@@ -142,7 +148,16 @@ func (t *tx) updatePush(r *pushRow, ended int64, result json.RawMessage) error {
 	return t.push.update.Run(stateCode(r.state), placeOf(r.state, r.ack, r.prio), ended, r.history, text, int64(r.id))
 }
 
-func (t *tx) deleteBody(id push.ID) error { return t.push.deleteBody.Run(int64(id)) }
+// dropBody deletes the payload of a push that has become final; that of a fan-out with the last of its targets.
+func (t *tx) dropBody(r *pushRow) error {
+	switch {
+	case r.fanout != 0:
+		t.closeTargets(r.fanout, 1)
+	case r.size > 0:
+		return t.push.deleteBody.Run(int64(r.id))
+	}
+	return nil
+}
 
 // expired returns up to limit pushes whose TTL was over at now, the oldest first.
 func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
@@ -156,7 +171,7 @@ func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 
 // status returns one push as the API shows it.
 func (t *tx) status(id push.ID) (push.Status, error) {
-	found, err := t.push.find.Row(t.push.row[:], int64(id))
+	found, err := t.push.status.Row(t.push.row[:], int64(id))
 	if err != nil {
 		return push.Status{}, err
 	}
@@ -172,6 +187,7 @@ func statusOf(row []driver.Value) (push.Status, error) {
 	s := push.Status{Push: push.Push{
 		ID: push.ID(intOf(row[columnID])), To: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])}, Type: textOf(row[9]),
 		Binary: intOf(row[6]) != 0, Priority: push.Priority(intOf(row[columnPriority])), Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
+		Fanout: push.ID(intOf(row[12])),
 	}}
 	if result := textOf(row[11]); result != "" {
 		s.Result = json.RawMessage(result)
