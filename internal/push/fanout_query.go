@@ -11,6 +11,11 @@ func (s *Service) Fanout(ctx context.Context, domain string, id ID) (Fanout, err
 	return s.store.Fanout(ctx, domain, id)
 }
 
+// FanoutProgress returns a fan-out without the number of its targets in each state, or ErrUnknown.
+func (s *Service) FanoutProgress(ctx context.Context, domain string, id ID) (Fanout, error) {
+	return s.store.FanoutProgress(ctx, domain, id)
+}
+
 // Deliveries returns up to limit targets of a fan-out behind the given id (0: from the first), the oldest first, in one state or in all (empty). Of a fan-out that
 // does not exist there are none.
 func (s *Service) Deliveries(ctx context.Context, domain string, fanout ID, state State, after ID, limit int) ([]Status, error) {

@@ -34,6 +34,8 @@ type Service struct {
 	lanes    map[endpoint.Key]*lane    // guarded by mu
 	barriers map[endpoint.Key]struct{} // that stand in the scribe's queue; guarded by mu
 
+	fanouts chan struct{} // one element for each that is being accepted
+
 	keysMu  sync.Mutex                  // a leaf
 	keys    map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
 	cancels map[ID]struct{}             // that wait for the disk; guarded by keysMu
@@ -56,6 +58,7 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 		pool:     &pool{wake: make(chan struct{}, workers)},
 		lanes:    make(map[endpoint.Key]*lane),
 		barriers: make(map[endpoint.Key]struct{}),
+		fanouts:  make(chan struct{}, maxFanouts),
 		keys:     make(map[idempotencyKey]struct{}),
 		cancels:  make(map[ID]struct{}),
 		waiters:  make(map[ID][]chan struct{}),

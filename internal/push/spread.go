@@ -6,8 +6,10 @@ import (
 	"fmt"
 )
 
-// fanoutChunk is how many targets one transaction stores: other pushes are written between two chunks.
-const fanoutChunk = 1000
+const (
+	fanoutChunk = 1000 // targets that one transaction stores: other pushes are written between two chunks
+	maxFanouts  = 32   // that are accepted at the same time; each holds all its targets in memory
+)
 
 // SubmitFanout makes a push for many endpoints durable, in chunks, and hands each chunk to the endpoints' sessions as soon as it is durable. Once it is being
 // stored, the end of ctx does not stop that. Counts says what became of the targets: accepted or rejected, or, with TTL 0, expired. A repeated request is
@@ -18,6 +20,12 @@ func (s *Service) SubmitFanout(ctx context.Context, r FanoutRequest) (Fanout, er
 	p, err := r.normalise()
 	if err != nil {
 		return Fanout{}, err
+	}
+	select {
+	case s.fanouts <- struct{}{}:
+		defer func() { <-s.fanouts }()
+	default:
+		return Fanout{}, ErrBusy
 	}
 	if r.Idempotency != nil {
 		k := idempotencyKey{r.Idempotency.Token, r.Idempotency.Key}
