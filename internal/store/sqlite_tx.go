@@ -20,6 +20,10 @@ type tx struct {
 	numbersRead         bool  // whether they were read in this transaction
 	numbersUsed         bool  // whether they have to be written
 
+	// Pushes that were read, and those of them that have changed; written before any other operation.
+	rows    map[push.ID]*pushRow
+	touched []*pushRow
+
 	// Written at the end of the transaction.
 	events []event           // in the order of their numbers
 	closed map[push.ID]int64 // targets of a fan-out that became final, or were deleted before
@@ -59,7 +63,7 @@ func (p *preparer) prepare(query string) *direct.Stmt {
 func newTx(c *direct.Conn) (*tx, error) {
 	p := &preparer{conn: c}
 	t := &tx{
-		conn: c, closed: map[push.ID]int64{},
+		conn: c, rows: map[push.ID]*pushRow{}, closed: map[push.ID]int64{},
 		control: controlStmts{
 			begin:        p.prepare("BEGIN IMMEDIATE"),
 			commit:       p.prepare("COMMIT"),
@@ -90,7 +94,12 @@ type sqliteWriter struct {
 func (w *sqliteWriter) write(ops []operation) error {
 	err := w.tx.begin()
 	for i := 0; err == nil && i < len(ops); i++ {
-		err = ops[i].apply(w.tx)
+		if _, same := ops[i].(*advancePushes); !same {
+			err = w.tx.writeRows()
+		}
+		if err == nil {
+			err = ops[i].apply(w.tx)
+		}
 	}
 	if err == nil {
 		err = w.tx.commit()
@@ -104,6 +113,7 @@ func (w *sqliteWriter) write(ops []operation) error {
 
 func (t *tx) begin() error {
 	t.numbersRead, t.numbersUsed = false, false
+	t.forgetRows()
 	t.events = t.events[:0]
 	clear(t.closed)
 	t.now = time.Now().Truncate(time.Microsecond).UTC()
@@ -111,8 +121,10 @@ func (t *tx) begin() error {
 }
 
 func (t *tx) commit() error {
-	if err := errors.Join(t.writeEvents(), t.writeClosed()); err != nil {
-		return err
+	for _, write := range []func() error{t.writeRows, t.writeEvents, t.writeClosed} {
+		if err := write(); err != nil {
+			return err
+		}
 	}
 	if t.numbersUsed {
 		if err := t.control.writeNumbers.Run(t.lastPush, t.lastEvent); err != nil {

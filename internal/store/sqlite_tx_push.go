@@ -110,55 +110,6 @@ func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error
 	return t.push.insertKey.Run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
 }
 
-// pushRow is what a change of state needs to know of a push.
-type pushRow struct {
-	id      push.ID
-	ep      int64
-	key     endpoint.Key
-	state   push.State
-	ack     push.Ack
-	prio    push.Priority
-	lasts   bool    // its TTL is not 0
-	size    int64   // of its payload, as far as it is kept
-	fanout  push.ID // that it is a target of; 0: none
-	history []byte
-}
-
-// findPush returns a push.
-func (t *tx) findPush(id push.ID) (r pushRow, found bool, err error) {
-	row := t.push.found[:]
-	found, err = t.push.find.Row(row, int64(id))
-	if err != nil || !found {
-		return pushRow{}, false, err
-	}
-	r = pushRow{
-		id: id, ep: intOf(row[0]), key: endpoint.Key{Domain: textOf(row[1]), ID: textOf(row[2])}, ack: push.Ack(intOf(row[4])), prio: push.Priority(intOf(row[5])),
-		lasts: intOf(row[6]) != 0, size: intOf(row[7]), fanout: push.ID(intOf(row[8])), history: bytesOf(row[9]),
-	}
-	r.state, err = stateOf(intOf(row[3]))
-	return r, true, err
-}
-
-// updatePush writes the state that r has now; ended is 0 as long as it is not final. Nothing follows a state that has a result, so result replaces none.
-func (t *tx) updatePush(r *pushRow, ended int64, result json.RawMessage) error {
-	var text driver.Value
-	if result != nil {
-		text = string(result)
-	}
-	return t.push.update.Run(stateCode(r.state), placeOf(r.state, r.ack, r.prio), ended, r.history, text, int64(r.id))
-}
-
-// dropBody deletes the payload of a push that has become final; that of a fan-out with the last of its targets.
-func (t *tx) dropBody(r *pushRow) error {
-	switch {
-	case r.fanout != 0:
-		t.closeTargets(r.fanout, 1)
-	case r.size > 0:
-		return t.push.deleteBody.Run(int64(r.id))
-	}
-	return nil
-}
-
 // expired returns up to limit pushes whose TTL was over at now, the oldest first.
 func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 	var ids []push.ID
