@@ -28,6 +28,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryExpired:      "push_expiry",
 		queryFindKey:      "idem_hash",
 		queryOnline:       "presence_online",
+		queryFindAll:      "SEARCH p USING INTEGER PRIMARY KEY",
 		queryTargets:      "push_fanout",
 		queryCountTargets: "push_fanout",
 		queryRefused:      "refused_fanout",

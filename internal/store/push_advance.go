@@ -39,6 +39,9 @@ func (s *Store) AdvancePushes(ts []push.Transition, done func([]push.Outcome, er
 
 func (op *advancePushes) apply(t *tx) error {
 	op.out = make([]push.Outcome, len(op.in))
+	if err := t.readRows(op.in); err != nil {
+		return err
+	}
 	for i := range op.in {
 		if err := op.advance(t, &op.in[i], &op.out[i]); err != nil {
 			return err

@@ -13,9 +13,9 @@ import (
 )
 
 type pushStmts struct {
-	insert, insertBody, find, status, update *direct.Stmt
-	deleteBody, usage, expired               *direct.Stmt
-	findKey, insertKey                       *direct.Stmt
+	insert, insertBody, find, findAll, status *direct.Stmt
+	update, deleteBody, usage, expired        *direct.Stmt
+	findKey, insertKey                        *direct.Stmt
 
 	found  [findColumns]driver.Value
 	row    [statusColumns]driver.Value
@@ -29,9 +29,10 @@ const (
 		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep"
 	statusColumns = 13
 
-	queryFindPush = "SELECT p.ep, e.domain, e.id, p.state, p.ack, p.priority, p.expires > p.created, p.size, p.fanout, p.history" +
-		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep WHERE p.id = ?"
-	findColumns = 10
+	selectRow     = "SELECT p.id, p.ep, e.domain, e.id, p.state, p.ack, p.priority, p.expires > p.created, p.size, p.fanout, p.history FROM"
+	queryFindPush = selectRow + " push p CROSS JOIN endpoint e ON e.num = p.ep WHERE p.id = ?"
+	queryFindAll  = selectRow + " json_each(?) j CROSS JOIN push p ON p.id = j.value CROSS JOIN endpoint e ON e.num = p.ep"
+	findColumns   = 11
 
 	columnID       = 0
 	columnDomain   = 1
@@ -56,6 +57,7 @@ func newPushStmts(p *preparer) pushStmts {
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
 		insertBody: p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
 		find:       p.prepare(queryFindPush),
+		findAll:    p.prepare(queryFindAll),
 		status:     p.prepare(selectStatus + " WHERE p.id = ?"),
 		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
 		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql/driver"
 	"encoding/json"
+	"strconv"
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
@@ -33,21 +34,54 @@ func (t *tx) findPush(id push.ID) (*pushRow, error) {
 	if r := t.rows[id]; r != nil {
 		return r, nil
 	}
-	row := t.push.found[:]
-	found, err := t.push.find.Row(row, int64(id))
+	found, err := t.push.find.Row(t.push.found[:], int64(id))
 	if err != nil || !found {
 		return nil, err
 	}
-	r := &pushRow{
-		id: id, ep: intOf(row[0]), key: endpoint.Key{Domain: textOf(row[1]), ID: textOf(row[2])}, ack: push.Ack(intOf(row[4])), prio: push.Priority(intOf(row[5])),
-		lasts: intOf(row[6]) != 0, size: intOf(row[7]), fanout: push.ID(intOf(row[8])), history: bytesOf(row[9]),
-	}
-	if r.state, err = stateOf(intOf(row[3])); err != nil {
+	return t.keepRow()
+}
+
+// keepRow remembers the push whose columns stand in t.push.found.
+func (t *tx) keepRow() (*pushRow, error) {
+	row := &t.push.found
+	state, err := stateOf(intOf(row[4]))
+	if err != nil {
 		return nil, err
 	}
+	r := &pushRow{
+		id: push.ID(intOf(row[0])), ep: intOf(row[1]), key: endpoint.Key{Domain: textOf(row[2]), ID: textOf(row[3])}, state: state, ack: push.Ack(intOf(row[5])),
+		prio: push.Priority(intOf(row[6])), lasts: intOf(row[7]) != 0, size: intOf(row[8]), fanout: push.ID(intOf(row[9])), history: bytesOf(row[10]),
+	}
 	r.kept = !push.Final(r.state, r.ack)
-	t.rows[id] = r
+	t.rows[r.id] = r
 	return r, nil
+}
+
+// fewRows is the number of pushes up to which reading each by itself costs no more than reading them together.
+const fewRows = 4
+
+// readRows reads the pushes that many transitions are about by one statement.
+func (t *tx) readRows(ts []push.Transition) error {
+	if len(ts) <= fewRows {
+		return nil
+	}
+	list := append(make([]byte, 0, 20*len(ts)), '[')
+	for i := range ts {
+		if t.rows[ts[i].ID] == nil && (i == 0 || ts[i].ID != ts[i-1].ID) {
+			list = append(strconv.AppendInt(list, int64(ts[i].ID), 10), ',')
+		}
+	}
+	if len(list) == 1 {
+		return nil
+	}
+	list[len(list)-1] = ']'
+	return t.push.findAll.Each(t.push.found[:], func() error {
+		if t.rows[push.ID(intOf(t.push.found[0]))] != nil {
+			return nil // it stands twice in the list
+		}
+		_, err := t.keepRow()
+		return err
+	}, string(list))
 }
 
 // touch notes that a push has changed.
