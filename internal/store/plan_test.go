@@ -24,7 +24,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryInterrupted:  "push_expiry",
 		queryOldPushes:    "INTEGER PRIMARY KEY",
 		queryPushesOf:     "COVERING INDEX push_queue",
-		queryUsage:        "COVERING INDEX push_queue",
+		queryCandidate:    "COVERING INDEX push_queue",
 		queryExpired:      "push_expiry",
 		queryFindKey:      "idem_hash",
 		queryOnline:       "presence_online",
@@ -32,7 +32,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryTargets:      "push_fanout",
 		queryCountTargets: "push_fanout",
 		queryRefused:      "refused_fanout",
-		queryResolve:      "COVERING INDEX push_queue",
+		queryCandidates:   "COVERING INDEX push_queue",
 		queryOpenTargets:  "COVERING INDEX push_queue",
 	} {
 		plan := explain(t, s, query)

@@ -39,7 +39,7 @@ func (s *Store) AdvancePushes(ts []push.Transition, done func([]push.Outcome, er
 
 func (op *advancePushes) apply(t *tx) error {
 	op.out = make([]push.Outcome, len(op.in))
-	if err := t.readRows(op.in); err != nil {
+	if err := t.readRows(len(op.in), func(i int) push.ID { return op.in[i].ID }); err != nil {
 		return err
 	}
 	for i := range op.in {

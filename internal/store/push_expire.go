@@ -40,6 +40,9 @@ func (op *expirePushes) apply(t *tx) error {
 	if err != nil {
 		return err
 	}
+	if err := t.readRows(len(ids), func(i int) push.ID { return ids[i] }); err != nil {
+		return err
+	}
 	for _, id := range ids {
 		row, err := t.findPush(id)
 		if err != nil {
@@ -87,6 +90,9 @@ func (s *Store) RecoverPushes(ctx context.Context, reason string, now time.Time)
 }
 
 func (op *recoverPushes) apply(t *tx) error {
+	if err := t.readRows(len(op.ids), func(i int) push.ID { return op.ids[i] }); err != nil {
+		return err
+	}
 	for _, id := range op.ids {
 		row, err := t.findPush(id)
 		if err != nil {

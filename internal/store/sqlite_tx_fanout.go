@@ -13,21 +13,23 @@ import (
 type fanoutStmts struct {
 	insert, find, grow, closeTargets *direct.Stmt
 	insertBody, deleteBody           *direct.Stmt
-	resolve, insertPushes            *direct.Stmt
-	insertEvents, refuse             *direct.Stmt
+	candidate, candidates            *direct.Stmt
+	insertPushes, insertEvents       *direct.Stmt
+	refuse                           *direct.Stmt
 
 	row      [fanoutColumns]driver.Value
-	resolved [5]driver.Value
+	resolved [4]driver.Value
 }
 
 const (
 	selectFanout  = "SELECT id, domain, type, binary, priority, ack, created, expires, targets, stored, refused, open FROM fanout"
 	fanoutColumns = 12
 
-	// One row for each id of a JSON array, with what decides whether its endpoint takes a push.
-	queryResolve = "SELECT j.key, e.num, e.enabled, (SELECT count(*) FROM push WHERE ep = e.num AND place < 4)," +
-		" (SELECT sum(size) FROM push WHERE ep = e.num AND place < 4)" +
-		" FROM json_each(?2) j CROSS JOIN endpoint e ON e.domain = ?1 AND e.id = j.value"
+	// What decides whether an endpoint takes a push, of one, or of each id in a JSON array. Number and bytes of what is not final share a column, because a second
+	// one would search anew.
+	selectCandidate = "e.num, e.enabled, (SELECT (count(*) << 40) + coalesce(sum(size), 0) FROM push WHERE ep = e.num AND place < 4)"
+	queryCandidate  = "SELECT " + selectCandidate + " FROM endpoint e WHERE e.domain = ? AND e.id = ?"
+	queryCandidates = "SELECT " + selectCandidate + ", j.key FROM json_each(?2) j CROSS JOIN endpoint e ON e.domain = ?1 AND e.id = j.value"
 )
 
 func newFanoutStmts(p *preparer) fanoutStmts {
@@ -39,7 +41,8 @@ func newFanoutStmts(p *preparer) fanoutStmts {
 		closeTargets: p.prepare("UPDATE fanout SET open = open - ? WHERE id = ?"),
 		insertBody:   p.prepare("INSERT OR IGNORE INTO push_body (id, body) VALUES (?, ?)"),
 		deleteBody:   p.prepare("DELETE FROM push_body WHERE id = ?1 AND (SELECT open FROM fanout WHERE id = ?1) = 0"),
-		resolve:      p.prepare(queryResolve),
+		candidate:    p.prepare(queryCandidate),
+		candidates:   p.prepare(queryCandidates),
 		// The numbers of the endpoints come as a JSON array with 0 for those that are refused.
 		insertPushes: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout)" +
 			" SELECT ?1 + key, value, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12 FROM json_each(?2) WHERE value > 0"),
@@ -91,11 +94,27 @@ func (t *tx) candidates(domain string, ids []string) ([]candidate, error) {
 		return nil, fmt.Errorf("encode ids: %w", err)
 	}
 	all, row := make([]candidate, len(ids)), t.fanout.resolved[:]
-	err = t.fanout.resolve.Each(row, func() error {
-		all[intOf(row[0])] = candidate{num: intOf(row[1]), enabled: intOf(row[2]) != 0, count: intOf(row[3]), bytes: intOf(row[4])}
+	err = t.fanout.candidates.Each(row, func() error {
+		all[intOf(row[3])] = candidateOf(row)
 		return nil
 	}, domain, string(list))
 	return all, err
+}
+
+// candidate looks up one endpoint.
+func (t *tx) candidate(k endpoint.Key) (candidate, error) {
+	row := t.fanout.resolved[:3]
+	found, err := t.fanout.candidate.Row(row, k.Domain, k.ID)
+	if err != nil || !found {
+		return candidate{}, err
+	}
+	return candidateOf(row), nil
+}
+
+// candidateOf reads the columns of selectCandidate.
+func candidateOf(row []driver.Value) candidate {
+	open := intOf(row[2])
+	return candidate{num: intOf(row[0]), enabled: intOf(row[1]) != 0, count: open >> 40, bytes: open & (1<<40 - 1)}
 }
 
 // insertTargets stores one Accepted push for each number of an endpoint that is not 0, with its event. The first id, and the first event's number, belong to the

@@ -14,12 +14,11 @@ import (
 
 type pushStmts struct {
 	insert, insertBody, find, findAll, status *direct.Stmt
-	update, deleteBody, usage, expired        *direct.Stmt
+	update, deleteBody, expired               *direct.Stmt
 	findKey, insertKey                        *direct.Stmt
 
 	found  [findColumns]driver.Value
 	row    [statusColumns]driver.Value
-	usages [2]driver.Value
 	keyRow [3]driver.Value
 }
 
@@ -46,7 +45,6 @@ const (
 )
 
 const (
-	queryUsage   = "SELECT count(*), coalesce(sum(size), 0) FROM push WHERE ep = ? AND place < 4"
 	queryFindKey = "SELECT push, body, created FROM idem WHERE hash = ? AND token = ? AND key = ?"
 	queryExpired = "SELECT id FROM push WHERE place < 4 AND expires <= ?1 AND (expires > created OR created <= ?2) ORDER BY expires LIMIT ?3"
 )
@@ -61,7 +59,6 @@ func newPushStmts(p *preparer) pushStmts {
 		status:     p.prepare(selectStatus + " WHERE p.id = ?"),
 		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
 		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),
-		usage:      p.prepare(queryUsage),
 		findKey:    p.prepare(queryFindKey),
 		insertKey:  p.prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
 		expired:    p.prepare(queryExpired),
@@ -79,12 +76,6 @@ func (t *tx) insertPush(ep int64, p *push.Push) error {
 		return err
 	}
 	return t.push.insertBody.Run(int64(p.ID), p.Payload)
-}
-
-// usage returns how many pushes of an endpoint are not final, and the bytes of their payloads.
-func (t *tx) usage(ep int64) (count, bytes int64, err error) {
-	_, err = t.push.usage.Row(t.push.usages[:], ep)
-	return intOf(t.push.usages[0]), intOf(t.push.usages[1]), err
 }
 
 // usedKey is what an idempotency key was used for.

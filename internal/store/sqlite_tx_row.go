@@ -60,15 +60,15 @@ func (t *tx) keepRow() (*pushRow, error) {
 // fewRows is the number of pushes up to which reading each by itself costs no more than reading them together.
 const fewRows = 4
 
-// readRows reads the pushes that many transitions are about by one statement.
-func (t *tx) readRows(ts []push.Transition) error {
-	if len(ts) <= fewRows {
+// readRows reads many pushes, n of them, by one statement.
+func (t *tx) readRows(n int, id func(i int) push.ID) error {
+	if n <= fewRows {
 		return nil
 	}
-	list := append(make([]byte, 0, 20*len(ts)), '[')
-	for i := range ts {
-		if t.rows[ts[i].ID] == nil && (i == 0 || ts[i].ID != ts[i-1].ID) {
-			list = append(strconv.AppendInt(list, int64(ts[i].ID), 10), ',')
+	list := append(make([]byte, 0, 20*n), '[')
+	for i := range n {
+		if t.rows[id(i)] == nil && (i == 0 || id(i) != id(i-1)) {
+			list = append(strconv.AppendInt(list, int64(id(i)), 10), ',')
 		}
 	}
 	if len(list) == 1 {
