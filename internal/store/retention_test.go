@@ -1,6 +1,7 @@
 package store
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -115,7 +116,9 @@ func TestPayloadOfAFanout(t *testing.T) {
 		addEndpoint(t, s, id)
 		to = append(to, id)
 	}
-	chunk := push.FanoutChunk{Push: push.Push{To: endpoint.Key{Domain: "push.example"}, Type: "x", TTL: time.Hour, Payload: []byte("{}")}, Targets: 5, To: append(to, "nobody")}
+	chunk := push.FanoutChunk{
+		Push: push.Push{To: endpoint.Key{Domain: "push.example"}, Type: "x", TTL: time.Hour, Payload: []byte("{}")}, Targets: 5, To: append(to, "nobody"),
+	}
 	out, err := s.AcceptTargets(t.Context(), chunk)
 	if err != nil {
 		t.Fatal(err)
@@ -154,5 +157,40 @@ func TestPayloadOfAFanout(t *testing.T) {
 		if want := [...]int{step.pushes, step.refused, step.fanouts, step.events, step.gone}; got != want {
 			t.Errorf("after %s: pushes, refused targets, fan-outs, events, endpoints that are gone = %v, want %v", step.after, got, want)
 		}
+	}
+}
+
+// TestFanoutStaysWithItsKey: a request that is repeated when all targets are gone is answered as it was.
+func TestFanoutStaysWithItsKey(t *testing.T) {
+	cfg := Default()
+	cfg.Retention = time.Hour
+	s := openAt(t, filepath.Join(t.TempDir(), FileName), cfg)
+	t.Cleanup(start(t, s))
+	k := addEndpoint(t, s, "pc-1")
+	key := push.NewIdempotency("tok_1", "key", nil)
+	chunk := push.FanoutChunk{
+		Push: push.Push{To: endpoint.Key{Domain: k.Domain}, Type: "x", TTL: time.Hour}, Targets: 2, To: []string{"pc-1", "nobody"}, Idempotency: &key,
+	}
+	out, err := s.AcceptTargets(t.Context(), chunk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.AdvancePushes([]push.Transition{{ID: out.Targets[0].ID, Key: k, To: push.Delivered}}, nil)
+	again := func(after time.Duration) push.Fanout {
+		t.Helper()
+		if err := s.deleteOld(t.Context(), out.Created.Add(after)); err != nil {
+			t.Fatal(err)
+		}
+		out, err := s.AcceptTargets(t.Context(), chunk)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.Fanout
+	}
+	if f := again(2 * time.Hour); !f.Replayed || f.ID != out.Fanout.ID || f.Stored != 2 || f.Refused != 1 {
+		t.Errorf("repeated request without targets = %+v, want the first answer", f)
+	}
+	if f := again(72 * time.Hour); f.Replayed || f.ID == out.Fanout.ID {
+		t.Errorf("repeated request without key = %+v, want a new fan-out", f)
 	}
 }

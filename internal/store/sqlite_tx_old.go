@@ -15,8 +15,8 @@ func newOldStmts(p *preparer) oldStmts {
 		idem:   p.prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push <= ? ORDER BY push LIMIT ?)"),
 		outbox: p.prepare("DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?)"),
 		gone:   p.prepare("DELETE FROM gone WHERE seq < coalesce((SELECT min(seq) FROM outbox), 9223372036854775807)"),
-		fanout: p.prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ?" +
-			" AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id) AND NOT EXISTS (SELECT 1 FROM refused WHERE fanout = f.id) ORDER BY id LIMIT ?)"),
+		fanout: p.prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
+			" AND NOT EXISTS (SELECT 1 FROM refused WHERE fanout = f.id) AND NOT EXISTS (SELECT 1 FROM idem WHERE push = f.id) ORDER BY id LIMIT ?)"),
 		refused: p.prepare("DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE id <= ? ORDER BY id LIMIT ?)"),
 	}
 }
@@ -45,7 +45,7 @@ func (t *tx) deleteEvents(last int64, limit int) (int64, error) {
 	return n, t.old.gone.Run()
 }
 
-// deleteFanouts deletes up to limit fan-outs up to last that have no targets any more.
+// deleteFanouts deletes up to limit fan-outs up to last that have no targets any more, and no key to be answered again.
 func (t *tx) deleteFanouts(last int64, limit int) (int64, error) {
 	return t.old.fanout.Exec(last, int64(limit))
 }
