@@ -24,6 +24,7 @@ func pushCommand() *cobra.Command {
 // sending is what push send was asked for.
 type sending struct {
 	push          client.NewPush
+	to            []string // several endpoints; empty: push.To
 	payload, file string
 	ttl           time.Duration
 	wait          time.Duration
@@ -34,15 +35,21 @@ func pushSendCommand() *cobra.Command {
 	var out output
 	var s sending
 	c := &cobra.Command{
-		Use:   "send ENDPOINT TYPE",
+		Use:   "send {ENDPOINT | --to ENDPOINT[,ENDPOINT...]} TYPE",
 		Short: "Send a push, and wait for its end if --wait is given",
 		Long: "Sends a push and prints its id: then it is on stable storage. With --wait its states are printed as they come; the status is 1 if it does not reach\n" +
 			"what --ack asks for in that time.",
 		Example: "  signalbox push send pc-1 policy.refresh\n" +
-			"  signalbox push send pc-1 agent.ping --payload '{\"n\":1}' --ack handled --wait 30s",
-		Args: cobra.ExactArgs(2),
+			"  signalbox push send pc-1 agent.ping --payload '{\"n\":1}' --ack handled --wait 30s\n" +
+			"  signalbox push send --to pc-1,pc-2 policy.refresh",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(s.to) > 0 {
+				return cobra.ExactArgs(1)(c, args)
+			}
+			return cobra.ExactArgs(2)(c, args)
+		},
 		RunE: func(c *cobra.Command, args []string) error {
-			s.push.To, s.push.Type = args[0], args[1]
+			s.push.To, s.push.Type = args[0], args[len(args)-1]
 			if err := s.complete(c); err != nil {
 				return err
 			}
@@ -54,6 +61,7 @@ func pushSendCommand() *cobra.Command {
 	r.flags(c)
 	out.flag(c)
 	f := c.Flags()
+	f.StringSliceVar(&s.to, "to", nil, "endpoints that get the push, up to 10,000; may be given again")
 	f.StringVar(&s.payload, "payload", "", "payload as JSON")
 	f.StringVar(&s.file, "payload-file", "", "file with the payload as JSON; - is standard input")
 	f.DurationVar(&s.ttl, "ttl", 0, "how long the push lives, in whole seconds; 0s means now or never; the server's default if not given")
@@ -92,13 +100,17 @@ func (s *sending) complete(c *cobra.Command) error {
 }
 
 func (s *sending) send(ctx context.Context, api *client.Client, out *output, w io.Writer) error {
-	receipt, err := api.SendPush(ctx, s.push)
+	receipt, err := s.submit(ctx, api)
 	if err != nil {
 		return err
 	}
 	if s.wait <= 0 {
 		return out.print(w, receipt, func(w io.Writer) error {
-			_, err := fmt.Fprintf(w, "%s  %s\n", receipt.ID, receipt.State)
+			state := receipt.State
+			if receipt.Targets > 0 {
+				state = countsText(receipt.Counts)
+			}
+			_, err := fmt.Fprintf(w, "%s  %s\n", receipt.ID, state)
 			return err
 		})
 	}
@@ -114,11 +126,18 @@ func (s *sending) send(ctx context.Context, api *client.Client, out *output, w i
 	if err != nil {
 		return err
 	}
-	err = out.print(w, p, func(w io.Writer) error { return writeResult(w, p) })
+	err = out.print(w, p, func(w io.Writer) error { return writeEnd(w, p) })
 	if err == nil && !isDone(p) {
-		err = fmt.Errorf("push %s ended as %s", p.ID, stateText(last(p)))
+		err = fmt.Errorf("push %s ended as %s", p.ID, summary(p))
 	}
 	return err
+}
+
+func (s *sending) submit(ctx context.Context, api *client.Client) (client.Receipt, error) {
+	if len(s.to) > 0 {
+		return api.SendPushToMany(ctx, s.to, s.push)
+	}
+	return api.SendPush(ctx, s.push)
 }
 
 // pushShowCommand is a command that does something with one push and shows it.

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -22,20 +26,39 @@ const (
 	ackHandled   = "handled"
 )
 
-// isOver reports whether the state of a push is final.
+// isOver reports whether the state of a push, or of all its targets, is final.
 func isOver(p client.Push) bool {
-	return isDone(p) || slices.Contains([]string{"failed", "expired", "replaced", "cancelled", "rejected"}, p.State)
+	return all(p, func(state string) bool {
+		return reached(state, p.Ack) || slices.Contains([]string{"failed", "expired", "replaced", "cancelled", "rejected"}, state)
+	})
 }
 
-// isDone reports whether a push has reached what its sender asked for.
+// isDone reports whether a push has reached what its sender asked for, at all its targets.
 func isDone(p client.Push) bool {
-	switch p.State {
+	return all(p, func(state string) bool { return reached(state, p.Ack) })
+}
+
+// all reports whether the state of a push, or of each of its targets, fits.
+func all(p client.Push, fits func(state string) bool) bool {
+	if p.Targets == 0 {
+		return fits(p.State)
+	}
+	for state := range p.Counts {
+		if !fits(state) {
+			return false
+		}
+	}
+	return true
+}
+
+func reached(state, ack string) bool {
+	switch state {
 	case stateHandled:
 		return true
 	case stateDelivered:
-		return p.Ack == ackDelivered || p.Ack == ackNone
+		return ack == ackDelivered || ack == ackNone
 	case stateSent:
-		return p.Ack == ackNone
+		return ack == ackNone
 	}
 	return false
 }
@@ -56,7 +79,7 @@ func follow(ctx context.Context, api *client.Client, id string, limit time.Durat
 		return isOver(p), nil
 	})
 	if err != nil && p.ID != "" {
-		err = fmt.Errorf("%w; it is %s", err, stateText(last(p)))
+		err = fmt.Errorf("%w; it is %s", err, summary(p))
 	}
 	return p, err
 }
@@ -67,6 +90,23 @@ func last(p client.Push) client.PushChange {
 		return client.PushChange{State: p.State}
 	}
 	return p.History[len(p.History)-1]
+}
+
+// summary is the state of a push with its reason, or how many of its targets are in which state.
+func summary(p client.Push) string {
+	if p.Targets > 0 {
+		return countsText(p.Counts)
+	}
+	return stateText(last(p))
+}
+
+// countsText is such as "998 accepted, 2 rejected", the greatest number first.
+func countsText(counts map[string]int) string {
+	states := slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(counts[b]-counts[a], strings.Compare(a, b)) })
+	for i, state := range states {
+		states[i] = strconv.Itoa(counts[state]) + " " + state
+	}
+	return strings.Join(states, ", ")
 }
 
 // stateText is a state with its reason.
@@ -84,13 +124,29 @@ func changeText(c client.PushChange) string {
 // writePush shows a push to people.
 func writePush(w io.Writer, p client.Push) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	to := p.To
+	if p.Targets > 0 {
+		to = strconv.Itoa(p.Targets) + " endpoints"
+	}
 	fmt.Fprintf(t, "id\t%s\nto\t%s\ntype\t%s\nack\t%s\npriority\t%s\nexpires\t%s\nstate\t%s\n",
-		p.ID, p.To, p.Type, p.Ack, p.Priority, timeText(p.ExpiresAt), stateText(last(p)))
+		p.ID, to, p.Type, p.Ack, p.Priority, timeText(p.ExpiresAt), summary(p))
+	if p.Fanout != "" {
+		fmt.Fprintf(t, "part of\t%s\n", p.Fanout)
+	}
 	if err := t.Flush(); err != nil {
 		return err
 	}
 	for _, change := range p.History {
 		fmt.Fprintf(w, "  %s\n", changeText(change))
+	}
+	return writeResult(w, p)
+}
+
+// writeEnd shows what a push came to, behind its states.
+func writeEnd(w io.Writer, p client.Push) error {
+	if p.Targets > 0 {
+		_, err := fmt.Fprintln(w, summary(p))
+		return err
 	}
 	return writeResult(w, p)
 }

@@ -10,21 +10,24 @@ import (
 	"strings"
 )
 
-// maxBodyBytes bounds a request body: a payload of 64 KiB in base64, with room for everything beside it.
-const maxBodyBytes = 256 << 10
+const (
+	maxBodyBytes  = 256 << 10 // of a request: a payload of 64 KiB in base64, with room for everything beside it
+	maxLargeBytes = 1 << 20   // where a list of 10,000 ids of 64 bytes may stand as well
+	maxLarge      = 64        // bodies beyond maxBodyBytes that are in memory at the same time
+)
 
-// readBody reads the whole body of a request that must be JSON.
-func readBody(w http.ResponseWriter, r *http.Request, optional bool) ([]byte, *Problem) {
+// readBody reads the whole body, of up to limit bytes, of a request that must be JSON.
+func readBody(w http.ResponseWriter, r *http.Request, limit int64, optional bool) ([]byte, *Problem) {
 	if optional && r.ContentLength == 0 {
 		return nil, nil
 	}
 	if p := checkMedia(r.Header); p != nil {
 		return nil, p
 	}
-	if r.ContentLength > maxBodyBytes {
-		return nil, bodyProblem(&http.MaxBytesError{Limit: maxBodyBytes})
+	if r.ContentLength > limit {
+		return nil, bodyProblem(&http.MaxBytesError{Limit: limit})
 	}
-	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBodyBytes))
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
 	if err != nil {
 		return nil, bodyProblem(err)
 	}

@@ -35,6 +35,7 @@ func routes() []struct {
 		{"GET", "/v1/pushes", "", access.ScopeRead},
 		{"GET", "/v1/pushes/psh_0", "", access.ScopeRead},
 		{"DELETE", "/v1/pushes/psh_0", "", access.ScopePush},
+		{"GET", "/v1/pushes/psh_0/deliveries", "", access.ScopeRead},
 		{"POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`, access.ScopeAdmin},
 		{"GET", "/v1/tokens", "", access.ScopeAdmin},
 		{"DELETE", "/v1/tokens/tok_0", "", access.ScopeAdmin},

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,7 @@ import (
 // pushReader collects the mistakes of a request for a push while it makes the push.
 type pushReader struct {
 	request push.Request
+	targets []string // nil: the push is for the one endpoint that request names
 	body    *pushCreate
 	header  http.Header
 	errs    []FieldError
@@ -30,15 +32,15 @@ func (p *pushReader) wrongHeader(name, detail string) {
 	p.errs = append(p.errs, FieldError{Parameter: name, Detail: detail})
 }
 
-// readPush makes a push of a request. What only the domain knows (types, bounds) it leaves to the domain.
-func (s *Server) readPush(c call[pushHeaders, pushCreate]) (push.Request, *Problem) {
+// readPush makes a push of a request, with its targets where it has a list of them. What only the domain knows (types, bounds) it leaves to the domain.
+func (s *Server) readPush(c call[pushHeaders, pushCreate]) (push.Request, []string, *Problem) {
 	p := &pushReader{body: &c.Body, header: c.header}
 	p.singleHeaders()
 	p.unsupported(c.Params)
 	p.target(s)
 	p.request.Push.Type = c.Body.Type
 	if problem := p.payload(); problem != nil {
-		return push.Request{}, problem
+		return push.Request{}, nil, problem
 	}
 	p.lifetime(c.Params, s.deps.Pushes.DefaultTTL())
 	p.priority(c.Params)
@@ -46,11 +48,11 @@ func (s *Server) readPush(c call[pushHeaders, pushCreate]) (push.Request, *Probl
 	p.idempotency(c)
 	switch {
 	case p.errs != nil:
-		return push.Request{}, validationFailed.problem("", p.errs...)
+		return push.Request{}, nil, validationFailed.problem("", p.errs...)
 	case p.refused != nil:
-		return push.Request{}, notSupported.problem("", p.refused...)
+		return push.Request{}, nil, notSupported.problem("", p.refused...)
 	}
-	return p.request, nil
+	return p.request, p.targets, nil
 }
 
 // singleHeaders refuses a header that stands twice: which of the two counts would be a guess.
@@ -74,21 +76,43 @@ func (p *pushReader) unsupported(h *pushHeaders) {
 	}
 }
 
+// target finds out who gets the push: one endpoint, or a list of them, however the request names it.
 func (p *pushReader) target(s *Server) {
 	raw := p.body.To.RawMessage
+	p.request.Push.To = s.key("")
 	switch {
 	case raw == nil:
-		p.wrong("/to", "it is missing: the id of an endpoint")
-	case raw[0] == '[' || raw[0] == '{':
-		p.refused = append(p.refused, FieldError{Pointer: "/to", Detail: "only one endpoint id for now, as a string; lists, groups and labels are not built yet"})
+		p.wrong("/to", "it is missing: the id of an endpoint, or a list of ids")
+	case raw[0] == '[':
+		p.list(raw)
+	case raw[0] == '{':
+		p.refused = append(p.refused, FieldError{Pointer: "/to", Detail: "only the id of an endpoint or a list of ids for now; groups and labels are not built yet"})
 	case raw[0] != '"':
-		p.wrong("/to", "it must be a string: the id of an endpoint")
+		p.wrong("/to", "it must be the id of an endpoint, or a list of ids")
 	default:
 		var id string
 		if err := json.Unmarshal(raw, &id); err != nil || id == "" {
 			p.wrong("/to", "it must be the id of an endpoint")
 		}
 		p.request.Push.To = s.key(id)
+	}
+}
+
+// list takes a list of ids; what stands in them is the domain's to judge.
+func (p *pushReader) list(raw json.RawMessage) {
+	p.targets = []string{}
+	if json.Unmarshal(raw, &p.targets) == nil && !bytes.Contains(raw, []byte("null")) {
+		return
+	}
+	var items []json.RawMessage
+	if err := json.Unmarshal(raw, &items); err != nil {
+		p.wrong("/to", "it must be the id of an endpoint, or a list of ids")
+		return
+	}
+	for i, item := range items {
+		if item[0] != '"' && len(p.errs) < maxFieldErrors {
+			p.wrong("/to/"+strconv.Itoa(i), "it must be a string: the id of an endpoint")
+		}
 	}
 }
 
@@ -211,6 +235,12 @@ func pushMistake(err error) error {
 	p := domainProblem(err)
 	if p == nil {
 		return err
+	}
+	var interrupted *push.InterruptedError
+	if errors.As(err, &interrupted) {
+		f := interrupted.Fanout
+		p.Detail = fmt.Sprintf("%d of the %d targets are stored, as those of %s. Send the request again with the same Idempotency-Key to go on, or cancel it with DELETE /v1/pushes/%s.",
+			f.Stored, f.Targets, f.ID, f.ID)
 	}
 	switch p.Code {
 	case unknownEndpoint.code, endpointDisabled.code, queueFull.code:

@@ -34,6 +34,56 @@ type pushReceipt struct {
 	To    string     `json:"to"`
 }
 
+type fanoutReceipt struct {
+	_       struct{}       `additionalProperties:"true"`
+	ID      string         `json:"id" example:"psh_0123456789abc"`
+	Targets int            `json:"targets"`
+	Counts  map[string]int `json:"counts" nullable:"false" doc:"How many targets are in which state; one that none is in is left out."`
+}
+
+type fanoutBody struct {
+	_         struct{}       `additionalProperties:"true"`
+	ID        string         `json:"id"`
+	Type      string         `json:"type"`
+	Targets   int            `json:"targets" doc:"How many were asked for."`
+	Counts    map[string]int `json:"counts" nullable:"false" doc:"How many targets are in which state now. They are fewer than targets where endpoints were deleted, and where the request was interrupted: then it had no answer 202, and repeated with its Idempotency-Key it goes on."`
+	TTL       int64          `json:"ttl" doc:"Seconds."`
+	Priority  string         `json:"priority" enum:"high,normal,low"`
+	Ack       string         `json:"ack" enum:"none,delivered,handled"`
+	CreatedAt time.Time      `json:"created_at"`
+	ExpiresAt time.Time      `json:"expires_at"`
+}
+
+func showFanout(f push.Fanout) fanoutBody {
+	return fanoutBody{
+		ID: f.ID.String(), Type: f.Type, Targets: f.Targets, Counts: showCounts(f.Counts), TTL: int64(f.TTL / time.Second), Priority: f.Priority.String(),
+		Ack: f.Ack.String(), CreatedAt: utc(f.Created), ExpiresAt: utc(f.Expires()),
+	}
+}
+
+func showCounts(counts push.Counts) map[string]int {
+	shown := make(map[string]int, len(counts))
+	for state, n := range counts {
+		shown[string(state)] = n
+	}
+	return shown
+}
+
+type deliveryBody struct {
+	_       struct{}        `additionalProperties:"true"`
+	ID      string          `json:"id" doc:"Of the target's own push."`
+	To      string          `json:"to"`
+	State   push.State      `json:"state" enum:"accepted,sent,delivered,handled,failed,expired,replaced,cancelled,rejected"`
+	Reason  string          `json:"reason,omitempty" doc:"Of that state: unknown_endpoint, endpoint_disabled or queue_full where it is rejected."`
+	History []pushChange    `json:"history" nullable:"false" doc:"Every state that it was in, the oldest first."`
+	Result  json.RawMessage `json:"result,omitempty" doc:"What the endpoint answered."`
+}
+
+func showDelivery(st push.Status) deliveryBody {
+	history := showHistory(st.History)
+	return deliveryBody{ID: st.ID.String(), To: st.To.ID, State: st.State, Reason: history[len(history)-1].Reason, History: history, Result: st.Result}
+}
+
 type pushBody struct {
 	_         struct{}        `additionalProperties:"true"`
 	ID        string          `json:"id"`
@@ -47,6 +97,7 @@ type pushBody struct {
 	Ack       string          `json:"ack" enum:"none,delivered,handled"`
 	CreatedAt time.Time       `json:"created_at"`
 	ExpiresAt time.Time       `json:"expires_at"`
+	Fanout    string          `json:"fanout,omitempty" doc:"Id of the push to several endpoints that this is a target of."`
 }
 
 type pushChange struct {
@@ -58,11 +109,19 @@ type pushChange struct {
 
 func showPush(st push.Status) pushBody {
 	b := pushBody{
-		ID: st.ID.String(), To: st.To.ID, Type: st.Type, State: st.State, History: []pushChange{}, Result: st.Result, TTL: int64(st.TTL / time.Second),
+		ID: st.ID.String(), To: st.To.ID, Type: st.Type, State: st.State, History: showHistory(st.History), Result: st.Result, TTL: int64(st.TTL / time.Second),
 		Priority: st.Priority.String(), Ack: st.Ack.String(), CreatedAt: utc(st.Created), ExpiresAt: utc(st.Expires()),
 	}
-	for _, c := range st.History {
-		b.History = append(b.History, pushChange{State: c.State, At: utc(c.At), Reason: c.Reason})
+	if st.Fanout != 0 {
+		b.Fanout = st.Fanout.String()
 	}
 	return b
+}
+
+func showHistory(changes []push.Change) []pushChange {
+	shown := make([]pushChange, 0, len(changes))
+	for _, c := range changes {
+		shown = append(shown, pushChange{State: c.State, At: utc(c.At), Reason: c.Reason})
+	}
+	return shown
 }

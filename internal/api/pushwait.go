@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"signalbox/internal/push"
 	"signalbox/internal/telemetry"
 )
 
@@ -29,9 +28,9 @@ func preferredWait(header string) time.Duration {
 	return 0
 }
 
-// await waits for the end of a push that is on stable storage. It brings the answer up to date, and says there that the preference was applied if the push is
-// final or all the time is over. Otherwise (too many wait, the server ends, the push was deleted) what the answer says stays true.
-func (s *Server) await(ctx context.Context, id push.ID, wait time.Duration, out *acceptedPush) {
+// await waits for the end of a push that is on stable storage by end, which brings the answer up to date if anything is known. It says there that the preference
+// was applied if the push is final or all the time is over. Otherwise (too many wait, the server ends, the push was deleted) what the answer says stays true.
+func (s *Server) await(ctx context.Context, wait time.Duration, out *acceptedPush, end func(context.Context) (known bool, err error)) {
 	select {
 	case s.waits <- struct{}{}:
 		defer func() { <-s.waits }()
@@ -41,14 +40,13 @@ func (s *Server) await(ctx context.Context, id push.ID, wait time.Duration, out 
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	defer context.AfterFunc(s.serving, cancel)()
-	st, err := s.deps.Pushes.Wait(ctx, s.deps.Domain, id)
+	known, err := end(ctx)
 	if err != nil && ctx.Err() == nil && domainProblem(err) == nil {
 		s.log.Error("wait for a push failed", telemetry.Cause(err))
 	}
-	if st.State == "" {
+	if !known {
 		return
 	}
-	out.Body.State = st.State
 	if err == nil || errors.Is(err, context.DeadlineExceeded) {
 		out.Applied = "wait"
 	}

@@ -26,6 +26,7 @@ type route struct {
 	scope    access.Scope // empty: no token is needed
 	status   int          // of success
 	optional bool         // the body may be missing
+	large    bool         // the body may have maxLargeBytes
 	example  any          // of the body
 	problems []kind       // beyond those that every route of its sort has
 }
@@ -97,7 +98,13 @@ func (s *Server) enter(hc huma.Context, next func(huma.Context), rt route, newBo
 		rec.token, e.idle = e.caller.TokenID, rec.release
 	}
 	if hasBody {
-		if e.raw, p = readBody(w, r, rt.optional); p == nil && len(e.raw) > 0 {
+		limit, done, ok := s.bodyLimit(r, rt.large)
+		if !ok {
+			writeProblem(w, busy.problem("").retryAfter(retryBusy))
+			return
+		}
+		defer done()
+		if e.raw, p = readBody(w, r, limit, rt.optional); p == nil && len(e.raw) > 0 {
 			p = decodeStrict(e.raw, e.body)
 		}
 		if p != nil {
@@ -106,6 +113,19 @@ func (s *Server) enter(hc huma.Context, next func(huma.Context), rt route, newBo
 		}
 	}
 	next(huma.WithValue(hc, exchangeKey{}, e))
+}
+
+// bodyLimit says how long the body may be. It is not ok where too many large ones are in memory; else done is called when the request is over.
+func (s *Server) bodyLimit(r *http.Request, large bool) (limit int64, done func(), ok bool) {
+	if !large || r.ContentLength >= 0 && r.ContentLength <= maxBodyBytes {
+		return maxBodyBytes, func() {}, true
+	}
+	select {
+	case s.large <- struct{}{}:
+		return maxLargeBytes, func() { <-s.large }, true
+	default:
+		return 0, nil, false
+	}
 }
 
 // allProblems adds to a route's own problems those that come with its scope, its body and its parameters.

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
+
+	"signalbox/internal/push"
 )
 
 // list is one page of things.
@@ -52,12 +54,38 @@ func badCursor() *Problem {
 	return validationFailed.problem("", FieldError{Parameter: "cursor", Detail: "it is not the next of an earlier page; leave it out to begin at the start"})
 }
 
-// rawTarget is the field to of a push: a string now, an object for several targets later.
+// rawTarget is the field to of a push: a string or a list of strings now, an object for groups and labels later.
 type rawTarget struct{ json.RawMessage }
 
 // Schema documents what is taken now.
 func (rawTarget) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{Type: huma.TypeString, Description: "Id of the endpoint.", Examples: []any{"pc-1"}}
+	least, most := 1, push.MaxTargets
+	return &huma.Schema{
+		OneOf: []*huma.Schema{
+			{Type: huma.TypeString, Description: "Id of the endpoint."},
+			{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}, MinItems: &least, MaxItems: &most, UniqueItems: true, Description: "Ids of endpoints."},
+		},
+		Description: "Who gets it.", Examples: []any{"pc-1", []string{"pc-1", "pc-2"}},
+	}
+}
+
+// either is one of two shapes that differ in the names that they must have.
+type either[A, B any] struct {
+	a *A
+	b *B // where a is nil
+}
+
+// MarshalJSON writes the one that there is.
+func (e either[A, B]) MarshalJSON() ([]byte, error) {
+	if e.a != nil {
+		return json.Marshal(e.a)
+	}
+	return json.Marshal(e.b)
+}
+
+// Schema names both.
+func (either[A, B]) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[A](), true, ""), r.Schema(reflect.TypeFor[B](), true, "")}}
 }
 
 // rawAny is a field that takes any JSON.

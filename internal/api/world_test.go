@@ -37,6 +37,7 @@ const domain = "example.test"
 type faultyStore struct {
 	*store.Store
 	accept atomic.Pointer[error] // what AcceptPush answers instead
+	chunk  atomic.Pointer[error] // what AcceptTargets answers instead, behind the first chunk
 	read   atomic.Pointer[error] // what Endpoint answers instead
 	push   atomic.Pointer[error] // what Push answers instead
 	panics atomic.Bool           // Endpoint panics
@@ -54,6 +55,13 @@ func (f *faultyStore) AcceptPush(ctx context.Context, s push.Submission) (push.S
 		<-f.hold
 	}
 	return f.Store.AcceptPush(ctx, s)
+}
+
+func (f *faultyStore) AcceptTargets(ctx context.Context, c push.FanoutChunk) (push.AcceptedChunk, error) {
+	if err := f.chunk.Load(); err != nil && c.Push.ID != 0 {
+		return push.AcceptedChunk{}, *err
+	}
+	return f.Store.AcceptTargets(ctx, c)
 }
 
 func (f *faultyStore) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {

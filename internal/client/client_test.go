@@ -181,6 +181,38 @@ func TestPushes(t *testing.T) {
 	wantProblem(t, err, 404, "unknown_endpoint", "/to")
 }
 
+func TestPushToMany(t *testing.T) {
+	c, ctx := dialReal(t), t.Context()
+	_, err := c.CreateEndpoint(ctx, client.NewEndpoint{ID: "pc-1"})
+	must(t, err)
+	to, p := []string{"pc-1", "nobody"}, client.NewPush{Type: "demo.ping", Payload: json.RawMessage(`"<&>"`), IdempotencyKey: client.NewIdempotencyKey()}
+	first, err := c.SendPushToMany(ctx, to, p)
+	must(t, err)
+	again, err := c.SendPushToMany(ctx, to, p)
+	must(t, err)
+	want := client.Receipt{ID: first.ID, Targets: 2, Counts: map[string]int{"accepted": 1, "rejected": 1}}
+	if diff := cmp.Diff(want, first); diff != "" || again.ID != first.ID || !again.Replayed {
+		t.Errorf("receipt (-want +got):\n%s repeated: %+v", diff, again)
+	}
+	page, err := c.Deliveries(ctx, first.ID, client.DeliveryFilter{Limit: 1})
+	must(t, err)
+	rest, err := c.Deliveries(ctx, first.ID, client.DeliveryFilter{Cursor: page.Next})
+	must(t, err)
+	if len(page.Items) != 1 || page.Items[0].To != "pc-1" || len(rest.Items) != 1 || rest.Items[0].Reason != "unknown_endpoint" {
+		t.Errorf("deliveries %+v, then %+v", page, rest)
+	}
+	one, err := c.Push(ctx, page.Items[0].ID)
+	must(t, err)
+	if one.Fanout != first.ID || one.State != "accepted" {
+		t.Errorf("target %+v", one)
+	}
+	cancelled, err := c.CancelPush(ctx, first.ID)
+	must(t, err)
+	if cancelled.Counts["cancelled"] != 1 || cancelled.Targets != 2 {
+		t.Errorf("cancelled %+v", cancelled)
+	}
+}
+
 func TestOperation(t *testing.T) {
 	c, ctx := dialReal(t), t.Context()
 	made, err := c.CreateToken(ctx, "reader", "read")

@@ -22,21 +22,26 @@ type NewPush struct {
 	IdempotencyKey string `json:"-"`
 }
 
-// Receipt says that a push is on stable storage.
+// Receipt says that a push is on stable storage. Of a push to several endpoints it has Targets and Counts in place of State and To.
 type Receipt struct {
-	ID       string `json:"id"`
-	State    string `json:"state"`
-	To       string `json:"to"`
-	Replayed bool   `json:"-"` // an earlier request with the same key was answered before
+	ID       string         `json:"id"`
+	State    string         `json:"state,omitempty"`
+	To       string         `json:"to,omitempty"`
+	Targets  int            `json:"targets,omitempty"`
+	Counts   map[string]int `json:"counts,omitempty"` // targets by state
+	Replayed bool           `json:"-"`                // an earlier request with the same key was answered before
 }
 
-// Push is what is known of a push.
+// Push is what is known of a push. One to several endpoints has Targets and Counts in place of To, State, History and Result.
 type Push struct {
 	ID        string          `json:"id"`
-	To        string          `json:"to"`
+	To        string          `json:"to,omitempty"`
+	Targets   int             `json:"targets,omitempty"`
+	Counts    map[string]int  `json:"counts,omitempty"` // targets by state
+	Fanout    string          `json:"fanout,omitempty"` // the push to several endpoints that this is a target of
 	Type      string          `json:"type"`
-	State     string          `json:"state"`
-	History   []PushChange    `json:"history"` // oldest first
+	State     string          `json:"state,omitempty"`
+	History   []PushChange    `json:"history,omitempty"` // oldest first
 	Result    json.RawMessage `json:"result,omitempty"`
 	TTL       int64           `json:"ttl"` // seconds
 	Priority  string          `json:"priority"`
@@ -50,6 +55,23 @@ type PushChange struct {
 	State  string    `json:"state"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitempty"`
+}
+
+// Delivery is one target of a push.
+type Delivery struct {
+	ID      string          `json:"id"` // of the target's own push
+	To      string          `json:"to"`
+	State   string          `json:"state"`
+	Reason  string          `json:"reason,omitempty"`
+	History []PushChange    `json:"history"` // oldest first
+	Result  json.RawMessage `json:"result,omitempty"`
+}
+
+// DeliveryFilter selects deliveries of one push. The zero value selects the first page of all.
+type DeliveryFilter struct {
+	State  string
+	Limit  int    // 1..500; 0: 100
+	Cursor string // Next of the page before
 }
 
 // PushFilter selects pushes. The zero value selects the first page of all.
@@ -67,6 +89,24 @@ func (c *Client) SendPush(ctx context.Context, p NewPush) (out Receipt, err erro
 	return out, err
 }
 
+// SendPushToMany hands one push for up to 10,000 endpoints to the server; p.To is not used. It returns when all of it is on stable storage.
+func (c *Client) SendPushToMany(ctx context.Context, to []string, p NewPush) (out Receipt, err error) {
+	body := struct {
+		To []string `json:"to"`
+		NewPush
+	}{to, p}
+	header, err := c.do(ctx, call{method: http.MethodPost, path: "/v1/pushes", body: body, key: p.IdempotencyKey}, &out)
+	out.Replayed = header.Get("Idempotency-Replayed") == "true"
+	return out, err
+}
+
+// Deliveries returns one page of the targets of a push that f selects, the oldest first.
+func (c *Client) Deliveries(ctx context.Context, id string, f DeliveryFilter) (out Page[Delivery], err error) {
+	q := query("state", f.State, "cursor", f.Cursor, "limit", number(f.Limit))
+	_, err = c.do(ctx, call{method: http.MethodGet, path: "/v1/pushes/" + url.PathEscape(id) + "/deliveries", query: q}, &out)
+	return out, err
+}
+
 // Pushes returns one page of the pushes that f selects, the newest first.
 func (c *Client) Pushes(ctx context.Context, f PushFilter) (out Page[Push], err error) {
 	q := query("endpoint", f.Endpoint, "state", f.State, "cursor", f.Cursor, "limit", number(f.Limit))
@@ -74,13 +114,13 @@ func (c *Client) Pushes(ctx context.Context, f PushFilter) (out Page[Push], err 
 	return out, err
 }
 
-// Push returns one push with its history.
+// Push returns one push with its history, or its counts.
 func (c *Client) Push(ctx context.Context, id string) (out Push, err error) {
 	_, err = c.do(ctx, call{method: http.MethodGet, path: "/v1/pushes/" + url.PathEscape(id)}, &out)
 	return out, err
 }
 
-// CancelPush ends a push that was not sent and returns it as it is then.
+// CancelPush ends a push that was not sent, or all targets of one that were not sent, and returns it as it is then.
 func (c *Client) CancelPush(ctx context.Context, id string) (out Push, err error) {
 	_, err = c.do(ctx, call{method: http.MethodDelete, path: "/v1/pushes/" + url.PathEscape(id)}, &out)
 	return out, err

@@ -34,6 +34,16 @@ func (s *still) CountWaiting(context.Context, endpoint.Key) (int, error)        
 func (s *still) Pushes(context.Context, endpoint.Key, State, ID, int) ([]Status, error) {
 	return nil, nil
 }
+func (s *still) AcceptTargets(context.Context, FanoutChunk) (AcceptedChunk, error) {
+	return AcceptedChunk{}, nil
+}
+func (s *still) Fanout(context.Context, string, ID) (Fanout, error) { return Fanout{}, ErrUnknown }
+func (s *still) FanoutProgress(context.Context, string, ID) (Fanout, error) {
+	return Fanout{}, ErrUnknown
+}
+func (s *still) Deliveries(context.Context, string, ID, State, ID, int) ([]Status, error) {
+	return nil, nil
+}
 func (s *still) WaitingPushes(context.Context, endpoint.Key, Cursor, int) ([]Push, error) {
 	return nil, nil
 }
@@ -84,6 +94,38 @@ func TestFastPathAllocations(t *testing.T) {
 	}
 	if got > maxStraightAllocs {
 		t.Errorf("%v allocations, at most %d are allowed", got, maxStraightAllocs)
+	}
+}
+
+// maxReceiptAllocs is what a receipt may allocate until it stands in the queue of the disk.
+const maxReceiptAllocs = 1
+
+func TestReceiptAllocations(t *testing.T) {
+	s, _, commit := straight(t)
+	r := Request{Push: fill(Push{})}
+	const runs = 20 // fewer than the window has places
+	var ids []ID
+	for range runs + 1 {
+		st, err := s.Submit(t.Context(), r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, st.ID)
+	}
+	s.scribe.mu.Lock()
+	s.scribe.queue = append(make([]write, 0, 4*runs), s.scribe.queue...) // it grows rarely: see scribe.reuse
+	s.scribe.mu.Unlock()
+	confirmed := 0
+	done := func(error) { confirmed++ }
+	got := testing.AllocsPerRun(runs, func() {
+		s.Receipt(pc1, ids[0], done)
+		ids = ids[1:]
+	})
+	if commit(); confirmed != runs+1 {
+		t.Fatalf("%d receipts are confirmed, want all %d", confirmed, runs+1)
+	}
+	if got > maxReceiptAllocs {
+		t.Errorf("%v allocations, at most %d are allowed", got, maxReceiptAllocs)
 	}
 }
 

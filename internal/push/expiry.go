@@ -53,7 +53,7 @@ func (s *Service) expire(ctx context.Context, now time.Time) error {
 // expired frees the place that an expired push had in its endpoint's window.
 func (s *Service) expired(st *Status) {
 	s.m.transitions[st.State].Inc()
-	s.notify(st.ID)
+	s.notify(st.ID, st.Fanout)
 	if l := s.lane(st.To); l != nil {
 		s.release(l, st.ID)
 	}

@@ -19,13 +19,15 @@ type memory struct {
 	jobs   chan func()
 	ended  chan struct{}
 
-	mu      sync.Mutex
-	next    ID
-	rows    map[ID]*row
-	keys    map[Idempotency]ID
-	failing error         // what writes answer; nil: they succeed
-	partly  error         // what ExpirePushes answers with what it ended; nil: it succeeds
-	reading chan struct{} // if not nil, a read that has its rows waits here before it returns them
+	mu        sync.Mutex
+	next      ID
+	rows      map[ID]*row
+	keys      map[Idempotency]ID
+	fanouts   map[ID]*Fanout
+	failing   error         // what writes answer; nil: they succeed
+	failChunk func() error  // what becomes of a chunk of a fan-out behind its first one; nil: it is stored
+	partly    error         // what ExpirePushes answers with what it ended; nil: it succeeds
+	reading   chan struct{} // if not nil, a read that has its rows waits here before it returns them
 }
 
 type row struct {
@@ -34,7 +36,7 @@ type row struct {
 }
 
 func newMemory() *memory {
-	m := &memory{commit: 2 * time.Millisecond, jobs: make(chan func(), 1<<16), ended: make(chan struct{}), rows: map[ID]*row{}, keys: map[Idempotency]ID{}}
+	m := &memory{commit: 2 * time.Millisecond, jobs: make(chan func(), 1<<16), ended: make(chan struct{}), rows: map[ID]*row{}, keys: map[Idempotency]ID{}, fanouts: map[ID]*Fanout{}}
 	go m.run()
 	return m
 }
@@ -107,17 +109,28 @@ func (m *memory) accept(s Submission) (Status, error) {
 			}
 		}
 	}
-	waiting := 0
-	for _, r := range m.rows {
-		if r.To == s.Push.To && !Final(r.State, r.Ack) {
-			waiting++
-		}
-	}
-	if waiting >= s.Queue.Count {
+	if m.openLocked(s.Push.To) >= s.Queue.Count {
 		return Status{}, ErrQueueFull
 	}
+	r := m.insertLocked(s.Push)
+	if s.Idempotency != nil {
+		m.keys[*s.Idempotency] = r.ID
+	}
+	return m.copy(r), nil
+}
+
+// openLocked counts the pushes of an endpoint that are not final.
+func (m *memory) openLocked(k endpoint.Key) (n int) {
+	for _, r := range m.rows {
+		if r.To == k && !Final(r.State, r.Ack) {
+			n++
+		}
+	}
+	return n
+}
+
+func (m *memory) insertLocked(p Push) *row {
 	m.next++
-	p := s.Push
 	p.ID, p.Created = m.next, time.Now()
 	r := &row{Status: Status{Push: p, State: Accepted, History: []Change{{State: Accepted, At: p.Created}}}, payload: p.Payload}
 	r.Payload = nil
@@ -125,10 +138,7 @@ func (m *memory) accept(s Submission) (Status, error) {
 		r.payload = nil
 	}
 	m.rows[p.ID] = r
-	if s.Idempotency != nil {
-		m.keys[*s.Idempotency] = p.ID
-	}
-	return m.copy(r), nil
+	return r
 }
 
 func (m *memory) copy(r *row) Status {
@@ -165,7 +175,7 @@ func (m *memory) advance(ts []Transition) ([]Outcome, error) {
 		if r == nil || r.To != t.Key {
 			continue
 		}
-		os[i] = Outcome{Found: true, Ack: r.Ack}
+		os[i] = Outcome{Found: true, Ack: r.Ack, Fanout: r.Fanout}
 		if Next(r.State, t.To, r.Ack) {
 			os[i].Applied = true
 			r.State = t.To

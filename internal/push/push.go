@@ -134,6 +134,7 @@ type Push struct {
 	Ack      Ack
 	TTL      time.Duration // 0: now or never
 	Created  time.Time     // when it was accepted; set by the store
+	Fanout   ID            // the fan-out that it is a target of; 0: none
 }
 
 // Expires returns when the push is over if nobody acknowledged it.

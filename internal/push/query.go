@@ -137,20 +137,30 @@ func (s *Service) Wait(ctx context.Context, domain string, id ID) (Status, error
 func (s *Service) forget(id ID, ended chan struct{}) {
 	s.waitersMu.Lock()
 	defer s.waitersMu.Unlock()
-	left := slices.DeleteFunc(s.waiters[id], func(c chan struct{}) bool { return c == ended })
-	if len(left) == 0 {
-		delete(s.waiters, id)
-		return
-	}
-	s.waiters[id] = left
+	remove(s.waiters, id, ended)
 }
 
-// notify wakes those who wait for the end of a push.
-func (s *Service) notify(id ID) {
+func remove(waiters map[ID][]chan struct{}, id ID, one chan struct{}) {
+	left := slices.DeleteFunc(waiters[id], func(c chan struct{}) bool { return c == one })
+	if len(left) == 0 {
+		delete(waiters, id)
+		return
+	}
+	waiters[id] = left
+}
+
+// notify wakes those who wait for the end of a push, or of the fan-out that it is a target of.
+func (s *Service) notify(id, fanout ID) {
 	s.waitersMu.Lock()
 	defer s.waitersMu.Unlock()
 	for _, ended := range s.waiters[id] {
 		close(ended)
 	}
 	delete(s.waiters, id)
+	for _, changed := range s.watchers[fanout] {
+		select {
+		case changed <- struct{}{}:
+		default:
+		}
+	}
 }

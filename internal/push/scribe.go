@@ -45,7 +45,8 @@ type scribe struct {
 
 	mu     sync.Mutex // a leaf: add may be called with any other lock held
 	queue  []write
-	bytes  int // of the results in queue
+	spare  []write // empty; the next queue, so that it need not grow anew for every batch
+	bytes  int     // of the results in queue
 	closed bool
 
 	wake chan struct{} // capacity 1
@@ -108,12 +109,20 @@ func (s *scribe) take(limit int) []write {
 	if len(batch) > limit {
 		batch, s.queue = batch[:limit:limit], batch[limit:]
 	} else {
-		s.queue = nil
+		s.queue, s.spare = s.spare, nil
 	}
 	for i := range batch {
 		s.bytes -= len(batch[i].t.Result)
 	}
 	return batch
+}
+
+// reuse keeps the room of a batch that is settled.
+func (s *scribe) reuse(batch []write) {
+	clear(batch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.spare = batch[:0]
 }
 
 // run writes until ctx is done, then what is left within lastWriteWithin, and answers the rest with ErrStopped.
@@ -122,6 +131,7 @@ func (s *scribe) run(ctx context.Context) {
 		batch := s.take(maxBatch)
 		if len(batch) > 0 {
 			s.commit(ctx, batch)
+			s.reuse(batch)
 			continue
 		}
 		select {

@@ -34,12 +34,15 @@ type Service struct {
 	lanes    map[endpoint.Key]*lane    // guarded by mu
 	barriers map[endpoint.Key]struct{} // that stand in the scribe's queue; guarded by mu
 
+	fanouts chan struct{} // one element for each that is being accepted
+
 	keysMu  sync.Mutex                  // a leaf
 	keys    map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
 	cancels map[ID]struct{}             // that wait for the disk; guarded by keysMu
 
 	waitersMu sync.Mutex
 	waiters   map[ID][]chan struct{} // of Wait; guarded by waitersMu
+	watchers  map[ID][]chan struct{} // of WaitFanout, capacity 1 each; guarded by waitersMu
 }
 
 var _ endpoint.Watcher = (*Service)(nil)
@@ -55,9 +58,11 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 		pool:     &pool{wake: make(chan struct{}, workers)},
 		lanes:    make(map[endpoint.Key]*lane),
 		barriers: make(map[endpoint.Key]struct{}),
+		fanouts:  make(chan struct{}, maxFanouts),
 		keys:     make(map[idempotencyKey]struct{}),
 		cancels:  make(map[ID]struct{}),
 		waiters:  make(map[ID][]chan struct{}),
+		watchers: make(map[ID][]chan struct{}),
 	}
 	m, err := newMetrics(reg, s.countLanes, s.countInflight)
 	if err != nil {
@@ -137,7 +142,7 @@ func (s *Service) settle(w write, o Outcome, err error) {
 			s.m.delivery.Observe(w.t.At.Sub(w.created).Seconds())
 		}
 		if Final(o.State, o.Ack) {
-			s.notify(w.t.ID)
+			s.notify(w.t.ID, o.Fanout)
 		}
 	}
 	if w.held {

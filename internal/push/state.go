@@ -27,6 +27,9 @@ const (
 	ReasonRedelivery    = "session_lost"
 	ReasonFailed        = "failed"
 	ReasonResultDropped = "result_dropped"
+	ReasonUnknown       = "unknown_endpoint"
+	ReasonDisabled      = "endpoint_disabled"
+	ReasonQueueFull     = "queue_full"
 )
 
 // ReasonDoc is one row of the catalogue.
@@ -47,6 +50,9 @@ func Reasons() []ReasonDoc {
 		{ReasonFailed, Failed, "The endpoint says so; the result tells why."},
 		{ReasonResultDropped, Handled, "The endpoint's result was too large or no JSON; the state counts all the same."},
 		{ReasonCancelled, Cancelled, "The management server cancelled it."},
+		{ReasonUnknown, Rejected, "A target of a fan-out that no endpoint has as its id."},
+		{ReasonDisabled, Rejected, "A target of a fan-out whose endpoint is disabled."},
+		{ReasonQueueFull, Rejected, "A target of a fan-out whose endpoint has too much waiting already."},
 		{ReasonRedelivery, Accepted, "It was sent, and the session ended without a receipt; it will be sent again with the same id."},
 	}
 }

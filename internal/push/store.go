@@ -49,6 +49,7 @@ type Outcome struct {
 	Applied bool // the state changed
 	State   State
 	Ack     Ack
+	Fanout  ID // that the push is a target of; 0: none
 }
 
 // Cursor is a place in an endpoint's waiting queue. The zero value is its start.
@@ -69,6 +70,10 @@ type Writer interface {
 	// ErrQueueFull, ErrKeyReused, ErrBusy, ErrNoSpace. With a known Idempotency of the same body it returns the first answer with Replayed set. The body of a push with
 	// TTL 0 is not kept.
 	AcceptPush(ctx context.Context, s Submission) (Status, error)
+	// AcceptTargets stores the next targets of a fan-out, and the fan-out with the first of them, in one transaction. A target whose endpoint is unknown, disabled or
+	// has a full queue is kept as refused and hinders no other. With a known Idempotency of the same body it stores nothing and returns the fan-out with Replayed set.
+	// Errors: ErrKeyReused, ErrBusy, ErrNoSpace.
+	AcceptTargets(ctx context.Context, c FanoutChunk) (AcceptedChunk, error)
 	// AdvancePushes applies the transitions in their order in one transaction and calls done, if it is not nil, with an outcome for each once they are
 	// durable, or with an error (ErrBusy, ErrNoSpace, ...) and nothing changed. done must not block; it may run before AdvancePushes returns, so nobody calls it holding
 	// a lock that done takes. Without done nobody waits for the disk.
@@ -82,7 +87,7 @@ type Writer interface {
 
 // Reader reads pushes.
 type Reader interface {
-	// Push returns one push without its payload, or ErrUnknown.
+	// Push returns one push without its payload, or a target that was refused, or ErrUnknown.
 	Push(ctx context.Context, domain string, id ID) (Status, error)
 	// WaitingPushes returns up to limit pushes of one endpoint that are Accepted, with payloads, in the order (priority, id), behind the cursor; not those with TTL 0,
 	// whose payload is not kept.
@@ -91,6 +96,12 @@ type Reader interface {
 	CountWaiting(ctx context.Context, k endpoint.Key) (int, error)
 	// Pushes returns up to limit pushes, newest first, before the given id (0: from the newest), of one endpoint or of all (empty ID), in one state or in all (empty).
 	Pushes(ctx context.Context, k endpoint.Key, state State, before ID, limit int) ([]Status, error)
+	// Fanout returns a fan-out with its Counts, or ErrUnknown.
+	Fanout(ctx context.Context, domain string, id ID) (Fanout, error)
+	// FanoutProgress returns a fan-out without its Counts, or ErrUnknown. It costs little, however many targets there are.
+	FanoutProgress(ctx context.Context, domain string, id ID) (Fanout, error)
+	// Deliveries returns up to limit targets of a fan-out behind the given id (0: from the first), the oldest first, in one state or in all (empty).
+	Deliveries(ctx context.Context, domain string, fanout ID, state State, after ID, limit int) ([]Status, error)
 }
 
 // Sender puts one push on the wire of the session that the endpoint has in this epoch. xmpp implements it.

@@ -44,7 +44,7 @@ func (s *Service) Submit(ctx context.Context, r Request) (Status, error) {
 	}
 	t := s.enter(p)
 	st, err := s.store.AcceptPush(context.WithoutCancel(ctx), Submission{
-		Push: p, Idempotency: r.Idempotency, Queue: Queue{Count: s.cfg.QueueCount, Bytes: s.cfg.QueueBytes},
+		Push: p, Idempotency: r.Idempotency, Queue: s.bound(),
 	})
 	if err != nil || st.Replayed {
 		s.leave(t)
@@ -58,6 +58,9 @@ func (s *Service) Submit(ctx context.Context, r Request) (Status, error) {
 	s.hand(t, p)
 	return st, nil
 }
+
+// bound is what may wait for one endpoint.
+func (s *Service) bound() Queue { return Queue{Count: s.cfg.QueueCount, Bytes: s.cfg.QueueBytes} }
 
 func (s *Service) claim(k idempotencyKey) bool {
 	s.keysMu.Lock()
@@ -146,6 +149,16 @@ func (s *Service) wakeLane(k endpoint.Key, brief bool) {
 
 // nowOrNever hands a push with TTL 0 to the session or expires it.
 func (s *Service) nowOrNever(ctx context.Context, t ticket, p Push, st Status) (Status, error) {
+	select {
+	case v := <-s.decideNow(t, p):
+		return s.judged(ctx, st, v)
+	case <-ctx.Done():
+		return st, ctx.Err()
+	}
+}
+
+// decideNow hands a push with TTL 0 to the session or expires it, and returns where the verdict comes.
+func (s *Service) decideNow(t ticket, p Push) chan verdict {
 	s.leave(t)
 	u := urgent{push: p, verdict: make(chan verdict, 1)}
 	if l := s.lane(p.To); l != nil {
@@ -153,12 +166,7 @@ func (s *Service) nowOrNever(ctx context.Context, t ticket, p Push, st Status) (
 	} else {
 		s.expireNow(u)
 	}
-	select {
-	case v := <-u.verdict:
-		return s.judged(ctx, st, v)
-	case <-ctx.Done():
-		return st, ctx.Err()
-	}
+	return u.verdict
 }
 
 func (s *Service) handNow(l *lane, t ticket, u urgent) {

@@ -42,10 +42,19 @@ func (es FieldErrors) Unwrap() []error {
 // normalise returns p as it is stored and sent, or FieldErrors.
 func normalise(p Push) (Push, error) {
 	var errs FieldErrors
-	add := func(pointer, detail string) { errs = append(errs, &FieldError{pointer, detail}) }
 	if p.To.Domain == "" || p.To.ID == "" {
-		add("/to", "must name an endpoint")
+		errs = append(errs, &FieldError{"/to", "must name an endpoint"})
 	}
+	p, more := normaliseContent(p)
+	if errs = append(errs, more...); errs != nil {
+		return Push{}, errs
+	}
+	return p, nil
+}
+
+// normaliseContent returns p, whoever gets it, as it is stored and sent, with its mistakes.
+func normaliseContent(p Push) (_ Push, errs FieldErrors) {
+	add := func(pointer, detail string) { errs = append(errs, &FieldError{pointer, detail}) }
 	if detail := checkType(p.Type); detail != "" {
 		add("/type", detail)
 	}
@@ -69,10 +78,7 @@ func normalise(p Push) (Push, error) {
 		}
 		p.Payload = text
 	}
-	if errs != nil {
-		return Push{}, errs
-	}
-	return p, nil
+	return p, errs
 }
 
 // checkType says what is wrong with the type of a push, or nothing.

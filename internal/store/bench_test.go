@@ -194,3 +194,41 @@ func BenchmarkEndpointSecret(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkFanout takes targets of fan-outs from their acceptance in chunks of 1,000 to delivered, as the push service does; an operation is one target.
+func BenchmarkFanout(b *testing.B) {
+	s, keys := benchStore(b)
+	b.ReportAllocs()
+	used := cpuSeconds(b)
+	b.ResetTimer()
+	for n := 0; n < b.N; n += 1000 {
+		to := make([]string, 1000)
+		for i := range to {
+			to[i] = keys[(n+i)%len(keys)].ID
+		}
+		chunk := push.FanoutChunk{
+			Push: push.Push{To: endpoint.Key{Domain: keys[0].Domain}, Type: "demo.ping", Payload: make([]byte, 512), TTL: time.Hour}, Targets: len(to), To: to,
+			Queue: push.Queue{Count: 1000, Bytes: 1 << 20},
+		}
+		out, err := s.AcceptTargets(b.Context(), chunk)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var changes []push.Transition
+		for i, t := range out.Targets {
+			k := endpoint.Key{Domain: keys[0].Domain, ID: to[i]}
+			changes = append(changes, push.Transition{ID: t.ID, Key: k, To: push.Sent, At: time.Now()}, push.Transition{ID: t.ID, Key: k, To: push.Delivered, At: time.Now()})
+		}
+		done := make(chan error, 4)
+		for part := range slices.Chunk(changes, 500) {
+			s.AdvancePushes(part, func(_ []push.Outcome, err error) { done <- err })
+		}
+		for range 4 {
+			if err := <-done; err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric((cpuSeconds(b)-used)*1e6/float64(b.N), "cpu-us/op")
+}

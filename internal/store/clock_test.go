@@ -48,7 +48,7 @@ func deliver(t *testing.T, s *Store, at time.Time, all ...push.Status) {
 // rows counts what retention may delete of pushes and events, in the order of retainedTables.
 func rows(t *testing.T, s *Store) (n [3]int) {
 	t.Helper()
-	for i, table := range retainedTables[:oldArchive] {
+	for i, table := range retainedTables[:oldEvents+1] {
 		if err := s.reader.db.QueryRow("SELECT count(*) FROM " + table.name).Scan(&n[i]); err != nil {
 			t.Fatal(err)
 		}

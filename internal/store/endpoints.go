@@ -107,10 +107,10 @@ func (op *deleteEndpoint) apply(t *tx) error {
 	if op.more, err = t.account.Delete(op.key, num, maxChunk, t.now); err != nil || op.more {
 		return err
 	}
-	if err := t.deleteEndpoint(num); err != nil {
+	if err := t.insertEvent(event{at: micros(t.now), kind: kindDeleted, ep: num, data: "{}"}); err != nil {
 		return err
 	}
-	return t.insertEvent(op.key, "endpoint.deleted", micros(t.now), "{}")
+	return t.deleteEndpoint(num)
 }
 
 // Endpoints implements endpoint.Accounts.

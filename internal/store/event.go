@@ -7,33 +7,20 @@ import (
 	"signalbox/internal/push"
 )
 
-// pushKinds are the kinds of event by the number of the state.
-var pushKinds = func() (kinds [len(states)]string) {
-	for i, s := range states {
-		kinds[i] = "push." + string(s)
-	}
-	return kinds
-}()
+// Kinds of event as they are stored; a number never changes its meaning. A change of a push has the number of its new state, see codes.go.
+const (
+	kindOnline = int64(len(states)) + iota
+	kindOffline
+	kindNever
+	kindDeleted
+)
 
-// pushEvent is the data of an event about a push: small, because there is one per change. What else is known of the push is read from its row.
-func pushEvent(id push.ID, reason string) string {
-	b := make([]byte, 0, 64)
-	b = append(b, `{"push":"`...)
-	b = append(b, id.String()...)
-	b = append(b, '"')
-	if reason != "" {
-		b = append(b, `,"reason":`...)
-		b = appendJSON(b, reason)
-	}
-	return string(append(b, '}'))
-}
-
-func appendJSON(b []byte, text string) []byte {
-	quoted, err := json.Marshal(text)
-	if err != nil {
-		return append(b, `""`...) // a string can always be marshalled
-	}
-	return append(b, quoted...)
+// event is one row of the outbox: small, because there is one per change. What else is known of a push is read from its row.
+type event struct {
+	seq, at, kind int64
+	ep            int64   // the endpoint's number
+	push          push.ID // 0: it is not about a push
+	data          string  // of a push the reason, if there is one; else a JSON object
 }
 
 type presenceData struct {
@@ -44,7 +31,15 @@ type presenceData struct {
 	TLSVersion string `json:"tls_version,omitempty"`
 }
 
-func presenceKind(s endpoint.State) string { return "presence." + string(s) }
+func presenceKind(s endpoint.State) int64 {
+	switch s {
+	case endpoint.StateOnline:
+		return kindOnline
+	case endpoint.StateOffline:
+		return kindOffline
+	}
+	return kindNever
+}
 
 func presenceEvent(p endpoint.Presence) (string, error) {
 	b, err := json.Marshal(presenceData{p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion})

@@ -17,24 +17,30 @@ import (
 func TestQueriesUseIndexes(t *testing.T) {
 	s := running(t)
 	for query, index := range map[string]string{
-		queryWaiting:     "push_queue",
-		queryCountOpen:   "COVERING INDEX push_queue",
-		queryOfEndpoint:  "push_queue",
-		queryState:       "push_state",
-		queryInterrupted: "push_expiry",
-		queryOldPushes:   "INTEGER PRIMARY KEY",
-		queryPushesOf:    "COVERING INDEX push_queue",
-		queryUsage:       "COVERING INDEX push_queue",
-		queryExpired:     "push_expiry",
-		queryFindKey:     "idem_hash",
-		queryOnline:      "presence_online",
+		queryWaiting:      "push_queue",
+		queryCountOpen:    "COVERING INDEX push_queue",
+		queryOfEndpoint:   "push_queue",
+		queryState:        "push_state",
+		queryInterrupted:  "push_expiry",
+		queryOldPushes:    "INTEGER PRIMARY KEY",
+		queryPushesOf:     "COVERING INDEX push_queue",
+		queryCandidate:    "COVERING INDEX push_queue",
+		queryExpired:      "push_expiry",
+		queryFindKey:      "idem_hash",
+		queryOnline:       "presence_online",
+		queryFindAll:      "SEARCH p USING INTEGER PRIMARY KEY",
+		queryTargets:      "push_fanout",
+		queryCountTargets: "push_fanout",
+		queryRefused:      "refused_fanout",
+		queryCandidates:   "COVERING INDEX push_queue",
+		queryOpenTargets:  "COVERING INDEX push_queue",
 	} {
 		plan := explain(t, s, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {
 			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
 		}
 	}
-	for _, query := range []string{queryWaiting, queryState, queryPushesOf} {
+	for _, query := range []string{queryWaiting, queryState, queryPushesOf, queryTargets, queryRefused} {
 		if plan := explain(t, s, query); strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s\nsorts:\n%s", query, plan)
 		}

@@ -31,10 +31,10 @@ func (op *savePresence) apply(t *tx) error {
 	if err != nil {
 		return err
 	}
-	return storePresence(t, op.key, num, before, &op.presence)
+	return storePresence(t, num, before, &op.presence)
 }
 
-func storePresence(t *tx, k endpoint.Key, num int64, before endpoint.Presence, p *endpoint.Presence) error {
+func storePresence(t *tx, num int64, before endpoint.Presence, p *endpoint.Presence) error {
 	if err := t.writePresence(num, p); err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func storePresence(t *tx, k endpoint.Key, num int64, before endpoint.Presence, p
 	if at.IsZero() {
 		at = t.now
 	}
-	return t.insertEvent(k, presenceKind(p.State), micros(at), data)
+	return t.insertEvent(event{at: micros(at), kind: presenceKind(p.State), ep: num, data: data})
 }
 
 // endPresences turns online endpoints into offline ones.
@@ -83,7 +83,7 @@ func (op *endPresences) apply(t *tx) error {
 	for _, o := range online {
 		p := o.presence
 		p.State, p.Since, p.Reason = endpoint.StateOffline, op.now, op.reason
-		if err := storePresence(t, o.key, o.num, o.presence, &p); err != nil {
+		if err := storePresence(t, o.num, o.presence, &p); err != nil {
 			return err
 		}
 		op.ended++

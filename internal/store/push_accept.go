@@ -34,17 +34,19 @@ func (op *acceptPush) accept(t *tx) error {
 	if done, err := op.replay(t); done || err != nil {
 		return err
 	}
-	ep, enabled, err := t.findEndpoint(op.in.Push.To)
+	c, err := t.candidate(op.in.Push.To)
 	if err != nil {
 		return err
 	}
-	if !enabled {
-		return endpoint.ErrDisabled
+	if reason := refusal(c, &op.in.Push, op.in.Queue); reason != "" {
+		return refusalErrors[reason]
 	}
-	if err := op.checkQueue(t, ep); err != nil {
-		return err
-	}
-	return op.insert(t, ep)
+	return op.insert(t, c.num)
+}
+
+// refusalErrors say the same as the reasons of refused targets.
+var refusalErrors = map[string]error{
+	push.ReasonUnknown: endpoint.ErrUnknown, push.ReasonDisabled: endpoint.ErrDisabled, push.ReasonQueueFull: push.ErrQueueFull,
 }
 
 // replay answers a request that was answered before. The first answer is made again from the request, which is the same: its push may be gone by now.
@@ -64,19 +66,9 @@ func (op *acceptPush) replay(t *tx) (done bool, err error) {
 	return true, nil
 }
 
-func (op *acceptPush) checkQueue(t *tx, ep int64) error {
-	bound := op.in.Queue
-	if op.in.Push.TTL <= 0 || bound.Count <= 0 && bound.Bytes <= 0 {
-		return nil
-	}
-	count, bytes, err := t.usage(ep)
-	if err != nil {
-		return err
-	}
-	if bound.Count > 0 && count+1 > int64(bound.Count) || bound.Bytes > 0 && bytes+int64(len(op.in.Push.Payload)) > int64(bound.Bytes) {
-		return push.ErrQueueFull
-	}
-	return nil
+// full reports whether a queue that holds so many pushes and bytes has no room for one more push of this size.
+func full(bound push.Queue, count, bytes, size int64) bool {
+	return bound.Count > 0 && count+1 > int64(bound.Count) || bound.Bytes > 0 && bytes+size > int64(bound.Bytes)
 }
 
 func (op *acceptPush) insert(t *tx, ep int64) error {
@@ -86,7 +78,7 @@ func (op *acceptPush) insert(t *tx, ep int64) error {
 	}
 	p := op.in.Push
 	p.ID, p.Created = id, t.now
-	if err := t.insertPush(ep, &p, p.TTL > 0); err != nil {
+	if err := t.insertPush(ep, &p); err != nil {
 		return err
 	}
 	if op.in.Idempotency != nil {
@@ -95,7 +87,7 @@ func (op *acceptPush) insert(t *tx, ep int64) error {
 		}
 	}
 	op.answer(id, t.now)
-	return t.insertEvent(p.To, pushKinds[0], t.now.UnixMicro(), pushEvent(id, ""))
+	return t.insertEvent(event{at: t.now.UnixMicro(), kind: 0, ep: ep, push: id})
 }
 
 func (op *acceptPush) answer(id push.ID, created time.Time) {

@@ -32,6 +32,9 @@ func (s *Store) AdvancePushes(ts []push.Transition, done func([]push.Outcome, er
 
 func (op *advancePushes) apply(t *tx) error {
 	op.out = make([]push.Outcome, len(op.in))
+	if err := t.readRows(len(op.in), func(i int) push.ID { return op.in[i].ID }); err != nil {
+		return err
+	}
 	for i := range op.in {
 		if err := op.advance(t, &op.in[i], &op.out[i]); err != nil {
 			return err
@@ -41,43 +44,39 @@ func (op *advancePushes) apply(t *tx) error {
 }
 
 func (op *advancePushes) advance(t *tx, in *push.Transition, out *push.Outcome) error {
-	row, found, err := t.findPush(in.ID)
-	if err != nil || !found || row.key != in.Key {
+	row, err := t.findPush(in.ID)
+	if err != nil || row == nil || row.key != in.Key {
 		return err
 	}
-	*out = push.Outcome{Found: true, State: row.state, Ack: row.ack}
+	*out = push.Outcome{Found: true, State: row.state, Ack: row.ack, Fanout: row.fanout}
 	if !push.Next(row.state, in.To, row.ack) {
 		return nil
 	}
-	if err := change(t, &row, in.To, in.At, in.Reason, in.Result); err != nil {
+	if err := change(t, row, in.To, in.At, in.Reason, in.Result); err != nil {
 		return err
 	}
 	out.Applied, out.State = true, row.state
 	return nil
 }
 
-// change takes a push to another state, with history and event, and deletes its payload when nobody will ask for it again.
+// change takes a push to another state, with history and event. The row is written before anybody else looks at it: what happens to one push in a row, such as
+// the write to its session and the receipt, is one write.
 func change(t *tx, r *pushRow, to push.State, at time.Time, reason string, result json.RawMessage) error {
 	if at.IsZero() {
 		at = t.now
 	}
-	micros, code, wasFinal := at.UnixMicro(), stateCode(to), push.Final(r.state, r.ack)
+	micros, code := at.UnixMicro(), stateCode(to)
 	history, err := boundHistory(r.history)
 	if err != nil {
 		return err
 	}
 	r.history, r.state = appendChange(history, code, micros, reason), to
-	var ended int64
 	if push.Final(to, r.ack) {
-		ended = micros
+		r.ended = micros
 	}
-	if err := t.updatePush(r, ended, result); err != nil {
-		return err
+	if result != nil {
+		r.result = result
 	}
-	if ended != 0 && !wasFinal {
-		if err := t.deleteBody(r.id); err != nil {
-			return err
-		}
-	}
-	return t.insertEvent(r.key, pushKinds[code], micros, pushEvent(r.id, reason))
+	t.touch(r)
+	return t.insertEvent(event{at: micros, kind: code, ep: r.ep, push: r.id, data: reason})
 }

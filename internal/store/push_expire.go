@@ -40,18 +40,23 @@ func (op *expirePushes) apply(t *tx) error {
 	if err != nil {
 		return err
 	}
+	if err := t.readRows(len(ids), func(i int) push.ID { return ids[i] }); err != nil {
+		return err
+	}
 	for _, id := range ids {
-		row, found, err := t.findPush(id)
+		row, err := t.findPush(id)
 		if err != nil {
 			return err
 		}
-		if !found {
-			continue
-		}
 		to, reason := push.ExpiryOf(row.state, row.lasts)
-		if err := change(t, &row, to, op.now, reason, nil); err != nil {
+		if err := change(t, row, to, op.now, reason, nil); err != nil {
 			return err
 		}
+	}
+	if err := t.writeRows(); err != nil {
+		return err
+	}
+	for _, id := range ids {
 		status, err := t.status(id)
 		if err != nil {
 			return err
@@ -85,19 +90,25 @@ func (s *Store) RecoverPushes(ctx context.Context, reason string, now time.Time)
 }
 
 func (op *recoverPushes) apply(t *tx) error {
+	if err := t.readRows(len(op.ids), func(i int) push.ID { return op.ids[i] }); err != nil {
+		return err
+	}
 	for _, id := range op.ids {
-		row, found, err := t.findPush(id)
+		row, err := t.findPush(id)
 		if err != nil {
 			return err
+		}
+		if row == nil {
+			continue
 		}
 		to := push.Expired
 		if row.lasts {
 			to = push.Accepted
 		}
-		if !found || !push.Next(row.state, to, row.ack) {
+		if !push.Next(row.state, to, row.ack) {
 			continue
 		}
-		if err := change(t, &row, to, op.now, op.reason, nil); err != nil {
+		if err := change(t, row, to, op.now, op.reason, nil); err != nil {
 			return err
 		}
 	}

@@ -17,6 +17,25 @@ func (s *Store) WaitingPushes(ctx context.Context, k endpoint.Key, after push.Cu
 	return s.reader.waiting(ctx, k, after, limit)
 }
 
+// Fanout implements push.Reader.
+func (s *Store) Fanout(ctx context.Context, domain string, id push.ID) (push.Fanout, error) {
+	f, err := s.reader.fanout(ctx, domain, id)
+	if err == nil {
+		f.Counts, err = s.reader.countsOf(ctx, f)
+	}
+	return f, err
+}
+
+// FanoutProgress implements push.Reader.
+func (s *Store) FanoutProgress(ctx context.Context, domain string, id push.ID) (push.Fanout, error) {
+	return s.reader.fanout(ctx, domain, id)
+}
+
+// Deliveries implements push.Reader.
+func (s *Store) Deliveries(ctx context.Context, domain string, fanout push.ID, state push.State, after push.ID, limit int) ([]push.Status, error) {
+	return s.reader.deliveries(ctx, domain, fanout, state, after, limit)
+}
+
 // CountWaiting implements push.Reader.
 func (s *Store) CountWaiting(ctx context.Context, k endpoint.Key) (int, error) {
 	return s.reader.countWaiting(ctx, k)

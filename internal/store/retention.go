@@ -19,6 +19,8 @@ const (
 	oldPushes = iota
 	oldKeys
 	oldEvents
+	oldFanouts
+	oldRefusals
 	oldArchive
 )
 
@@ -63,6 +65,12 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if err := s.deleteOldRows(ctx, oldEvents, age{now, s.cfg.OutboxRetention}, (*tx).deleteEvents); err != nil {
+		return err
+	}
+	if err := s.deleteOldRows(ctx, oldRefusals, age{now, s.cfg.Retention}, (*tx).deleteRefusals); err != nil {
+		return err
+	}
+	if err := s.deleteOldRows(ctx, oldFanouts, age{now, s.cfg.Retention}, (*tx).deleteFanouts); err != nil {
 		return err
 	}
 	if err := s.deleteOldRows(ctx, oldArchive, age{now, s.cfg.ArchiveRetention}, (*tx).deleteArchived); err != nil {

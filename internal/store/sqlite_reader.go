@@ -25,6 +25,8 @@ type reader struct {
 	listOfEndpoint, listAll               *sql.Stmt
 	listState, listInterrupted            *sql.Stmt
 	lastPush, oldPushes                   *sql.Stmt
+	findFanout, countTargets              *sql.Stmt
+	listTargets, listRefused, findRefused *sql.Stmt
 	lastOld                               [len(retainedTables)]*sql.Stmt
 	accounts                              *accounts.Reader
 }
@@ -37,7 +39,7 @@ const (
 
 	numOf = "(SELECT num FROM endpoint WHERE domain = ?1 AND id = ?2)"
 
-	queryWaiting = "SELECT p.id, p.type, p.binary, p.priority, p.ack, p.created, p.expires, b.body FROM push p LEFT JOIN push_body b ON b.id = p.id" +
+	queryWaiting = "SELECT p.id, p.type, p.binary, p.priority, p.ack, p.created, p.expires, b.body FROM push p LEFT JOIN push_body b ON b.id = coalesce(p.fanout, p.id)" +
 		" WHERE p.ep = " + numOf + " AND p.place < 3 AND (p.place, p.id) > (?3, ?4) AND p.expires > p.created ORDER BY p.place, p.id LIMIT ?5"
 	queryCountOpen = "SELECT count(*) FROM push WHERE place < 4 AND ep = " + numOf
 
@@ -62,6 +64,8 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryWaiting:     &r.listWaiting,
 		queryCountOpen:   &r.countOpen,
 		queryInterrupted: &r.listInterrupted,
+		selectFanout + " WHERE id = ? AND domain = ?":        &r.findFanout,
+		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,
 	})
 	listing := map[string]**sql.Stmt{
 		queryListEndpoints: &r.listEndpoints,
@@ -70,6 +74,9 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryState:         &r.listState,
 		queryLastPush:      &r.lastPush,
 		queryOldPushes:     &r.oldPushes,
+		queryCountTargets:  &r.countTargets,
+		queryTargets:       &r.listTargets,
+		queryRefused:       &r.listRefused,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]

@@ -21,7 +21,10 @@ const (
 // retainedTable is a table whose rows are deleted when they are old. Their numbers grow with every write, whatever the clock shows.
 type retainedTable struct{ name, number, time string }
 
-var retainedTables = [...]retainedTable{{"push", "id", "created"}, {"idem", "push", "created"}, {"outbox", "seq", "at"}, {"archive", "id", "at"}}
+var retainedTables = [...]retainedTable{
+	oldPushes: {"push", "id", "created"}, oldKeys: {"idem", "push", "created"}, oldEvents: {"outbox", "seq", "at"}, oldFanouts: {"fanout", "id", "created"},
+	oldRefusals: {"refused", "id", "at"}, oldArchive: {"archive", "id", "at"},
+}
 
 // queryLastOld asks for the newest row that is old. It stands before every row that is young; what stands before it is old as well, even if its time lies in the
 // future because the clock stood ahead.

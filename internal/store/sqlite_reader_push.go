@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 	"math"
 
 	"signalbox/internal/endpoint"
@@ -10,7 +11,11 @@ import (
 )
 
 func (r *reader) push(ctx context.Context, domain string, id push.ID) (push.Status, error) {
-	return one(ctx, r.findPush, statusColumns, statusOf, push.ErrUnknown, int64(id), domain)
+	st, err := one(ctx, r.findPush, statusColumns, statusOf, push.ErrUnknown, int64(id), domain)
+	if errors.Is(err, push.ErrUnknown) {
+		return one(ctx, r.findRefused, refusedColumns, refusedOf, push.ErrUnknown, int64(id), domain)
+	}
+	return st, err
 }
 
 func (r *reader) waiting(ctx context.Context, k endpoint.Key, after push.Cursor, limit int) ([]push.Push, error) {

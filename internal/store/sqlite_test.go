@@ -140,8 +140,8 @@ func TestIDsGrowWithTheCommits(t *testing.T) {
 		t.Fatalf("%d events, %v, want 640", len(events), err)
 	}
 	for i := 1; i < len(events); i++ {
-		if events[i-1].Data >= events[i].Data { // the ids sort as text
-			t.Fatalf("event %d is of %s, the one before of %s", i, events[i].Data, events[i-1].Data)
+		if events[i-1].Push >= events[i].Push {
+			t.Fatalf("event %d is of %s, the one before of %s", i, events[i].Push, events[i-1].Push)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql/driver"
 	"errors"
+	"strings"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -20,10 +21,19 @@ type tx struct {
 	numbersRead         bool  // whether they were read in this transaction
 	numbersUsed         bool  // whether they have to be written
 
+	// Pushes that were read, and those of them that have changed; written before any other operation.
+	rows    map[push.ID]*pushRow
+	touched []*pushRow
+
+	// Written at the end of the transaction.
+	events []event           // in the order of their numbers
+	closed map[push.ID]int64 // targets of a fan-out that became final, or were deleted before
+
 	row2 [2]driver.Value // reused for short rows
 
 	control  controlStmts
 	push     pushStmts
+	fanout   fanoutStmts
 	endpoint endpointStmts
 	token    tokenStmts
 	old      oldStmts
@@ -33,7 +43,8 @@ type tx struct {
 type controlStmts struct {
 	begin, commit, rollback          *direct.Stmt
 	readNumbers, writeNumbers, probe *direct.Stmt
-	insertEvent, findEndpoint        *direct.Stmt
+	insertEvent, insertEvents        *direct.Stmt
+	findEndpoint                     *direct.Stmt
 }
 
 // preparer prepares many statements and keeps the first error.
@@ -54,7 +65,7 @@ func (p *preparer) prepare(query string) *direct.Stmt {
 func newTx(c *direct.Conn) (*tx, error) {
 	p := &preparer{conn: c}
 	t := &tx{
-		conn: c,
+		conn: c, rows: map[push.ID]*pushRow{}, closed: map[push.ID]int64{},
 		control: controlStmts{
 			begin:        p.prepare("BEGIN IMMEDIATE"),
 			commit:       p.prepare("COMMIT"),
@@ -62,10 +73,12 @@ func newTx(c *direct.Conn) (*tx, error) {
 			readNumbers:  p.prepare("SELECT last_push, last_event FROM meta WHERE one = 1"),
 			writeNumbers: p.prepare("UPDATE meta SET last_push = ?, last_event = ? WHERE one = 1"),
 			probe:        p.prepare("UPDATE meta SET probes = probes + 1 WHERE one = 1"),
-			insertEvent:  p.prepare("INSERT INTO outbox (seq, at, kind, domain, subject, data) VALUES (?, ?, ?, ?, ?, ?)"),
+			insertEvent:  p.prepare(insertOutbox),
+			insertEvents: p.prepare(insertOutbox + strings.Repeat(", (?, ?, ?, ?, ?, ?)", eventRows-1)),
 			findEndpoint: p.prepare("SELECT num, enabled FROM endpoint WHERE domain = ? AND id = ?"),
 		},
 		push:     newPushStmts(p),
+		fanout:   newFanoutStmts(p),
 		endpoint: newEndpointStmts(p),
 		token:    newTokenStmts(p),
 		old:      newOldStmts(p),
@@ -88,7 +101,12 @@ type sqliteWriter struct {
 func (w *sqliteWriter) write(ops []operation) error {
 	err := w.tx.begin()
 	for i := 0; err == nil && i < len(ops); i++ {
-		err = ops[i].apply(w.tx)
+		if _, same := ops[i].(*advancePushes); !same {
+			err = w.tx.writeRows()
+		}
+		if err == nil {
+			err = ops[i].apply(w.tx)
+		}
 	}
 	if err == nil {
 		err = w.tx.commit()
@@ -102,11 +120,19 @@ func (w *sqliteWriter) write(ops []operation) error {
 
 func (t *tx) begin() error {
 	t.numbersRead, t.numbersUsed = false, false
+	t.forgetRows()
+	t.events = t.events[:0]
+	clear(t.closed)
 	t.now = time.Now().Truncate(time.Microsecond).UTC()
 	return t.control.begin.Run()
 }
 
 func (t *tx) commit() error {
+	for _, write := range []func() error{t.writeRows, t.writeEvents, t.writeClosed} {
+		if err := write(); err != nil {
+			return err
+		}
+	}
 	if t.numbersUsed {
 		if err := t.control.writeNumbers.Run(t.lastPush, t.lastEvent); err != nil {
 			return err
@@ -144,13 +170,59 @@ func (t *tx) nextPush() (push.ID, error) {
 	return push.ID(t.lastPush), nil
 }
 
-// insertEvent puts an event into the outbox.
-func (t *tx) insertEvent(k endpoint.Key, kind string, at int64, data string) error {
+// nextPushes gives out n ids, one or more, that follow each other, and returns the first.
+func (t *tx) nextPushes(n int) (push.ID, error) {
+	first, err := t.nextPush()
+	t.lastPush += int64(n) - 1
+	return first, err
+}
+
+const (
+	insertOutbox = "INSERT INTO outbox (seq, at, kind, ep, push, data) VALUES (?, ?, ?, ?, ?, ?)"
+	eventColumns = 6
+	eventRows    = 16 // that one statement writes; more made it no faster
+)
+
+// insertEvent gives an event its number and keeps it for the end of the transaction.
+func (t *tx) insertEvent(e event) error {
 	if err := t.readNumbers(); err != nil {
 		return err
 	}
 	t.lastEvent++
-	return t.control.insertEvent.Run(t.lastEvent, at, kind, k.Domain, k.ID, data)
+	e.seq = t.lastEvent
+	t.events = append(t.events, e)
+	return nil
+}
+
+// writeEvents puts the events of the transaction into the outbox.
+func (t *tx) writeEvents() error {
+	var values [eventRows * eventColumns]driver.Value
+	left := t.events
+	for len(left) > 0 {
+		insert, n := t.control.insertEvent, 1
+		if len(left) >= eventRows {
+			insert, n = t.control.insertEvents, eventRows
+		}
+		for i, e := range left[:n] {
+			e.bind(values[i*eventColumns:])
+		}
+		if err := insert.Run(values[:n*eventColumns]...); err != nil {
+			return err
+		}
+		left = left[n:]
+	}
+	return nil
+}
+
+// bind puts an event into the first places of values.
+func (e *event) bind(values []driver.Value) {
+	values[0], values[1], values[2], values[3], values[4], values[5] = e.seq, e.at, e.kind, e.ep, nil, nil
+	if e.push != 0 {
+		values[4] = int64(e.push)
+	}
+	if e.data != "" {
+		values[5] = e.data
+	}
 }
 
 // findEndpoint returns the number that stands for the endpoint, or endpoint.ErrUnknown.

@@ -7,14 +7,15 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
+	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
 )
 
 type endpointStmts struct {
-	insert, find, update, remove           *direct.Stmt
-	removeBodies, removePushes             *direct.Stmt
-	presence, savePresence, removePresence *direct.Stmt
-	online                                 *direct.Stmt
+	insert, find, update, bury, remove      *direct.Stmt
+	removeBodies, removePushes, openTargets *direct.Stmt
+	presence, savePresence, removePresence  *direct.Stmt
+	online                                  *direct.Stmt
 
 	row    [recordColumns]driver.Value
 	before [2]driver.Value
@@ -32,18 +33,24 @@ const (
 
 	queryPushesOf = "SELECT id FROM push WHERE ep = ? ORDER BY place, id LIMIT ?"
 
+	// The plus keeps the index of all targets out of it.
+	queryOpenTargets = "SELECT fanout, count(*) FROM push WHERE id IN (" + queryPushesOf + ") AND place < 4 AND +fanout IS NOT NULL GROUP BY fanout"
+
 	presenceColumns = 8
 	recordColumns   = 7 + presenceColumns
 )
 
 func newEndpointStmts(p *preparer) endpointStmts {
 	return endpointStmts{
-		insert: p.prepare("INSERT INTO endpoint (domain, id, enabled, created, updated, labels, groups, secret) VALUES (?, ?, ?, ?, ?, ?, ?, ?)" +
+		insert: p.prepare("INSERT INTO endpoint (num, domain, id, enabled, created, updated, labels, groups, secret)" +
+			" VALUES (1 + max(coalesce((SELECT max(num) FROM endpoint), 0), coalesce((SELECT max(num) FROM gone), 0)), ?, ?, ?, ?, ?, ?, ?, ?)" +
 			" ON CONFLICT (domain, id) DO NOTHING"),
 		find: p.prepare(selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?"),
 		update: p.prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
 			" WHERE domain = ? AND id = ?"),
+		bury:           p.prepare("INSERT INTO gone (num, domain, id, seq) SELECT num, domain, id, ? FROM endpoint WHERE num = ?"),
 		remove:         p.prepare("DELETE FROM endpoint WHERE num = ?"),
+		openTargets:    p.prepare(queryOpenTargets),
 		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
 		removePushes:   p.prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
 		presence:       p.prepare("SELECT state, since FROM presence WHERE ep = ?"),
@@ -102,14 +109,24 @@ func (t *tx) updateEndpoint(e *endpoint.Endpoint, s *endpoint.Secret) error {
 
 // deletePushesOf deletes up to limit pushes of an endpoint with their payloads and returns how many there were.
 func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
+	err := t.endpoint.openTargets.Each(t.row2[:], func() error {
+		t.closeTargets(push.ID(intOf(t.row2[0])), intOf(t.row2[1]))
+		return nil
+	}, num, int64(limit))
+	if err != nil {
+		return 0, err
+	}
 	if err := t.endpoint.removeBodies.Run(num, int64(limit)); err != nil {
 		return 0, err
 	}
 	return t.endpoint.removePushes.Exec(num, int64(limit))
 }
 
-// deleteEndpoint removes an endpoint that has no pushes, and its presence.
+// deleteEndpoint removes an endpoint that has no pushes, and its presence. The event written last is its last one.
 func (t *tx) deleteEndpoint(num int64) error {
+	if err := t.endpoint.bury.Run(t.lastEvent, num); err != nil {
+		return err
+	}
 	if err := t.endpoint.removePresence.Run(num); err != nil {
 		return err
 	}

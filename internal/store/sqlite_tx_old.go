@@ -6,7 +6,7 @@ import (
 )
 
 type oldStmts struct {
-	push, idem, outbox *direct.Stmt
+	push, idem, outbox, gone, fanout, refused *direct.Stmt
 }
 
 func newOldStmts(p *preparer) oldStmts {
@@ -14,6 +14,10 @@ func newOldStmts(p *preparer) oldStmts {
 		push:   p.prepare("DELETE FROM push WHERE id = ? AND place = 4"),
 		idem:   p.prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push <= ? ORDER BY push LIMIT ?)"),
 		outbox: p.prepare("DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?)"),
+		gone:   p.prepare("DELETE FROM gone WHERE seq < coalesce((SELECT min(seq) FROM outbox), 9223372036854775807)"),
+		fanout: p.prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
+			" AND NOT EXISTS (SELECT 1 FROM refused WHERE fanout = f.id) AND NOT EXISTS (SELECT 1 FROM idem WHERE push = f.id) ORDER BY id LIMIT ?)"),
+		refused: p.prepare("DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE id <= ? ORDER BY id LIMIT ?)"),
 	}
 }
 
@@ -37,7 +41,21 @@ func (t *tx) deleteArchived(last int64, limit int) (int64, error) {
 	return t.account.DeleteArchived(last, limit)
 }
 
-// deleteEvents deletes up to limit events up to last.
+// deleteEvents deletes up to limit events up to last, and with the last of them the endpoints that no event names any more.
 func (t *tx) deleteEvents(last int64, limit int) (int64, error) {
-	return t.old.outbox.Exec(last, int64(limit))
+	n, err := t.old.outbox.Exec(last, int64(limit))
+	if err != nil || n == int64(limit) {
+		return n, err
+	}
+	return n, t.old.gone.Run()
+}
+
+// deleteFanouts deletes up to limit fan-outs up to last that have no targets any more, and no key to be answered again.
+func (t *tx) deleteFanouts(last int64, limit int) (int64, error) {
+	return t.old.fanout.Exec(last, int64(limit))
+}
+
+// deleteRefusals deletes up to limit refused targets up to last.
+func (t *tx) deleteRefusals(last int64, limit int) (int64, error) {
+	return t.old.refused.Exec(last, int64(limit))
 }

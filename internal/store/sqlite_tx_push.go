@@ -13,19 +13,25 @@ import (
 )
 
 type pushStmts struct {
-	insert, insertBody, find, update, deleteBody *direct.Stmt
-	usage, findKey, insertKey, expired           *direct.Stmt
+	insert, insertBody, find, findAll, status *direct.Stmt
+	update, deleteBody, expired               *direct.Stmt
+	findKey, insertKey                        *direct.Stmt
 
+	found  [findColumns]driver.Value
 	row    [statusColumns]driver.Value
-	usages [2]driver.Value
 	keyRow [3]driver.Value
 }
 
 // The columns that statusOf reads, and the place of some of them.
 const (
-	selectStatus = "SELECT p.id, e.domain, e.id, p.state, p.ack, p.priority, p.binary, p.created, p.expires, p.type, p.history, p.result" +
+	selectStatus = "SELECT p.id, e.domain, e.id, p.state, p.ack, p.priority, p.binary, p.created, p.expires, p.type, p.history, p.result, p.fanout" +
 		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep"
-	statusColumns = 12
+	statusColumns = 13
+
+	selectRow     = "SELECT p.id, p.ep, e.domain, e.id, p.state, p.ack, p.priority, p.expires > p.created, p.size, p.fanout, p.history FROM"
+	queryFindPush = selectRow + " push p CROSS JOIN endpoint e ON e.num = p.ep WHERE p.id = ?"
+	queryFindAll  = selectRow + " json_each(?) j CROSS JOIN push p ON p.id = j.value CROSS JOIN endpoint e ON e.num = p.ep"
+	findColumns   = 11
 
 	columnID       = 0
 	columnDomain   = 1
@@ -39,7 +45,6 @@ const (
 )
 
 const (
-	queryUsage   = "SELECT count(*), coalesce(sum(size), 0) FROM push WHERE ep = ? AND place < 4"
 	queryFindKey = "SELECT push, body, created FROM idem WHERE hash = ? AND token = ? AND key = ?"
 	queryExpired = "SELECT id FROM push WHERE place < 4 AND expires <= ?1 AND (expires > created OR created <= ?2) ORDER BY expires LIMIT ?3"
 )
@@ -49,22 +54,20 @@ func newPushStmts(p *preparer) pushStmts {
 		insert: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)" +
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
 		insertBody: p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
-		find:       p.prepare(selectStatus + " WHERE p.id = ?"),
+		find:       p.prepare(queryFindPush),
+		findAll:    p.prepare(queryFindAll),
+		status:     p.prepare(selectStatus + " WHERE p.id = ?"),
 		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
 		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),
-		usage:      p.prepare(queryUsage),
 		findKey:    p.prepare(queryFindKey),
 		insertKey:  p.prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
 		expired:    p.prepare(queryExpired),
 	}
 }
 
-// insertPush stores p, which is Accepted; keep says whether its payload is kept.
-func (t *tx) insertPush(ep int64, p *push.Push, keep bool) error {
-	var size int64
-	if keep {
-		size = int64(len(p.Payload))
-	}
+// insertPush stores p, which is Accepted, with its payload unless its TTL is 0.
+func (t *tx) insertPush(ep int64, p *push.Push) error {
+	size := keptBytes(p)
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
 	err := t.push.insert.Run(int64(p.ID), ep, placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at,
@@ -73,12 +76,6 @@ func (t *tx) insertPush(ep int64, p *push.Push, keep bool) error {
 		return err
 	}
 	return t.push.insertBody.Run(int64(p.ID), p.Payload)
-}
-
-// usage returns how many pushes of an endpoint are not final, and the bytes of their payloads.
-func (t *tx) usage(ep int64) (count, bytes int64, err error) {
-	_, err = t.push.usage.Row(t.push.usages[:], ep)
-	return intOf(t.push.usages[0]), intOf(t.push.usages[1]), err
 }
 
 // usedKey is what an idempotency key was used for.
@@ -106,44 +103,6 @@ func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error
 	return t.push.insertKey.Run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
 }
 
-// pushRow is what a change of state needs to know of a push.
-type pushRow struct {
-	id      push.ID
-	key     endpoint.Key
-	state   push.State
-	ack     push.Ack
-	prio    push.Priority
-	lasts   bool // its TTL is not 0
-	history []byte
-}
-
-// findPush returns a push. Its values stay in t.push.row until the next call.
-func (t *tx) findPush(id push.ID) (r pushRow, found bool, err error) {
-	row := t.push.row[:]
-	found, err = t.push.find.Row(row, int64(id))
-	if err != nil || !found {
-		return pushRow{}, false, err
-	}
-	r = pushRow{
-		id: id, key: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])},
-		ack: push.Ack(intOf(row[columnAck])), prio: push.Priority(intOf(row[columnPriority])), lasts: intOf(row[columnExpires]) > intOf(row[columnCreated]),
-		history: bytesOf(row[columnHistory]),
-	}
-	r.state, err = stateOf(intOf(row[columnState]))
-	return r, true, err
-}
-
-// updatePush writes the state that r has now; ended is 0 as long as it is not final. Nothing follows a state that has a result, so result replaces none.
-func (t *tx) updatePush(r *pushRow, ended int64, result json.RawMessage) error {
-	var text driver.Value
-	if result != nil {
-		text = string(result)
-	}
-	return t.push.update.Run(stateCode(r.state), placeOf(r.state, r.ack, r.prio), ended, r.history, text, int64(r.id))
-}
-
-func (t *tx) deleteBody(id push.ID) error { return t.push.deleteBody.Run(int64(id)) }
-
 // expired returns up to limit pushes whose TTL was over at now, the oldest first.
 func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 	var ids []push.ID
@@ -156,7 +115,7 @@ func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 
 // status returns one push as the API shows it.
 func (t *tx) status(id push.ID) (push.Status, error) {
-	found, err := t.push.find.Row(t.push.row[:], int64(id))
+	found, err := t.push.status.Row(t.push.row[:], int64(id))
 	if err != nil {
 		return push.Status{}, err
 	}
@@ -172,6 +131,7 @@ func statusOf(row []driver.Value) (push.Status, error) {
 	s := push.Status{Push: push.Push{
 		ID: push.ID(intOf(row[columnID])), To: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])}, Type: textOf(row[9]),
 		Binary: intOf(row[6]) != 0, Priority: push.Priority(intOf(row[columnPriority])), Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
+		Fanout: push.ID(intOf(row[12])),
 	}}
 	if result := textOf(row[11]); result != "" {
 		s.Result = json.RawMessage(result)

@@ -136,8 +136,11 @@ func (s *Store) put(e *entry) {
 }
 
 // do queues op and waits until it is durable.
-func (s *Store) do(ctx context.Context, op operation) error {
-	e := &entry{op: op, size: 1, ctx: ctx, done: make(chan error, 1)}
+func (s *Store) do(ctx context.Context, op operation) error { return s.doSized(ctx, op, 1) }
+
+// doSized is do for an operation that changes about so many rows.
+func (s *Store) doSized(ctx context.Context, op operation, size int) error {
+	e := &entry{op: op, size: size, ctx: ctx, done: make(chan error, 1)}
 	if err := s.queue.put(e); err != nil {
 		return err
 	}

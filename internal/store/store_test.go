@@ -65,9 +65,18 @@ func TestContract(t *testing.T) {
 	})
 }
 
+// eventKinds are the names of the kinds in the outbox, by their numbers.
+var eventKinds = func() []string {
+	var names []string
+	for _, s := range states {
+		names = append(names, "push."+string(s))
+	}
+	return append(names, "presence.online", "presence.offline", "presence.never", "endpoint.deleted")
+}()
+
 // events reads the outbox, which nothing else reads yet.
 func (s *Store) events(ctx context.Context) ([]storetest.Event, error) {
-	rows, err := s.reader.db.QueryContext(ctx, "SELECT at, kind, domain, subject, data FROM outbox ORDER BY seq")
+	rows, err := s.reader.db.QueryContext(ctx, "SELECT at, kind, domain, subject, coalesce(push, 0), coalesce(data, '') FROM event ORDER BY seq")
 	if err != nil {
 		return nil, err
 	}
@@ -75,11 +84,11 @@ func (s *Store) events(ctx context.Context) ([]storetest.Event, error) {
 	var all []storetest.Event
 	for rows.Next() {
 		var e storetest.Event
-		var at int64
-		if err := rows.Scan(&at, &e.Kind, &e.Domain, &e.Subject, &e.Data); err != nil {
+		var at, kind int64
+		if err := rows.Scan(&at, &kind, &e.Domain, &e.Subject, &e.Push, &e.Data); err != nil {
 			return nil, err
 		}
-		e.At = timeOf(at)
+		e.At, e.Kind = timeOf(at), eventKinds[kind]
 		all = append(all, e)
 	}
 	return all, rows.Err()

@@ -23,7 +23,10 @@ func (b *bench) crowd(ctx context.Context) error {
 			return err
 		}
 		if b.run.api != "" {
-			if err := b.push(ctx); err != nil {
+			if err := b.push(ctx, "push", wire.Push); err != nil {
+				return err
+			}
+			if err := b.push(ctx, "spread", wire.Spread); err != nil {
 				return err
 			}
 		}
@@ -44,20 +47,20 @@ func (b *bench) fan(ctx context.Context) error {
 	return err
 }
 
-// push lets the HTTP API write to all.
-func (b *bench) push(ctx context.Context) error {
+// push lets the HTTP API write to all, by many requests or by one.
+func (b *bench) push(ctx context.Context, key string, do wire.Do) error {
 	took, err := syncTime(b.Dir)
 	if err != nil {
 		return err
 	}
 	b.add("disk/sync", float64(took)/float64(time.Millisecond))
-	o := wire.Order{Do: wire.Push, To: b.Scale.Fleet, Size: 200, InFlight: pushers, API: b.run.api, Token: b.run.token}
+	o := wire.Order{Do: do, To: b.Scale.Fleet, Size: 200, InFlight: pushers, API: b.run.api, Token: b.run.token}
 	c, sent, err := b.toAll(ctx, o)
 	if err == nil {
 		b.add("failed", float64(sent.Failed))
-		b.add("push/time", c.Ended.Sub(sent.Begun).Seconds())
-		b.add("push/accepted", sent.Ended.Sub(sent.Begun).Seconds())
-		b.add("push/cpu", c.perOne(c.server, time.Microsecond))
+		b.add(key+"/time", c.Ended.Sub(sent.Begun).Seconds())
+		b.add(key+"/accepted", sent.Ended.Sub(sent.Begun).Seconds())
+		b.add(key+"/cpu", c.perOne(c.server, time.Microsecond))
 	}
 	return err
 }

@@ -27,8 +27,10 @@ type Store interface {
 
 // Event is one row of the outbox.
 type Event struct {
-	Kind, Domain, Subject, Data string
-	At                          time.Time
+	Kind, Domain, Subject string
+	Push                  push.ID // 0: it is not about a push
+	Data                  string  // of a push the reason, else a JSON object
+	At                    time.Time
 }
 
 // Subject is a running store with a way to look at its events, oldest first.
@@ -63,6 +65,12 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"pushes/list":                 testList,
 		"pushes/events":               testEvents,
 		"pushes/model":                testModel,
+		"fan-outs/accept":             testFanout,
+		"fan-outs/refused":            testFanoutRefused,
+		"fan-outs/interrupted":        testFanoutInterrupted,
+		"fan-outs/now or never":       testFanoutNow,
+		"fan-outs/life of a target":   testTargetLife,
+		"fan-outs/deliveries":         testDeliveries,
 		"tokens":                      testTokens,
 	}
 	maps.Copy(tests, accountTests)

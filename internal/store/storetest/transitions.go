@@ -114,13 +114,25 @@ func testEvents(t *testing.T, s Subject) {
 		push.Transition{ID: st.ID, Key: k, To: push.Cancelled, At: day.Add(time.Second), Reason: push.ReasonCancelled})
 	events, err := s.Events(t.Context())
 	noError(t, err)
-	event := func(kind string, at time.Time, more string) Event {
-		return Event{Kind: kind, Domain: domain, Subject: "pc-1", At: at, Data: `{"push":"` + st.ID.String() + `"` + more + `}`}
+	event := func(kind string, at time.Time, reason string) Event {
+		return Event{Kind: kind, Domain: domain, Subject: "pc-1", Push: st.ID, At: at, Data: reason}
 	}
-	diff(t, "events", events, []Event{
-		event("push.accepted", st.Created, ""), event("push.sent", day, ""), event("push.accepted", day, `,"reason":"odd \"reason\""`),
-		event("push.cancelled", day.Add(time.Second), `,"reason":"cancelled"`),
-	})
+	want := []Event{
+		event("push.accepted", st.Created, ""), event("push.sent", day, ""), event("push.accepted", day, `odd "reason"`),
+		event("push.cancelled", day.Add(time.Second), push.ReasonCancelled),
+	}
+	diff(t, "events", events, want)
+
+	// They stay readable when their endpoint is gone, also behind another one and one of the same id.
+	noError(t, s.DeleteEndpoint(t.Context(), k))
+	addEndpoint(t, s, "pc-2")
+	addEndpoint(t, s, "pc-1")
+	events, err = s.Events(t.Context())
+	noError(t, err)
+	diff(t, "events of an endpoint that is gone", events[:len(want)], want)
+	last := events[len(events)-1]
+	last.At = time.Time{}
+	diff(t, "last event", last, Event{Kind: "endpoint.deleted", Domain: domain, Subject: "pc-1", Data: "{}"})
 }
 
 // testModel compares sequences of transitions with push.Next and push.Final.

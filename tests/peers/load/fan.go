@@ -3,8 +3,10 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -128,22 +130,55 @@ func post(o wire.Order, next, accepted *atomic.Int64) error {
 		if n >= o.To {
 			return nil
 		}
-		body := `{"to":"` + userName(n) + `","type":"bench.fan","payload":{"data":"` + data + `"}}`
-		request := "POST /v1/pushes HTTP/1.1\r\nHost: " + o.API + "\r\nAuthorization: Bearer " + o.Token +
-			"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
-		if _, err := conn.Write([]byte(request)); err != nil {
-			return err
-		}
-		answer, err := http.ReadResponse(answers, nil)
-		if err != nil {
-			return err
-		}
-		if _, err := answers.Discard(int(answer.ContentLength)); err != nil {
-			return err
-		}
-		if answer.StatusCode != http.StatusAccepted {
-			return fmt.Errorf("push for %s: %s", userName(n), answer.Status)
+		if _, err := submit(conn, answers, o, `{"to":"`+userName(n)+`","type":"bench.fan","payload":{"data":"`+data+`"}}`); err != nil {
+			return fmt.Errorf("push for %s: %w", userName(n), err)
 		}
 		accepted.Add(1)
 	}
+}
+
+// spread posts one push for all of the accounts From..To-1.
+func (f *fleet) spread(o wire.Order) (wire.Report, error) {
+	to := make([]string, 0, o.To-o.From)
+	for n := o.From; n < o.To; n++ {
+		to = append(to, userName(n))
+	}
+	conn, err := net.Dial("tcp", o.API)
+	if err != nil {
+		return wire.Report{}, err
+	}
+	defer conn.Close()
+	body := `{"to":["` + strings.Join(to, `","`) + `"],"type":"bench.fan","payload":{"data":"` + strings.Repeat("x", o.Size) + `"}}`
+	r := wire.Report{Begun: time.Now()}
+	answer, err := submit(conn, bufio.NewReader(conn), o, body)
+	r.Ended = time.Now()
+	if err != nil {
+		return r, err
+	}
+	var said struct{ Counts map[string]int }
+	err = json.Unmarshal(answer, &said)
+	r.Done = said.Counts["accepted"]
+	r.Failed = len(to) - r.Done
+	return r, err
+}
+
+// submit posts a push and returns the body of the answer, which must be 202.
+func submit(conn net.Conn, answers *bufio.Reader, o wire.Order, body string) ([]byte, error) {
+	request := "POST /v1/pushes HTTP/1.1\r\nHost: " + o.API + "\r\nAuthorization: Bearer " + o.Token +
+		"\r\nContent-Type: application/json\r\nContent-Length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body
+	if _, err := conn.Write([]byte(request)); err != nil {
+		return nil, err
+	}
+	answer, err := http.ReadResponse(answers, nil)
+	if err != nil {
+		return nil, err
+	}
+	text := make([]byte, answer.ContentLength)
+	if _, err := io.ReadFull(answers, text); err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusAccepted {
+		return nil, errors.New(answer.Status)
+	}
+	return text, nil
 }

@@ -71,6 +71,7 @@ func (f *fleet) obey(o wire.Order) (wire.Report, error) {
 		wire.Await:    f.await,
 		wire.Fan:      f.fan,
 		wire.Push:     f.push,
+		wire.Spread:   f.spread,
 	}[o.Do]
 	if !ok {
 		return wire.Report{}, fmt.Errorf("unknown order %q", o.Do)

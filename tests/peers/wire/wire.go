@@ -17,6 +17,7 @@ const (
 	Expect   Do = "expect"   // from now on one message for each session counts
 	Fan      Do = "fan"      // session From sends one message to each of the sessions 0..To-1, whichever process holds them
 	Push     Do = "push"     // posts one push for each of the sessions From..To-1 to the HTTP API
+	Spread   Do = "spread"   // posts one push for all of the sessions From..To-1 to the HTTP API
 	Await    Do = "await"    // waits until all that Expect named have come
 )
 

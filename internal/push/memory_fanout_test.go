@@ -1,0 +1,116 @@
+package push
+
+import (
+	"context"
+	"time"
+
+	"signalbox/internal/endpoint"
+)
+
+func (m *memory) AcceptTargets(_ context.Context, c FanoutChunk) (AcceptedChunk, error) {
+	type answer struct {
+		out AcceptedChunk
+		err error
+	}
+	answers := make(chan answer, 1)
+	m.jobs <- func() {
+		out, err := m.acceptTargets(c)
+		answers <- answer{out, err}
+	}
+	a := <-answers
+	return a.out, a.err
+}
+
+func (m *memory) acceptTargets(c FanoutChunk) (AcceptedChunk, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.failing != nil {
+		return AcceptedChunk{}, m.failing
+	}
+	if m.failChunk != nil && c.Push.ID != 0 {
+		if err := m.failChunk(); err != nil {
+			return AcceptedChunk{}, err
+		}
+	}
+	if c.Push.ID == 0 {
+		if id, used := m.keys[keyOf(c.Idempotency)]; used {
+			f := *m.fanouts[id]
+			f.Replayed = true
+			return AcceptedChunk{Fanout: f}, nil
+		}
+		m.next++
+		p := c.Push
+		p.ID, p.Created, p.Payload = m.next, time.Now(), nil
+		m.fanouts[p.ID] = &Fanout{Push: p, Targets: c.Targets}
+		m.keys[keyOf(c.Idempotency)] = p.ID
+		c.Push.ID = p.ID
+	}
+	f := m.fanouts[c.Push.ID]
+	out := AcceptedChunk{Created: time.Now()}
+	for _, id := range c.To {
+		p := c.Push
+		p.To, p.Fanout = endpoint.Key{Domain: p.To.Domain, ID: id}, f.ID
+		r := m.insertLocked(p)
+		target := Target{ID: r.ID}
+		switch {
+		case id == "unknown":
+			target.Reason = ReasonUnknown
+		case m.openLocked(p.To) > c.Queue.Count:
+			target.Reason = ReasonQueueFull
+		}
+		if target.Reason != "" {
+			r.State, r.History = Rejected, []Change{{Rejected, r.Created, target.Reason}}
+			f.Refused++
+		}
+		f.Stored++
+		out.Targets = append(out.Targets, target)
+	}
+	out.Fanout = *f
+	return out, nil
+}
+
+// keyOf makes a key that nobody else has of none.
+func keyOf(i *Idempotency) Idempotency {
+	if i == nil {
+		return Idempotency{Token: "\x00" + time.Now().String()}
+	}
+	return *i
+}
+
+func (m *memory) Fanout(ctx context.Context, domain string, id ID) (Fanout, error) {
+	f, err := m.FanoutProgress(ctx, domain, id)
+	all, _ := m.Deliveries(ctx, domain, id, "", 0, MaxTargets)
+	f.Counts = Counts{}
+	for _, st := range all {
+		f.Counts[st.State]++
+	}
+	return f, err
+}
+
+func (m *memory) FanoutProgress(_ context.Context, domain string, id ID) (Fanout, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := m.fanouts[id]
+	if f == nil || f.To.Domain != domain {
+		return Fanout{}, ErrUnknown
+	}
+	out := *f
+	for _, r := range m.rows {
+		if r.Fanout == id && !Final(r.State, r.Ack) {
+			out.Open++
+		}
+	}
+	return out, nil
+}
+
+func (m *memory) Deliveries(_ context.Context, domain string, fanout ID, state State, after ID, limit int) ([]Status, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var sts []Status
+	for id := after + 1; id <= m.next && len(sts) < limit; id++ {
+		if r := m.rows[id]; r != nil && r.Fanout == fanout && r.To.Domain == domain && (state == "" || r.State == state) {
+			sts = append(sts, m.copy(r))
+		}
+	}
+	return sts, nil
+}

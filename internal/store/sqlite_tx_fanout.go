@@ -1,0 +1,176 @@
+package store
+
+import (
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
+)
+
+type fanoutStmts struct {
+	insert, find, grow, closeTargets *direct.Stmt
+	insertBody, deleteBody           *direct.Stmt
+	candidate, candidates            *direct.Stmt
+	insertPushes, insertEvents       *direct.Stmt
+	refuse                           *direct.Stmt
+
+	row      [fanoutColumns]driver.Value
+	resolved [4]driver.Value
+}
+
+const (
+	selectFanout  = "SELECT id, domain, type, binary, priority, ack, created, expires, targets, stored, refused, open FROM fanout"
+	fanoutColumns = 12
+
+	// What decides whether an endpoint takes a push, of one, or of each id in a JSON array. Number and bytes of what is not final share a column, because a second
+	// one would search anew.
+	selectCandidate = "e.num, e.enabled, (SELECT (count(*) << 40) + coalesce(sum(size), 0) FROM push WHERE ep = e.num AND place < 4)"
+	queryCandidate  = "SELECT " + selectCandidate + " FROM endpoint e WHERE e.domain = ? AND e.id = ?"
+	queryCandidates = "SELECT " + selectCandidate + ", j.key FROM json_each(?2) j CROSS JOIN endpoint e ON e.domain = ?1 AND e.id = j.value"
+)
+
+func newFanoutStmts(p *preparer) fanoutStmts {
+	return fanoutStmts{
+		insert: p.prepare("INSERT INTO fanout (id, domain, type, binary, priority, ack, created, expires, targets, stored, refused, open)" +
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)"),
+		find:         p.prepare(selectFanout + " WHERE id = ?"),
+		grow:         p.prepare("UPDATE fanout SET stored = stored + ?, refused = refused + ?, open = open + ? WHERE id = ?"),
+		closeTargets: p.prepare("UPDATE fanout SET open = open - ? WHERE id = ?"),
+		insertBody:   p.prepare("INSERT OR IGNORE INTO push_body (id, body) VALUES (?, ?)"),
+		deleteBody:   p.prepare("DELETE FROM push_body WHERE id = ?1 AND (SELECT open FROM fanout WHERE id = ?1) = 0"),
+		candidate:    p.prepare(queryCandidate),
+		candidates:   p.prepare(queryCandidates),
+		// The numbers of the endpoints come as a JSON array with 0 for those that are refused.
+		insertPushes: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout)" +
+			" SELECT ?1 + key, value, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12 FROM json_each(?2) WHERE value > 0"),
+		insertEvents: p.prepare("INSERT INTO outbox (seq, at, kind, ep, push) SELECT ?1 + key, ?3, 0, value, ?4 + key FROM json_each(?2) WHERE value > 0"),
+		refuse:       p.prepare("INSERT INTO refused (id, fanout, subject, reason, at) VALUES (?, ?, ?, ?, ?)"),
+	}
+}
+
+func (t *tx) insertFanout(p *push.Push, targets int) error {
+	return t.fanout.insert.Run(int64(p.ID), p.To.Domain, p.Type, boolCode(p.Binary), int64(p.Priority), int64(p.Ack), p.Created.UnixMicro(), p.Expires().UnixMicro(),
+		int64(targets))
+}
+
+// findFanout returns a fan-out without its counts, or push.ErrUnknown.
+func (t *tx) findFanout(id push.ID) (push.Fanout, error) {
+	found, err := t.fanout.find.Row(t.fanout.row[:], int64(id))
+	if err == nil && !found {
+		err = push.ErrUnknown
+	}
+	if err != nil {
+		return push.Fanout{}, err
+	}
+	return fanoutOf(t.fanout.row[:])
+}
+
+// fanoutOf reads the columns of selectFanout.
+func fanoutOf(row []driver.Value) (push.Fanout, error) {
+	created, expires := timeOf(intOf(row[6])), timeOf(intOf(row[7]))
+	return push.Fanout{
+		Push: push.Push{
+			ID: push.ID(intOf(row[0])), To: endpoint.Key{Domain: textOf(row[1])}, Type: textOf(row[2]), Binary: intOf(row[3]) != 0,
+			Priority: push.Priority(intOf(row[4])), Ack: push.Ack(intOf(row[5])), TTL: expires.Sub(created), Created: created,
+		},
+		Targets: int(intOf(row[8])), Stored: int(intOf(row[9])), Refused: int(intOf(row[10])), Open: int(intOf(row[11])),
+	}, nil
+}
+
+// candidate is what decides whether an endpoint takes a push. Num 0: there is no such endpoint.
+type candidate struct {
+	num          int64
+	enabled      bool
+	count, bytes int64 // of its pushes that are not final
+}
+
+// candidates looks up many endpoints of a domain.
+func (t *tx) candidates(domain string, ids []string) ([]candidate, error) {
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return nil, fmt.Errorf("encode ids: %w", err)
+	}
+	all, row := make([]candidate, len(ids)), t.fanout.resolved[:]
+	err = t.fanout.candidates.Each(row, func() error {
+		all[intOf(row[3])] = candidateOf(row)
+		return nil
+	}, domain, string(list))
+	return all, err
+}
+
+// candidate looks up one endpoint.
+func (t *tx) candidate(k endpoint.Key) (candidate, error) {
+	row := t.fanout.resolved[:3]
+	found, err := t.fanout.candidate.Row(row, k.Domain, k.ID)
+	if err != nil || !found {
+		return candidate{}, err
+	}
+	return candidateOf(row), nil
+}
+
+// candidateOf reads the columns of selectCandidate.
+func candidateOf(row []driver.Value) candidate {
+	open := intOf(row[2])
+	return candidate{num: intOf(row[0]), enabled: intOf(row[1]) != 0, count: open >> 40, bytes: open & (1<<40 - 1)}
+}
+
+// insertTargets stores one Accepted push for each number of an endpoint that is not 0, with its event. The first id, and the first event's number, belong to the
+// first number of nums, whatever it is.
+func (t *tx) insertTargets(p *push.Push, first push.ID, nums []int64) error {
+	list, err := json.Marshal(nums)
+	if err != nil {
+		return fmt.Errorf("encode numbers: %w", err)
+	}
+	at := p.Created.UnixMicro()
+	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
+	err = t.fanout.insertPushes.Run(int64(first), string(list), placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary),
+		keptBytes(p), at, p.Expires().UnixMicro(), p.Type, history, int64(p.Fanout))
+	if err != nil {
+		return err
+	}
+	seq := t.lastEvent + 1
+	t.lastEvent += int64(len(nums))
+	return t.fanout.insertEvents.Run(seq, string(list), at, int64(first))
+}
+
+// keptBytes is the size of the payload as far as it is kept.
+func keptBytes(p *push.Push) int64 {
+	if p.TTL <= 0 {
+		return 0
+	}
+	return int64(len(p.Payload))
+}
+
+// growFanout notes that a fan-out has more targets, of which some were refused, and keeps the payload for the others.
+func (t *tx) growFanout(p *push.Push, stored, refused int) error {
+	open := stored - refused
+	if open > 0 && keptBytes(p) > 0 {
+		if err := t.fanout.insertBody.Run(int64(p.Fanout), p.Payload); err != nil {
+			return err
+		}
+	}
+	return t.fanout.grow.Run(int64(stored), int64(refused), int64(open), int64(p.Fanout))
+}
+
+func (t *tx) refuseTarget(id push.ID, p *push.Push, subject, reason string) error {
+	return t.fanout.refuse.Run(int64(id), int64(p.Fanout), subject, reason, p.Created.UnixMicro())
+}
+
+// closeTargets notes that so many targets of a fan-out need the payload no more. It is written once, at the end of the transaction, however many there are.
+func (t *tx) closeTargets(fanout push.ID, n int64) { t.closed[fanout] += n }
+
+// writeClosed writes what closeTargets noted.
+func (t *tx) writeClosed() error {
+	for id, n := range t.closed {
+		if err := t.fanout.closeTargets.Run(n, int64(id)); err != nil {
+			return err
+		}
+		if err := t.fanout.deleteBody.Run(int64(id)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
