@@ -78,7 +78,7 @@ $(SUITES): ## suites on real processes, programs of others, file systems and net
 	$(call run,$@,-count=1 -timeout 40m ./tests/$@/...)
 
 bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a quarter of an hour per round; writes docs/BENCHMARKS.md
-	./tests/peers/install.sh
+	./tests/beside/install.sh ejabberd prosody
 	PEERS=full PEERS_ROUNDS=$(or $(PEERS_ROUNDS),1) $(GO) test -count=1 -timeout 4h -run '^TestPeers$$' -v ./tests/peers
 
 interop-smack: ## Smack's integration test framework, by Maven or SINT_JAR, judges the server; writes docs/INTEROP.md. SPECS=RFC6121,XEP-0198 is a part of it
