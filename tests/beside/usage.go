@@ -97,6 +97,15 @@ func Measure(pid int) (Usage, error) {
 	return u, nil
 }
 
+// TreeCPU returns the time that a process and its descendants have spent.
+func TreeCPU(pid int) (sum time.Duration, err error) {
+	all, err := family(pid)
+	for _, s := range all {
+		sum += s.cpu
+	}
+	return sum, err
+}
+
 // Resident is the RSS alone, cheap enough for sampling.
 func Resident(pid int) (int64, error) {
 	all, err := family(pid)
