@@ -158,14 +158,14 @@ const ackCallers = 256
 
 // acknowledging takes pushes that were sent to delivered.
 func (b *bench) acknowledging(ctx context.Context) error {
+	if err := b.side.settle(ctx); err != nil { // before, not between: receipts follow soon, so what they change was changed since the last checkpoint
+		return err
+	}
 	ds, err := b.fill(ctx, b.anywhere(b.Scale.Acks))
 	if err != nil {
 		return err
 	}
 	if err := b.advance(ctx, ds, push.Sent); err != nil {
-		return err
-	}
-	if err := b.side.settle(ctx); err != nil {
 		return err
 	}
 	o, err := load{callers: ackCallers, count: len(ds), do: func(ctx context.Context, i int) error { return b.side.acknowledge(ctx, ds[i]) }}.run(ctx, b.side)
