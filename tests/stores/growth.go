@@ -16,25 +16,21 @@ func (b *bench) growth(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	begin := time.Now()
 	done, err := b.grow(ctx, b.Scale.Grown)
 	if err != nil {
 		return err
 	}
 	b.add("grown/pushes", float64(done))
-	b.add("grown/took", time.Since(begin).Seconds())
 	full, err := b.side.size(ctx)
 	if err != nil {
 		return err
 	}
 	b.add("grown/each", float64(full-empty)/float64(done))
 	b.add("grown/size", mebibytes(full-empty))
-	begin = time.Now()
 	if err := b.side.forget(ctx); err != nil {
 		return err
 	}
 	b.pushes, b.events = 0, 0
-	b.add("forget/took", time.Since(begin).Seconds())
 	if err := b.addSize(ctx, "forget/size", empty); err != nil {
 		return err
 	}

@@ -42,7 +42,6 @@ func rows() (all []row) {
 		row{"grown/each", "... per push", "B", "", ""},
 		row{"forget/size", "... size after all of them were deleted", "MiB", "", ""},
 		row{"again/size", "... size after a fifth as many again", "MiB", "", ""},
-		row{"forget/took", "... the deletion took", "s", "", ""},
 		row{"disk/sync", "one write of 4 KiB with fsync, before each turn", "ms", "", ""},
 		row{"other", "CPU taken by everything else on the machine", "cores", "", ""},
 	)
