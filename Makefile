@@ -14,7 +14,7 @@ PACKAGES := python3 python3-slixmpp openssl xfsprogs iproute2 chromium
 SUITES := interop xml hostile crash powercut
 UNITS  = $$($(GO) list ./... | grep -v $(SUITES:%=-e /tests/%))
 
-.PHONY: build check fmt vet staticcheck unit fuzz test setup quickstart bench-peers interop-smack clean $(SUITES)
+.PHONY: build check fmt vet staticcheck unit fuzz test setup quickstart bench-peers bench-store interop-smack clean $(SUITES)
 
 build: ## the two static programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags=-s -o $(BIN)/ ./cmd/...
@@ -78,8 +78,12 @@ $(SUITES): ## suites on real processes, programs of others, file systems and net
 	$(call run,$@,-count=1 -timeout 40m ./tests/$@/...)
 
 bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a quarter of an hour per round; writes docs/BENCHMARKS.md
-	./tests/peers/install.sh
+	./tests/beside/install.sh ejabberd prosody
 	PEERS=full PEERS_ROUNDS=$(or $(PEERS_ROUNDS),1) $(GO) test -count=1 -timeout 4h -run '^TestPeers$$' -v ./tests/peers
+
+bench-store: ## pushes, acknowledgements, reads and growth of the store beside PostgreSQL, a quarter of an hour; writes docs/BENCHMARKS.md
+	./tests/beside/install.sh postgresql-15
+	STORES=full STORES_ROUNDS=$(or $(STORES_ROUNDS),3) $(GO) test -count=1 -timeout 2h -run '^TestStores$$' -v ./tests/stores
 
 interop-smack: ## Smack's integration test framework, by Maven or SINT_JAR, judges the server; writes docs/INTEROP.md. SPECS=RFC6121,XEP-0198 is a part of it
 	SMACK=run SINT_JAR="$(abspath $(SINT_JAR))" SPECS="$(SPECS)" $(GO) test -count=1 -timeout 1h -run '^TestSmack$$' -v ./tests/smack

@@ -46,6 +46,7 @@ var confined = map[string][]string{
 	"github.com/danielgtaylor/huma":  {"internal/api"},
 	"github.com/pires/go-proxyproto": {"internal/listen"},
 	"github.com/fsnotify/fsnotify":   {"certs"},
+	"github.com/jackc/pgx":           {"tests"}, // the store's bench
 	"github.com/spf13/cobra":         {"cmd/signalbox", "cmd/signalbox-agent"},
 	"github.com/knadh/koanf":         {"internal/config", "internal/agent"},
 	"mellium.im/xmpp":                {"xmpp", "xmpp/feature", "internal/agent", "internal/config", "tests"},

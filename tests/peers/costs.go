@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"signalbox/tests/beside"
 	"signalbox/tests/peers/wire"
 )
 
@@ -21,7 +22,7 @@ func (b *bench) memory(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := pause(ctx, b.Scale.Settle); err != nil {
+		if err := beside.Pause(ctx, b.Scale.Settle); err != nil {
 			return err
 		}
 		g, err := b.look()
@@ -41,7 +42,7 @@ func (b *bench) memory(ctx context.Context) error {
 
 // idle watches the sessions do nothing.
 func (b *bench) idle(ctx context.Context, i, n int, before glance) error {
-	if err := pause(ctx, 2*b.Scale.Settle); err != nil {
+	if err := beside.Pause(ctx, 2*b.Scale.Settle); err != nil {
 		return err
 	}
 	g, err := b.look()
@@ -51,7 +52,7 @@ func (b *bench) idle(ctx context.Context, i, n int, before glance) error {
 	b.add(fmt.Sprintf("idle/%d/cpu", i), g.since(before).Seconds()*1000/g.at.Sub(before.at).Seconds())
 	var rss int64
 	for _, p := range b.crew {
-		u, err := measure(p.cmd.Process.Pid)
+		u, err := beside.Measure(p.Cmd.Process.Pid)
 		if err != nil {
 			return err
 		}
@@ -114,7 +115,7 @@ func (b *bench) plainTraffic(ctx context.Context) error {
 	if _, err := b.login(ctx, wire.Order{To: 2 * b.Scale.Pairs, Presence: true}); err != nil {
 		return err
 	}
-	if err := pause(ctx, b.Scale.Settle); err != nil {
+	if err := beside.Pause(ctx, b.Scale.Settle); err != nil {
 		return err
 	}
 	pings := wire.Order{Do: wire.Pings, Count: b.Scale.Messages, Window: 1}
@@ -142,7 +143,7 @@ func (b *bench) managedTraffic(ctx context.Context) error {
 	if _, err := b.login(ctx, wire.Order{To: 2 * b.Scale.Pairs, Presence: true, Management: true}); err != nil {
 		return err
 	}
-	if err := pause(ctx, b.Scale.Settle); err != nil {
+	if err := beside.Pause(ctx, b.Scale.Settle); err != nil {
 		return err
 	}
 	m := wire.Order{Do: wire.Messages, Count: b.Scale.Messages, Window: 1, Size: 200}
@@ -158,7 +159,7 @@ func (b *bench) keepalives(ctx context.Context) error {
 	if _, err := b.login(ctx, wire.Order{To: b.Scale.SpaceFrom, Presence: true}); err != nil {
 		return err
 	}
-	if err := pause(ctx, b.Scale.Settle); err != nil {
+	if err := beside.Pause(ctx, b.Scale.Settle); err != nil {
 		return err
 	}
 	_, err := b.traffic(ctx, "space", wire.Order{Do: wire.Spaces, Count: b.Scale.Spaces, Rate: b.Scale.SpacesPerSec})

@@ -13,12 +13,13 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"signalbox/tests/beside"
 	"signalbox/tests/peers/wire"
 )
 
 // player is one load process.
 type player struct {
-	*process
+	*beside.Process
 	orders  *json.Encoder
 	reports *json.Decoder
 	stdin   io.Closer
@@ -45,7 +46,7 @@ func startCrew(ctx context.Context, program, dir string, w *world, s *running, s
 			return c, err
 		}
 		p := &player{orders: json.NewEncoder(stdin), reports: json.NewDecoder(stdout), stdin: stdin}
-		if p.process, err = start(cmd, place); err != nil {
+		if p.Process, err = beside.Start(cmd, place); err != nil {
 			return c, err
 		}
 		c = append(c, p)
@@ -56,7 +57,7 @@ func startCrew(ctx context.Context, program, dir string, w *world, s *running, s
 func (c crew) stop() {
 	for _, p := range c {
 		_ = p.stdin.Close() // it ends by itself then; else it is ended
-		p.stop()
+		p.Stop()
 	}
 }
 
@@ -64,10 +65,10 @@ func (c crew) stop() {
 func (p *player) obey(o wire.Order) (wire.Report, error) {
 	var r wire.Report
 	if err := p.orders.Encode(o); err != nil {
-		return r, fmt.Errorf("%s: %w: %s", o.Do, err, p.said())
+		return r, fmt.Errorf("%s: %w: %s", o.Do, err, p.Said())
 	}
 	if err := p.reports.Decode(&r); err != nil {
-		return r, fmt.Errorf("%s: %w: %s", o.Do, err, p.said())
+		return r, fmt.Errorf("%s: %w: %s", o.Do, err, p.Said())
 	}
 	if r.Error != "" {
 		return r, fmt.Errorf("%s: %s", o.Do, r.Error)
@@ -128,8 +129,8 @@ func shares(o wire.Order, i, of int) wire.Order {
 // cpu is the CPU time of all load processes.
 func (c crew) cpu() (sum time.Duration) {
 	for _, p := range c {
-		if s, err := readStat(p.cmd.Process.Pid); err == nil { // one that ended shows in the next order
-			sum += s.cpu
+		if t, err := beside.CPU(p.Cmd.Process.Pid); err == nil { // one that ended shows in the next order
+			sum += t
 		}
 	}
 	return sum

@@ -2,10 +2,10 @@ package peers
 
 import (
 	"context"
-	"os"
 	"sync"
 	"time"
 
+	"signalbox/tests/beside"
 	"signalbox/tests/peers/wire"
 )
 
@@ -49,7 +49,7 @@ func (b *bench) fan(ctx context.Context) error {
 
 // push lets the HTTP API write to all, by many requests or by one.
 func (b *bench) push(ctx context.Context, key string, do wire.Do) error {
-	took, err := syncTime(b.Dir)
+	took, err := beside.SyncTime(b.Dir)
 	if err != nil {
 		return err
 	}
@@ -65,31 +65,9 @@ func (b *bench) push(ctx context.Context, key string, do wire.Do) error {
 	return err
 }
 
-// syncTime is how long the disk takes to keep one small write for good, on average; durable pushes wait for it.
-func syncTime(dir string) (time.Duration, error) {
-	const writes = 50
-	f, err := os.CreateTemp(dir, "sync")
-	if err != nil {
-		return 0, err
-	}
-	defer os.Remove(f.Name())
-	defer f.Close()
-	page := make([]byte, 4096)
-	start := time.Now()
-	for range writes {
-		if _, err := f.Write(page); err != nil {
-			return 0, err
-		}
-		if err := f.Sync(); err != nil {
-			return 0, err
-		}
-	}
-	return time.Since(start) / writes, nil
-}
-
 // toAll gives the first load process an order that reaches every session once, and waits until it has.
 func (b *bench) toAll(ctx context.Context, o wire.Order) (c cost, sent wire.Report, err error) {
-	if err := pause(ctx, b.Scale.Settle); err != nil {
+	if err := beside.Pause(ctx, b.Scale.Settle); err != nil {
 		return cost{}, sent, err
 	}
 	if _, err := b.crew.all(wire.Order{Do: wire.Expect}, same); err != nil {
@@ -124,7 +102,7 @@ func (b *bench) storm(ctx context.Context, all wire.Order) error {
 	b.add("storm/again", float64(c.Again))
 	b.add("storm/before", mebibytes(before.RSS))
 	b.add("storm/peak", mebibytes(peak()))
-	if err := pause(ctx, b.Scale.After); err != nil {
+	if err := beside.Pause(ctx, b.Scale.After); err != nil {
 		return err
 	}
 	after, err := b.look()
@@ -142,10 +120,10 @@ func (b *bench) watchPeak(ctx context.Context) (stop func() int64) {
 	var wg sync.WaitGroup
 	wg.Go(func() { // stop ends it and waits for it
 		for {
-			if n, err := resident(b.run.cmd.Process.Pid); err == nil {
+			if n, err := beside.Resident(b.run.Cmd.Process.Pid); err == nil {
 				highest = max(highest, n)
 			}
-			if pause(ctx, 100*time.Millisecond) != nil {
+			if beside.Pause(ctx, 100*time.Millisecond) != nil {
 				return
 			}
 		}

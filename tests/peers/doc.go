@@ -1,10 +1,7 @@
 // Package peers measures Signalbox beside ejabberd and Prosody: the same independent load on all three, one after the other, on one machine.
 package peers
 
-import (
-	"context"
-	"time"
-)
+import "time"
 
 // domain is the JID domain of every server under test.
 const domain = "xmpp.signalbox.test"
@@ -57,16 +54,4 @@ func (s Scale) accounts() int {
 		n = max(n, idle)
 	}
 	return n
-}
-
-// pause waits, unless ctx ends.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"signalbox/tests/beside"
 )
 
 // ejabberdConfig: direct TLS, accounts in mnesia as SCRAM-SHA-256 keys, no shapers, no roster, no logs.
@@ -39,7 +41,7 @@ io:format("accounts are ready~n").`
 
 // startEjabberd runs the Erlang machine as ejabberdctl does (+K true, +P 250000, -s ejabberd), without distribution, so that nothing is left running.
 func startEjabberd(ctx context.Context, w *world, dir string) (*running, error) {
-	port, err := freePort()
+	port, err := beside.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -65,11 +67,11 @@ func startEjabberd(ctx context.Context, w *world, dir string) (*running, error) 
 	cmd.Env = append(os.Environ(), "ERL_LIBS="+libraries, "EJABBERD_CONFIG_PATH="+config, "EJABBERD_LOG_PATH="+filepath.Join(dir, "ejabberd.log"),
 		"EJABBERD_PID_PATH="+filepath.Join(dir, "pid"), "ERL_CRASH_DUMP_BYTES=0", "HOME="+dir)
 	r := &running{addr: fmt.Sprintf("127.0.0.1:%d", port)}
-	if r.process, err = start(cmd, dir); err != nil {
+	if r.Process, err = beside.Start(cmd, dir); err != nil {
 		return nil, err
 	}
-	if err := r.awaitReady(ctx, func() bool { return r.wrote("accounts are ready") && answers(r.addr) }); err != nil {
-		r.stop()
+	if err := r.AwaitReady(ctx, func() bool { return r.Wrote("accounts are ready") && beside.Answers(r.addr) }); err != nil {
+		r.Stop()
 		return nil, err
 	}
 	return r, nil

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"signalbox/tests/beside"
 )
 
 // programs builds the server and the load process.
@@ -63,13 +65,13 @@ func TestPeers(t *testing.T) {
 	dir := t.TempDir()
 	signalbox, load := programs(t, dir)
 	results, err := Run(t.Context(), Options{Dir: dir, Signalbox: signalbox, Load: load, Servers: servers, Scale: scale, Log: t.Logf})
-	report := Machine(t.Context(), servers, scale) + results.Report(servers)
+	report := Machine(t.Context(), servers, scale) + Report(results, servers)
 	t.Log("\n" + report)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if os.Getenv("PEERS") == "full" && len(servers) == len(Servers()) {
-		if err := Write("../../docs/BENCHMARKS.md", report); err != nil {
+		if err := beside.Write("../../docs/BENCHMARKS.md", Target, report); err != nil {
 			t.Error(err)
 		}
 	}

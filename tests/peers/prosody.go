@@ -8,6 +8,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"signalbox/tests/beside"
 )
 
 // prosodyConfig: direct TLS, accounts in files as SCRAM-SHA-256 keys, no limits, no roster, no logs, no federation.
@@ -39,7 +41,7 @@ const prosodyAccount = `return {
 `
 
 func startProsody(ctx context.Context, w *world, dir string) (*running, error) {
-	port, err := freePort()
+	port, err := beside.FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -59,11 +61,11 @@ func startProsody(ctx context.Context, w *world, dir string) (*running, error) {
 		}
 	}
 	r := &running{addr: fmt.Sprintf("127.0.0.1:%d", port)}
-	if r.process, err = start(exec.CommandContext(ctx, "prosody", "--config", config, "-F"), dir); err != nil {
+	if r.Process, err = beside.Start(exec.CommandContext(ctx, "prosody", "--config", config, "-F"), dir); err != nil {
 		return nil, err
 	}
-	if err := r.awaitReady(ctx, func() bool { return answers(r.addr) }); err != nil {
-		r.stop()
+	if err := r.AwaitReady(ctx, func() bool { return beside.Answers(r.addr) }); err != nil {
+		r.Stop()
 		return nil, err
 	}
 	return r, nil

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"signalbox/tests/beside"
 	"signalbox/tests/peers/wire"
 )
 
@@ -22,15 +23,15 @@ type Options struct {
 }
 
 // Run measures all servers, one after the other, and again in every round. Errors of one server end the run.
-func Run(ctx context.Context, o Options) (*Results, error) {
-	if err := raiseLimit(); err != nil {
+func Run(ctx context.Context, o Options) (*beside.Results, error) {
+	if err := beside.RaiseLimit(); err != nil {
 		return nil, err
 	}
 	w, err := newWorld(o.Dir, o.Signalbox, o.Scale.accounts())
 	if err != nil {
 		return nil, err
 	}
-	results := &Results{}
+	results := &beside.Results{}
 	for round := range o.Scale.Rounds {
 		for _, s := range o.Servers {
 			b := &bench{Options: o, world: w, server: s, results: results}
@@ -50,7 +51,7 @@ type bench struct {
 	Options
 	world   *world
 	server  Server
-	results *Results
+	results *beside.Results
 
 	run  *running
 	crew crew
@@ -67,13 +68,13 @@ func (b *bench) with(ctx context.Context, dir string, part func(context.Context)
 	if b.run, err = b.server.start(ctx, b.world, dir); err != nil {
 		return err
 	}
-	defer b.run.stop()
+	defer b.run.Stop()
 	b.crew, err = startCrew(ctx, b.Load, dir, b.world, b.run, b.Scale.Processes)
 	defer func() { b.crew.stop() }()
 	if err != nil {
 		return err
 	}
-	if err := pause(ctx, b.Scale.Settle); err != nil {
+	if err := beside.Pause(ctx, b.Scale.Settle); err != nil {
 		return err
 	}
 	before, err := b.look()
@@ -93,26 +94,26 @@ func (b *bench) with(ctx context.Context, dir string, part func(context.Context)
 
 // glance is what everything takes at one moment.
 type glance struct {
-	usage
+	beside.Usage
 	at     time.Time
 	client time.Duration // CPU of the load
 	busy   time.Duration // CPU of the machine
 }
 
 func (b *bench) look() (glance, error) {
-	u, err := measure(b.run.cmd.Process.Pid)
+	u, err := beside.Measure(b.run.Cmd.Process.Pid)
 	if err != nil {
-		return glance{}, fmt.Errorf("%w: %s", err, b.run.said())
+		return glance{}, fmt.Errorf("%w: %s", err, b.run.Said())
 	}
-	busy, err := machineBusy()
-	return glance{usage: u, at: time.Now(), client: b.crew.cpu(), busy: busy}, err
+	busy, err := beside.MachineBusy()
+	return glance{Usage: u, at: time.Now(), client: b.crew.cpu(), busy: busy}, err
 }
 
 // since is the server's CPU time between two glances.
 func (g glance) since(before glance) time.Duration { return g.CPU - before.CPU }
 
 func (b *bench) add(key string, v float64) {
-	b.results.add(b.server.Name, key, v)
+	b.results.Add(b.server.Name, key, v)
 	b.Log("%-10s %-20s %.4g", b.server.Name, key, v)
 }
 
@@ -142,7 +143,7 @@ func (b *bench) spend(ctx context.Context, work func() (wire.Report, error)) (co
 	if err != nil {
 		return cost{}, err
 	}
-	if err := pause(ctx, rest); err != nil {
+	if err := beside.Pause(ctx, rest); err != nil {
 		return cost{}, err
 	}
 	after, err := b.look()
@@ -163,7 +164,7 @@ func (b *bench) login(ctx context.Context, o wire.Order) (cost, error) {
 // drop cuts all connections and waits until the server has cleaned up.
 func (b *bench) drop(ctx context.Context) error {
 	_, err := b.crew.all(wire.Order{Do: wire.Drop}, same)
-	return errors.Join(err, pause(ctx, b.Scale.Settle))
+	return errors.Join(err, beside.Pause(ctx, b.Scale.Settle))
 }
 
 // alive fails unless so many sessions are open.

@@ -17,6 +17,7 @@ import (
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store"
+	"signalbox/tests/beside"
 )
 
 // signalboxConfig is the default configuration but for: ordinary routing, no limits on rates, the resume time of the others, no logs.
@@ -44,16 +45,16 @@ func startSignalbox(ctx context.Context, w *world, dir string) (*running, error)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	if r.process, err = start(exec.CommandContext(ctx, w.signalbox, "serve", "--config", file), dir); err != nil {
+	if r.Process, err = beside.Start(exec.CommandContext(ctx, w.signalbox, "serve", "--config", file), dir); err != nil {
 		return nil, err
 	}
 	var addrs map[string][]string
-	err = r.awaitReady(ctx, func() bool {
+	err = r.AwaitReady(ctx, func() bool {
 		text, err := os.ReadFile(filepath.Join(data, "signalbox.ready"))
 		return err == nil && json.Unmarshal(text, &addrs) == nil && len(addrs["tls"]) > 0 && len(addrs["api"]) > 0
 	})
 	if err != nil {
-		r.stop()
+		r.Stop()
 		return nil, err
 	}
 	r.addr, r.api = addrs["tls"][0], addrs["api"][0]

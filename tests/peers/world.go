@@ -12,6 +12,7 @@ import (
 
 	"signalbox/certs"
 	"signalbox/internal/endpoint"
+	"signalbox/tests/beside"
 )
 
 // world is what all servers share: a folder, one certificate, one set of accounts.
@@ -85,7 +86,7 @@ type Server struct {
 
 // running is a started server with all accounts.
 type running struct {
-	*process
+	*beside.Process
 	addr       string // direct TLS
 	api, token string // of the HTTP API; empty: it has none
 }

@@ -1,15 +1,15 @@
 #!/bin/sh
-# Installs ejabberd and Prosody from Debian for make bench-peers, which runs them itself: none of their services is started now, or at the next boot.
+# Installs the Debian packages that it is given for the benches, which run them themselves: none of their services is started now, or at the next boot.
 set -eu
 
 missing=""
-for package in ejabberd prosody; do
+for package in "$@"; do
 	[ "$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)" = installed ] || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ]; then
-	echo "bench-peers needs the Debian packages$missing; as root it installs them" >&2
+	echo "the bench needs the Debian packages$missing; as root it installs them" >&2
 	exit 1
 fi
 

@@ -1,10 +1,5 @@
 package peers
 
-import (
-	"slices"
-	"sync"
-)
-
 // row is one measure: a line of the table.
 type row struct {
 	key, what, unit string
@@ -53,39 +48,4 @@ func rows() []row {
 		{"client/session", "load generator: RSS per idle session", "KiB", "", ""},
 		{"other", "CPU taken by everything else on the machine", "cores", "", ""},
 	}
-}
-
-// Results holds every measured value. It is safe for concurrent use.
-type Results struct {
-	mu     sync.Mutex
-	values map[string]map[string][]float64 // by server and key
-}
-
-func (r *Results) add(server, key string, v float64) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.values == nil {
-		r.values = map[string]map[string][]float64{}
-	}
-	if r.values[server] == nil {
-		r.values[server] = map[string][]float64{}
-	}
-	r.values[server][key] = append(r.values[server][key], v)
-}
-
-// Values returns what was measured of a server under a key, in the order in which it was.
-func (r *Results) Values(server, key string) []float64 {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return slices.Clone(r.values[server][key])
-}
-
-// median returns the middle value; ok is false if there is none.
-func (r *Results) median(server, key string) (m float64, ok bool) {
-	v := r.Values(server, key)
-	if len(v) == 0 {
-		return 0, false
-	}
-	slices.Sort(v)
-	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2, true
 }

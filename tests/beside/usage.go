@@ -1,4 +1,4 @@
-package peers
+package beside
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 // tick is the unit of CPU times in /proc, which Linux shows to programs as 100 per second on every machine.
 const tick = 10 * time.Millisecond
 
-// usage is what a process and all its descendants take.
-type usage struct {
+// Usage is what a process and all its descendants take.
+type Usage struct {
 	RSS, PSS int64 // bytes
 	CPU      time.Duration
 }
@@ -41,6 +41,12 @@ func readStat(pid int) (stat, error) {
 		return n
 	}
 	return stat{pid: pid, parent: int(number(1)), cpu: time.Duration(number(11)+number(12)) * tick, rssPages: number(21)}, nil
+}
+
+// CPU returns the time that one process has spent, without its descendants.
+func CPU(pid int) (time.Duration, error) {
+	s, err := readStat(pid)
+	return s.cpu, err
 }
 
 // family returns a process and its descendants.
@@ -70,20 +76,20 @@ func family(pid int) ([]stat, error) {
 	return all, nil
 }
 
-// measure reads what a process tree takes now.
-func measure(pid int) (usage, error) {
+// Measure reads what a process tree takes now.
+func Measure(pid int) (Usage, error) {
 	all, err := family(pid)
 	if err != nil {
-		return usage{}, err
+		return Usage{}, err
 	}
-	var u usage
+	var u Usage
 	for _, s := range all {
 		u.CPU += s.cpu
 		rollup, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(s.pid), "smaps_rollup"))
 		if errors.Is(err, os.ErrNotExist) {
 			continue
 		} else if err != nil {
-			return usage{}, err
+			return Usage{}, err
 		}
 		u.RSS += kilobytes(string(rollup), "Rss:")
 		u.PSS += kilobytes(string(rollup), "Pss:")
@@ -91,8 +97,17 @@ func measure(pid int) (usage, error) {
 	return u, nil
 }
 
-// resident is the RSS alone, cheap enough for sampling.
-func resident(pid int) (int64, error) {
+// TreeCPU returns the time that a process and its descendants have spent.
+func TreeCPU(pid int) (sum time.Duration, err error) {
+	all, err := family(pid)
+	for _, s := range all {
+		sum += s.cpu
+	}
+	return sum, err
+}
+
+// Resident is the RSS alone, cheap enough for sampling.
+func Resident(pid int) (int64, error) {
 	all, err := family(pid)
 	var pages int64
 	for _, s := range all {
@@ -111,8 +126,8 @@ func kilobytes(text, key string) int64 {
 	return 0
 }
 
-// machineBusy returns the CPU time that the whole machine has spent working.
-func machineBusy() (time.Duration, error) {
+// MachineBusy returns the CPU time that the whole machine has spent working.
+func MachineBusy() (time.Duration, error) {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0, err
