@@ -40,7 +40,7 @@ type Config struct {
 	ConcurrentSlow  int           `key:"concurrent_slow_logins" doc:"Logins by PLAIN with a secret that somebody chose that are checked at the same time, each about 2 ms of one core; 1 to 64."`
 	ShutdownTimeout time.Duration `key:"shutdown_timeout" doc:"Time that sessions have to close when the server stops; 1s to 5m."`
 
-	Admins            []string `key:"admins" doc:"Ids of the endpoints that may administer the server by ad-hoc commands (XEP-0133): add, delete, disable accounts, end sessions, list who is there. They can do what an API token of scope admin can do to endpoints."`
+	Admins            []string `key:"admins" doc:"Ids of the endpoints that may administer the server by ad-hoc commands (XEP-0133): add, delete, disable accounts, end sessions, list who is there. They can do what an API token of scope endpoints can."`
 	InsecurePlaintext string   `key:"insecure_plaintext" doc:"Unsafe, for laboratories and test suites only: a loopback address such as 127.0.0.1:5223 on which clients log in without TLS, so that secrets cross it in clear. Empty: off."`
 }
 

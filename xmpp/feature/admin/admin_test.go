@@ -68,7 +68,7 @@ func TestAddUser(t *testing.T) {
 func TestDeleteUser(t *testing.T) {
 	w := newWorld(t, "pc-1", "pc-2", "pc-3")
 	s := w.bind("pc-1", "a", true)
-	want(t, w.run("delete-user", jids("pc-1@example.test", "PC-2@example.test/phone", "pc-1@example.test")), done)
+	want(t, w.run("delete-user", jids("pc-1@example.test", "PC-2@example.test/phone", "pc-1@example.test", "PC-1@example.test")), done)
 	w.wantAccount("pc-1", false, false)
 	w.wantAccount("pc-2", false, false)
 	if got := s.reason(); got != "endpoint_deleted" {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -50,12 +49,17 @@ func (s *service) several(name, title string, do func(context.Context, target) e
 		Form: form(title, command.Field{Var: accountJIDs, Label: "Accounts", Type: command.JIDs, Required: true}),
 		Run: func(ctx context.Context, who endpoint.Key, filled command.Values) command.Result {
 			var failures []string
-			for _, text := range distinct(filled[accountJIDs]) {
+			seen := map[target]bool{}
+			for _, text := range filled[accountJIDs] {
 				if ctx.Err() != nil {
 					failures = append([]string{"this takes too long; name fewer accounts"}, failures...)
 					break
 				}
 				to, err := s.target(text)
+				if err == nil && seen[to] {
+					continue
+				}
+				seen[to] = true
 				if err == nil {
 					err = do(ctx, to)
 				}
@@ -68,12 +72,6 @@ func (s *service) several(name, title string, do func(context.Context, target) e
 			return summary(len(filled[accountJIDs]), failures)
 		},
 	}
-}
-
-func distinct(texts []string) []string {
-	texts = slices.Clone(texts)
-	slices.Sort(texts)
-	return slices.Compact(texts)
 }
 
 func summary(asked int, failures []string) command.Result {

@@ -2,6 +2,7 @@ package admin
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -48,8 +49,9 @@ func (s *service) statistics(ctx context.Context, k endpoint.Key) (*command.Form
 		f := session.Facts()
 		addresses, resources = append(addresses, f.Remote.Addr().String()), append(resources, f.Resource)
 	}
+	slices.Sort(addresses)
 	return form("Sessions",
-		command.Field{Var: "ipaddresses", Label: "Addresses", Type: command.Texts, Values: distinct(addresses)},
+		command.Field{Var: "ipaddresses", Label: "Addresses", Type: command.Texts, Values: slices.Compact(addresses)},
 		command.Field{Var: "onlineresources", Label: "Resources", Type: command.Texts, Values: resources},
 	), nil
 }
