@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
@@ -39,7 +40,8 @@ type Config struct {
 	ConcurrentSlow  int           `key:"concurrent_slow_logins" doc:"Logins by PLAIN with a secret that somebody chose that are checked at the same time, each about 2 ms of one core; 1 to 64."`
 	ShutdownTimeout time.Duration `key:"shutdown_timeout" doc:"Time that sessions have to close when the server stops; 1s to 5m."`
 
-	InsecurePlaintext string `key:"insecure_plaintext" doc:"Unsafe, for laboratories and test suites only: a loopback address such as 127.0.0.1:5223 on which clients log in without TLS, so that secrets cross it in clear. Empty: off."`
+	Admins            []string `key:"admins" doc:"Ids of the endpoints that may administer the server by ad-hoc commands (XEP-0133): add, delete, disable accounts, end sessions, list who is there. They can do what an API token of scope endpoints can."`
+	InsecurePlaintext string   `key:"insecure_plaintext" doc:"Unsafe, for laboratories and test suites only: a loopback address such as 127.0.0.1:5223 on which clients log in without TLS, so that secrets cross it in clear. Empty: off."`
 }
 
 // Default returns the configuration that suits managed endpoints.
@@ -103,6 +105,11 @@ func (c Config) Validate() error {
 	span("write_timeout", c.WriteTimeout, time.Second, 5*time.Minute)
 	span("resume_timeout", c.ResumeTimeout, 0, time.Hour)
 	span("shutdown_timeout", c.ShutdownTimeout, time.Second, 5*time.Minute)
+	for i, id := range c.Admins {
+		if err := endpoint.CheckID(id); err != nil {
+			errs = append(errs, fmt.Errorf("admins[%d]: %w", i, err))
+		}
+	}
 	if c.InsecurePlaintext != "" {
 		if err := link.CheckLoopback(c.InsecurePlaintext); err != nil {
 			errs = append(errs, fmt.Errorf("insecure_plaintext: %w", err))

@@ -17,7 +17,7 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 		feature.Ping(), feature.Version(a.version.Version), feature.Time(), feature.Uptime(time.Now()), feature.LegacySession(), feature.ClientState(),
 	}
 	if a.cfg.XMPP.Routing != xmpp.RoutingOpen {
-		return feature.NewSet(extra, append(common, feature.ManagedRoster())...), nil
+		return feature.NewSet(extra, append(common, feature.ManagedRoster(), a.administration())...), nil
 	}
 	var err error
 	if a.accounts, err = account.New(a.cfg.Account, a.store.Accounts()); err != nil {
@@ -32,7 +32,7 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 	if a.cfg.Account.Archive {
 		open = append(open, feature.Archive(a.accounts, a.log))
 	}
-	open = append(open, feature.MessageCarbons(a.im), feature.OfflineMessages(a.accounts, a.im, a.log))
+	open = append(open, feature.MessageCarbons(a.im), feature.OfflineMessages(a.accounts, a.im, a.log), a.administration())
 	set := feature.NewSet(extra, append(common, open...)...)
 	a.im.SetFeatures(set)
 	return set, nil

@@ -251,3 +251,33 @@ func TestManyBindAtOnce(t *testing.T) {
 		t.Errorf("%v online at the end, want 0", got)
 	}
 }
+
+func TestAllSessions(t *testing.T) {
+	p := &lastPresence{all: map[Key]Presence{}}
+	r := NewRegistry(noBus{}, p, 3, prometheus.NewRegistry())
+	want := map[string]string{"a/1": "false true false", "a/2": "true true false", "b/1": "true false true"}
+	for _, id := range []string{"a/1", "b/1", "a/2"} {
+		f := &fake{r: r, k: Key{Domain: "d", ID: id[:1]}, name: id[2:]}
+		if err := f.bind(); err != nil {
+			t.Fatal(err)
+		}
+		if id[:1] == "b" {
+			r.Suspend(f.k, f, 0, ReasonConnectionLost)
+		} else {
+			r.Available(f.k, f, true)
+		}
+	}
+	got := map[string]string{}
+	for s := range r.All() {
+		got[s.ID+"/"+s.Session.Facts().Resource] = fmt.Sprint(s.Leads, s.Available, s.Suspended)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("All() = %v, want %v", got, want)
+	}
+	for range r.All() {
+		break // and no lock stays held
+	}
+	if !r.Disconnect(Key{Domain: "d", ID: "a"}, ReasonDisconnected) {
+		t.Error("no session of a")
+	}
+}

@@ -66,3 +66,9 @@ func Key(k string) zap.Field { return zap.String("key", k) }
 
 // Cause is the error that a line is about.
 func Cause(err error) zap.Field { return zap.Error(err) }
+
+// Command is what an administrator had the server do.
+func Command(name string) zap.Field { return zap.String("command", name) }
+
+// Target is the JID that a command is about.
+func Target(jid string) zap.Field { return zap.String("target", jid) }

@@ -43,6 +43,7 @@ type script struct {
 var configs = map[string]func(*config.Config){
 	"open routing":   func(c *config.Config) { c.XMPP.Routing = "open" },
 	"archive":        func(c *config.Config) { c.Account.Archive = true },
+	"administrator":  func(c *config.Config) { c.XMPP.Admins = []string{"admin"} },
 	"laboratory":     func(c *config.Config) { c.XMPP.InsecurePlaintext = "127.0.0.1:0" },
 	"quick failures": func(c *config.Config) { c.XMPP.FailureDelay = 100e6 },
 	"small stanzas":  func(c *config.Config) { c.XMPP.MaxStanzaBytes = 10000 },

@@ -31,6 +31,9 @@ type seen struct {
 	Mechanism string          `json:"mechanism"`
 	Condition string          `json:"condition"`
 	Features  []string        `json:"features"`
+	Commands  []string        `json:"commands"`
+	Status    string          `json:"status"`
+	Notes     []string        `json:"notes"`
 	Why       string          `json:"why"`
 	Command   string          `json:"command"`
 	Handled   int             `json:"handled"`

@@ -2,7 +2,7 @@
 
 usage: endpoint.py direct|starttls ADDRESS PORT JID CA_FILE scram|default
 The secret comes on the first line of standard input, then commands, one per line:
-ping, info, drop (loses the connection and comes back), quit.
+ping, info, commands, add JID SECRET (an account, by an ad-hoc command), drop (loses the connection and comes back), quit.
 """
 import asyncio
 import json
@@ -40,7 +40,7 @@ class Endpoint(slixmpp.ClientXMPP):
         self.address_of_server = (address, port)
         self.ssl_context = ssl.create_default_context(cafile=ca_file)
         self.auto_reconnect = False
-        for plugin in ("xep_0030", "xep_0184", "xep_0198", "xep_0199"):
+        for plugin in ("xep_0030", "xep_0050", "xep_0184", "xep_0198", "xep_0199"):
             self.register_plugin(plugin)
         self["xep_0199"].enable_keepalive = False
         if login == "scram":
@@ -81,6 +81,23 @@ class Endpoint(slixmpp.ClientXMPP):
         payload = push.find("{urn:xmpp:json:0}json")
         say("push", id=message["id"], type=push.get("type"), payload=None if payload is None else json.loads(payload.text))
 
+    def add(self, jid, secret):
+        def fill(answer, session):
+            form = self["xep_0004"].make_form(ftype="submit")
+            for field in answer["command"]["form"].get_fields().values():
+                values = {"accountjid": jid, "password": secret, "password-verify": secret}
+                form.add_field(var=field["var"], value=values.get(field["var"], field["value"]))
+            session.update(payload=form, next=tell)
+            self["xep_0050"].complete_command(session)
+
+        def tell(answer, _):
+            say("command", status=answer["command"]["status"], notes=[text for _, text in answer["command"]["notes"]])
+
+        def refused(answer, _):
+            say("refused", condition=answer["error"]["condition"])
+
+        self["xep_0050"].start_command(self.boundjid.host, "http://jabber.org/protocol/admin#add-user", {"next": fill, "error": refused})
+
     async def run(self, command):
         if command == "ping":
             await self["xep_0199"].send_ping(self.boundjid.host, timeout=20)
@@ -88,6 +105,11 @@ class Endpoint(slixmpp.ClientXMPP):
         elif command == "info":
             info = await self["xep_0030"].get_info(jid=self.boundjid.host, timeout=20)
             say("info", features=sorted(info["disco_info"]["features"]))
+        elif command == "commands":
+            found = await self["xep_0050"].get_commands(self.boundjid.host, timeout=20)
+            say("commands", commands=sorted(node for _, node, _ in found["disco_items"]["items"]))
+        elif command.startswith("add "):
+            self.add(*command.split()[1:])
         elif command == "drop":
             gone = self.disconnected
             self.abort()
