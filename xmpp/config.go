@@ -40,6 +40,9 @@ type Config struct {
 	ShutdownTimeout time.Duration `key:"shutdown_timeout" doc:"Time that sessions have to close when the server stops; 1s to 5m."`
 
 	InsecurePlaintext string `key:"insecure_plaintext" doc:"Unsafe, for laboratories and test suites only: a loopback address such as 127.0.0.1:5223 on which clients log in without TLS, so that secrets cross it in clear. Empty: off."`
+
+	WebSocketOrigins []string `key:"websocket_origins" doc:"Origins of the pages, besides our own, whose scripts may open an XMPP stream over a WebSocket, each as https://host or https://host:port. Programs that are no browsers have no origin and may always."`
+	WebSocketURL     string   `key:"websocket_url" doc:"Address of the WebSocket that host-meta tells clients (XEP-0156), wss://host/xmpp-websocket where the public name or port differs from ours; empty: domain and the port of listen.tls."`
 }
 
 // Default returns the configuration that suits managed endpoints.
@@ -108,7 +111,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("insecure_plaintext: %w", err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.validateWebSocket()...)...)
 }
 
 // Resources returns how many sessions one account may have.
