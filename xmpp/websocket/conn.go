@@ -137,7 +137,7 @@ func (c *conn) finish() error {
 		c.refuse(err, policyCode(err))
 		return nil
 	}
-	c.message = nil
+	c.message, c.begun = nil, false
 	if closes {
 		c.peerClosed.Store(true)
 	}
