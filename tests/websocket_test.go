@@ -163,7 +163,7 @@ func TestWebSocketFrames(t *testing.T) {
 // TestWebSocketHandshake has requests that are refused. Row 30 is the foreign origin.
 func TestWebSocketHandshake(t *testing.T) {
 	s := startWeb(t, func(c *config.Config) {
-		c.XMPP.WebSocketOrigins = []string{"https://Console.example", "https://other.example:8443"}
+		c.XMPP.WebSocketOrigins = []string{"https://Console.example", "https://other.example:8443", "https://default.example:443"}
 		c.XMPP.WebSocketURL = "wss://public.example/xmpp-websocket"
 	})
 	for _, tc := range []struct {
@@ -174,6 +174,7 @@ func TestWebSocketHandshake(t *testing.T) {
 		{"origin of ours", "Origin: https://" + harness.Domain, 101},
 		{"listed origin", "Origin: https://console.example", 101},
 		{"listed origin with a port", "Origin: https://other.example:8443", 101},
+		{"listed origin with the port of its scheme", "Origin: https://default.example", 101},
 		{"foreign origin", "Origin: https://evil.example", 403},
 		{"listed host, other port", "Origin: https://other.example", 403},
 		{"listed host, no TLS", "Origin: http://console.example", 403},

@@ -63,7 +63,7 @@ func New(cfg xmpp.Config, domain string, server link.Handler, log *zap.Logger, r
 		}, []string{"outcome"}),
 	}
 	for _, o := range cfg.WebSocketOrigins {
-		h.origins = append(h.origins, strings.ToLower(o))
+		h.origins = append(h.origins, asSent(o))
 	}
 	if u, err := url.Parse(cfg.WebSocketURL); err == nil && u.Host != "" {
 		h.names = append(h.names, strings.ToLower(u.Hostname()))

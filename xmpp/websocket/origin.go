@@ -22,6 +22,15 @@ func (h *Handler) allowed(r *http.Request) bool {
 	return slices.Contains(h.origins, origin) || h.isOwn(origin, r.Host)
 }
 
+// asSent returns a configured origin as browsers write it: in lower case, without the port that its scheme has anyway.
+func asSent(origin string) string {
+	origin = strings.ToLower(origin)
+	if strings.HasPrefix(origin, "https:") {
+		return strings.TrimSuffix(origin, ":443")
+	}
+	return strings.TrimSuffix(origin, ":80")
+}
+
 // isOwn reports whether an origin is the address at which we were asked, by a name of ours.
 func (h *Handler) isOwn(origin, host string) bool {
 	u, err := url.Parse(origin)
