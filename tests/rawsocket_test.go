@@ -59,8 +59,14 @@ func handshake(changes ...string) string {
 // dialWeb opens a connection for HTTP.
 func dialWeb(t *testing.T, s *harness.Server) *rawSocket {
 	t.Helper()
+	return dialWebBy(t, s, "h2", "http/1.1")
+}
+
+// dialWebBy opens a connection with these protocols in ALPN.
+func dialWebBy(t *testing.T, s *harness.Server, alpn ...string) *rawSocket {
+	t.Helper()
 	cfg := s.TLS()
-	cfg.NextProtos = []string{"http/1.1"}
+	cfg.NextProtos = alpn
 	c, err := tls.Dial("tcp", s.Addr("tls"), cfg)
 	if err != nil {
 		t.Fatal(err)

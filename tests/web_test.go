@@ -90,6 +90,12 @@ func TestWebProtocols(t *testing.T) {
 	if got := r.ask("<?xml version='1.0'?><stream:stream to='" + harness.Domain + "' version='1.0'>\r\n\r\n"); got != 400 {
 		t.Errorf("XMPP to HTTP: status %d, want 400", got)
 	}
+	bare := dialWebBy(t, s)
+	if got := bare.ask(handshake()); got != 101 {
+		t.Errorf("HTTP without ALPN: status %d, want 101", got)
+	}
+	bare.text(framingOpen)
+	bare.until("<stream:features")
 	st := s.Connect(t, "http")
 	st.Send(handshake())
 	st.Restart()

@@ -205,7 +205,10 @@ func TestWebSocketHandshake(t *testing.T) {
 					t.Errorf("subprotocol %q", got)
 				}
 				r.text(framingOpen)
-				r.until("<stream:features")
+				offer := r.until("<stream:features")
+				if page := strings.HasPrefix(tc.change, "Origin"); page == strings.Contains(offer, "-PLUS") {
+					t.Errorf("a page cannot bind its login to the connection, a program can: %s", offer)
+				}
 			}
 		})
 	}

@@ -218,6 +218,7 @@ func (a *App) serve(ctx context.Context) error {
 		part{"im", a.route},
 		part{"xmpp", a.xmpp.Run},
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
+		part{"websocket", a.websocket.Run},
 		part{"web", func(ctx context.Context) error { return a.web.Run(ctx, a.mux()) }},
 		part{"listen", a.admit},
 	)

@@ -34,7 +34,7 @@ type web struct {
 
 	mu       sync.Mutex
 	closing  bool
-	handlers sync.WaitGroup // those that run, also behind an upgrade
+	handlers sync.WaitGroup // those that run, also with a connection that they have taken
 }
 
 func newWeb(log *zap.Logger) *web {
@@ -88,7 +88,8 @@ func (w *web) Close() error {
 // Addr implements net.Listener. Each connection knows its own.
 func (w *web) Addr() net.Addr { return &net.TCPAddr{} }
 
-// Run answers requests by the handler until ctx ends; then it takes no more, ends streams that are being negotiated, and waits until all have ended.
+// Run answers requests by the handler until ctx ends; then it takes no more, ends the contexts of requests, and waits until
+// all handlers have returned.
 func (w *web) Run(ctx context.Context, handler http.Handler) error {
 	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
 	srv := w.server(serving, handler)

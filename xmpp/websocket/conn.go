@@ -49,6 +49,9 @@ type conn struct {
 	out outward // owned by the writer
 }
 
+// tagOpen begins every message. Nobody writes into it.
+var tagOpen = []byte("<")
+
 // keptBytes is the size of the largest buffer that is kept for the next message.
 const keptBytes = 64 << 10
 
@@ -108,7 +111,7 @@ func (c *conn) begin() error {
 	c.message, c.binary, c.begun = message, typ == coder.MessageBinary, false
 	if !c.over() {
 		c.room = c.mostBytes() + frameSlack
-		c.begun, c.ready = true, []byte("<")
+		c.begun, c.ready = true, tagOpen
 	}
 	return nil
 }
@@ -295,7 +298,7 @@ func (c *conn) CloseWrite() error {
 // Close implements net.Conn. It ends every read and write.
 func (c *conn) Close() error {
 	err := c.wire.Close()
-	_ = c.ws.CloseNow() // frees what the library holds; the connection is closed
+	_ = c.ws.CloseNow() // frees what the library holds; it waits for a read and a write that are under way, which the line above has ended
 	return err
 }
 

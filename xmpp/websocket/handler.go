@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 
 	coder "github.com/coder/websocket"
 	"github.com/prometheus/client_golang/prometheus"
@@ -31,12 +32,17 @@ const (
 
 // Handler opens WebSockets (RFC 6455) that carry XMPP and hands them on. It is an http.Handler, safe for concurrent use.
 type Handler struct {
+	// set at construction
 	server  link.Handler
 	origins []string // allowed, in lower case
 	names   []string // of hosts whose pages are ours
 	limits  limits
 	log     *zap.Logger
 	opened  *prometheus.CounterVec
+	serving context.Context    // of streams that are negotiated; ends when Run begins to end
+	stop    context.CancelFunc // of serving
+
+	negotiating sync.WaitGroup
 }
 
 // The outcomes of requests, as the metric has them.
@@ -72,11 +78,19 @@ func New(cfg xmpp.Config, domain string, server link.Handler, log *zap.Logger, r
 		h.opened.WithLabelValues(o)
 	}
 	reg.MustRegister(h.opened)
+	h.serving, h.stop = context.WithCancel(context.Background())
 	return h
 }
 
-// ServeHTTP opens a WebSocket and serves the stream on it until a session is bound or the stream is over. It needs to know the connection: link.NewContext. When the
-// request's context ends, so does a stream without a session.
+// Run waits until ctx ends; then it ends the streams that have no session yet, and returns when they have ended. No request may come any more.
+func (h *Handler) Run(ctx context.Context) error {
+	<-ctx.Done()
+	h.stop()
+	h.negotiating.Wait()
+	return nil
+}
+
+// ServeHTTP opens a WebSocket and starts the stream on it. It needs to know the connection: link.NewContext.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	info, ok := link.FromContext(r.Context())
 	switch {
@@ -101,7 +115,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	h.note(r, outcomeOpened)
 	info.Via = link.ViaWebSocket
-	h.server.ServeConn(r.Context(), c, info)
+	if r.Header.Get("Origin") != "" { // a page, which knows nothing of its TLS connection; some try all the same when they are asked to bind to it
+		info.TLS.EndPoint, info.TLS.Exporter = nil, nil
+	}
+	// On a goroutine of its own, so that the request with its buffers and its stack is gone while somebody who may be a stranger takes his time.
+	h.negotiating.Go(func() { h.server.ServeConn(h.serving, c, info) })
 }
 
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, outcome, why string, status int) {
