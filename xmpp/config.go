@@ -42,6 +42,9 @@ type Config struct {
 
 	Admins            []string `key:"admins" doc:"Ids of the endpoints that may administer the server by ad-hoc commands (XEP-0133): add, delete, disable accounts, end sessions, list who is there. They can do what an API token of scope endpoints can."`
 	InsecurePlaintext string   `key:"insecure_plaintext" doc:"Unsafe, for laboratories and test suites only: a loopback address such as 127.0.0.1:5223 on which clients log in without TLS, so that secrets cross it in clear. Empty: off."`
+
+	WebSocketOrigins []string `key:"websocket_origins" doc:"Origins of the pages, besides our own, whose scripts may open an XMPP stream over a WebSocket, each as https://host or https://host:port. Programs that are no browsers have no origin and may always."`
+	WebSocketURL     string   `key:"websocket_url" doc:"Address of the WebSocket that host-meta tells clients (XEP-0156), wss://host/xmpp-websocket where the public name or port differs from ours; empty: domain and the port of listen.tls."`
 }
 
 // Default returns the configuration that suits managed endpoints.
@@ -115,7 +118,7 @@ func (c Config) Validate() error {
 			errs = append(errs, fmt.Errorf("insecure_plaintext: %w", err))
 		}
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, c.validateWebSocket()...)...)
 }
 
 // Resources returns how many sessions one account may have.

@@ -28,6 +28,7 @@ import (
 	"signalbox/xmpp"
 	"signalbox/xmpp/im"
 	"signalbox/xmpp/sasl"
+	"signalbox/xmpp/websocket"
 )
 
 // ErrConfig marks errors of New that only a change of the configuration mends.
@@ -48,8 +49,12 @@ type App struct {
 	im       *im.Service      // nil unless routing is open
 	xmpp     *xmpp.Server
 	listen   *listen.Server
+	web      *web
 	api      *api.Server
 	apiPorts []net.Listener
+
+	websocket *websocket.Handler
+
 	stopping atomic.Bool
 	recovery atomic.Bool // what is stored is true again after the last run
 }
@@ -134,6 +139,9 @@ func (a *App) buildEdges(context.Context) (err error) {
 	}
 	a.listen.Register(listen.XMPP, a.xmpp)
 	a.listen.Register(listen.STARTTLS, a.xmpp)
+	a.websocket = websocket.New(a.cfg.XMPP, a.cfg.Domain, a.xmpp, a.log, a.registry)
+	a.web = newWeb(a.log)
+	a.listen.Register(listen.HTTP, a.web)
 	return a.buildAPI()
 }
 
@@ -210,6 +218,8 @@ func (a *App) serve(ctx context.Context) error {
 		part{"im", a.route},
 		part{"xmpp", a.xmpp.Run},
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
+		part{"websocket", a.websocket.Run},
+		part{"web", func(ctx context.Context) error { return a.web.Run(ctx, a.mux()) }},
 		part{"listen", a.admit},
 	)
 }

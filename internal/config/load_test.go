@@ -125,6 +125,27 @@ func TestDomainOfTheSeedsNames(t *testing.T) {
 	}
 }
 
+// TestAddressOfTheSeedsHost: a public name beside the domain is where clients find the WebSocket.
+func TestAddressOfTheSeedsHost(t *testing.T) {
+	const ok = "SIGNALBOX_DOMAIN=a.example"
+	for _, tt := range []struct {
+		name string
+		in   source
+		want string
+	}{
+		{"no host", source{environ: []string{ok}}, ""},
+		{"host is the domain", source{environ: []string{"ITSM_XMPP_HOST=push.itsm.local"}}, ""},
+		{"host beside the domain", source{environ: []string{ok, "ITSM_XMPP_HOST=Push.itsm.local."}}, "wss://push.itsm.local/xmpp-websocket"},
+		{"key before host", source{environ: []string{ok, "ITSM_XMPP_HOST=push.itsm.local", "SIGNALBOX_XMPP_WEBSOCKET_URL=wss://b.local:8443/x"}}, "wss://b.local:8443/x"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := tt.in.mustLoad(t).XMPP.WebSocketURL; got != tt.want {
+				t.Errorf("xmpp.websocket_url = %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	const ok = "SIGNALBOX_DOMAIN=a.example"
 	const later = ": is accepted and has no effect: this version does not have that part yet"
@@ -149,7 +170,7 @@ func TestWarnings(t *testing.T) {
 		{"compatible paths off", source{environ: []string{ok}, set: []string{"api.tigase_compat=false"}}, nil},
 		{"the seed's names", source{environ: []string{"TIGASE_DOMAIN=b.local", "ITSM_XMPP_HOST=xmpp.b.local", "ITSM_XMPP_IP=10.0.5.2", "ITSM_WEB_HOST=w.b.local", "ITSM_DOMAIN=w.b.local", "ITSM_WEB_IP=10.0.5.1", "ITSM_TURN_SERVERS=10.0.5.3,10.0.5.4"}},
 			[]string{"ITSM_XMPP_IP" + seedLater, "ITSM_WEB_HOST" + seedLater, "ITSM_DOMAIN" + seedLater, "ITSM_WEB_IP" + seedLater, "ITSM_TURN_SERVERS" + seedLater}},
-		{"a public name beside the domain", source{environ: []string{ok, "ITSM_XMPP_HOST=xmpp.b.local"}}, []string{"ITSM_XMPP_HOST" + seedLater}},
+		{"a public name beside the domain", source{environ: []string{ok, "ITSM_XMPP_HOST=xmpp.b.local"}}, nil},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

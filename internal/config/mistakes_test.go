@@ -53,6 +53,14 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 			`xmpp.insecure_plaintext: "0.0.0.0" is not a loopback address such as 127.0.0.1 or [::1]: logins without TLS never leave this machine`,
 			"api.insecure_http: 0.0.0.0:8080 is not a loopback address: set tls.cert_file and tls.key_file, or insecure_http: true",
 		}},
+		{"addresses of WebSockets", source{file: ok + "xmpp:\n  websocket_origins: ['https://a.example', 'HTTP://b.example:8080', a.example, 'https://a.example/', '*', 'null', 'wss://a.example']\n  websocket_url: https://a.example/\n"}, []string{
+			`xmpp.websocket_origins[2]: "a.example" is no origin such as https://console.example.com or https://console.example.com:8443`,
+			`xmpp.websocket_origins[3]: "https://a.example/" is no origin such as https://console.example.com or https://console.example.com:8443`,
+			`xmpp.websocket_origins[4]: "*" is no origin such as https://console.example.com or https://console.example.com:8443`,
+			`xmpp.websocket_origins[5]: "null" is no origin such as https://console.example.com or https://console.example.com:8443`,
+			`xmpp.websocket_origins[6]: "wss://a.example" is no origin such as https://console.example.com or https://console.example.com:8443`,
+			`xmpp.websocket_url: "https://a.example/" is not an address such as wss://xmpp.example.com/xmpp-websocket`,
+		}},
 		{"two names of the management server", source{file: ok, environ: []string{"ITSM_DOMAIN=a.local", "ITSM_WEB_HOST=b.local"}}, []string{
 			`ITSM_DOMAIN: is "a.local", but ITSM_WEB_HOST is "b.local"; both name the management server, leave one of them away`,
 		}},

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"signalbox/xmpp/websocket"
 )
 
 // seedName is a variable of the installations that Signalbox takes the place of.
@@ -29,7 +31,7 @@ func seedNames() []seedName {
 	return []seedName{
 		{seedBase, "Base domain, as `base_domain`: the certificate bundle is named after it, and `" + basePrefix + "` before it is the domain if nothing else says which.", false},
 		{seedDomain, "JID domain, if `domain` is not set.", false},
-		{seedXMPPHost, "Public name of this server; the JID domain if neither `domain` nor XMPP_DOMAIN is set.", false},
+		{seedXMPPHost, "Public name of this server, that of `xmpp.websocket_url` if that is not set; the JID domain if neither `domain` nor XMPP_DOMAIN is set.", false},
 		{"ITSM_XMPP_IP", "Public address of this server.", true},
 		{seedWebHost, "Name of the management server.", true},
 		{seedITSM, "Another name for ITSM_WEB_HOST; both must say the same.", true},
@@ -55,7 +57,6 @@ func (l *loader) seed(ranks []map[string]string) {
 	if l.cfg.BaseDomain == "" {
 		l.cfg.BaseDomain = host(seedBase)
 	}
-	fromHost := l.cfg.Domain == "" && value(seedDomain) == ""
 	switch {
 	case l.cfg.Domain != "":
 	case value(seedDomain) != "":
@@ -65,11 +66,14 @@ func (l *loader) seed(ranks []map[string]string) {
 	case l.cfg.BaseDomain != "":
 		l.cfg.Domain = basePrefix + l.cfg.BaseDomain
 	}
+	if public := host(seedXMPPHost); public != "" && public != l.cfg.Domain && l.cfg.XMPP.WebSocketURL == "" {
+		l.cfg.XMPP.WebSocketURL = "wss://" + public + websocket.Path
+	}
 	if a, b := host(seedITSM), host(seedWebHost); a != "" && b != "" && a != b {
 		l.bad(seedITSM, "is %q, but %s is %q; both name the management server, leave one of them away", a, seedWebHost, b)
 	}
 	for _, s := range seedNames() {
-		if value(s.name) != "" && (s.later || s.name == seedXMPPHost && !fromHost) {
+		if value(s.name) != "" && s.later {
 			l.warn(s.name, "is accepted and has no effect: this version does not have the part that uses it yet")
 		}
 	}

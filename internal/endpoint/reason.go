@@ -26,7 +26,7 @@ var (
 	ReasonRestrictedXML    = Reason{"restricted_xml", "restricted-xml", false, "The endpoint sent a comment, processing instruction, DTD or entity (RFC 6120 section 11.1)."}
 	ReasonInvalidXML       = Reason{"invalid_xml", "invalid-xml", false, "The endpoint sent an element where the protocol has no place for it."}
 	ReasonEncoding         = Reason{"unsupported_encoding", "unsupported-encoding", false, "The stream is not in UTF-8."}
-	ReasonTooBig           = Reason{"too_big", "policy-violation", false, "A stanza was larger, deeper or wider than the limits allow."}
+	ReasonTooBig           = Reason{"too_big", "policy-violation", false, "A stanza was larger, deeper or wider than the limits allow, or a WebSocket carried too many frames for it."}
 	ReasonFlood            = Reason{"flood", "policy-violation", true, "The endpoint sent more per second than the limits allow."}
 	ReasonBadNamespace     = Reason{"invalid_namespace", "invalid-namespace", false, "The stream header has the wrong namespace."}
 	ReasonBadPrefix        = Reason{"bad_namespace_prefix", "bad-namespace-prefix", false, "The stream header has the wrong prefix."}

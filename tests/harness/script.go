@@ -16,7 +16,7 @@ import (
 //	# comment
 //	config NAME                              before all else: a named change of the configuration, see configs
 //	endpoint ID SECRET                       registers an endpoint
-//	WHO connects tls|plain|laboratory        opens a connection; everything below is said by WHO until it closes
+//	WHO connects tls|plain|laboratory|websocket  opens a connection; everything below is said by WHO until it closes; over a WebSocket each step is a message
 //	WHO opens                                sends a stream header and takes ours with the features
 //	WHO logs in ID SECRET RESOURCE           opens, logs in by PLAIN, binds
 //	WHO authenticates MECHANISM ID SECRET    opens, logs in by that mechanism, opens again
@@ -181,8 +181,10 @@ func (s *script) connect(who, how string) {
 		s.streams[who] = s.server.ConnectPlain(s.t, who)
 	case "laboratory":
 		s.streams[who] = s.server.ConnectLaboratory(s.t, who)
+	case "websocket":
+		s.streams[who] = s.server.ConnectWebSocket(s.t, who)
 	default:
-		s.need(false, "connects tls, plain or laboratory")
+		s.need(false, "connects tls, plain, laboratory or websocket")
 	}
 }
 

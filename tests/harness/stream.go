@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
+
 	"signalbox/xmpp/scan"
 )
 
@@ -22,6 +24,9 @@ type Stream struct {
 	conn net.Conn
 	sc   scan.Scanner
 	buf  []byte
+	ws   *websocket.Conn // on conn; nil: the stream is one of RFC 6120
+
+	Code int // with which the server closed the WebSocket, -1 for none, once Next says that it is closed
 }
 
 // Connect opens a direct TLS connection.
@@ -97,6 +102,12 @@ func (st *Stream) Restart() { st.sc.Reset() }
 // Send writes text.
 func (st *Stream) Send(text string) {
 	st.t.Helper()
+	if st.ws != nil {
+		if err := st.ws.Write(st.t.Context(), websocket.MessageText, []byte(text)); err != nil {
+			st.t.Fatalf("%s: send: %v", st.name, err)
+		}
+		return
+	}
 	if _, err := st.conn.Write([]byte(text)); err != nil {
 		st.t.Fatalf("%s: send: %v", st.name, err)
 	}
@@ -105,7 +116,11 @@ func (st *Stream) Send(text string) {
 // Open sends a stream header and returns the features.
 func (st *Stream) Open() string {
 	st.t.Helper()
-	st.Send("<?xml version='1.0'?><stream:stream to='" + Domain + "' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>")
+	header := "<?xml version='1.0'?><stream:stream to='" + Domain + "' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
+	if st.ws != nil {
+		header = "<open xmlns='" + nsFraming + "' to='" + Domain + "' version='1.0'/>"
+	}
+	st.Send(header)
 	if h := st.Next(); h != "(stream)" {
 		st.t.Fatalf("%s: got %s, want a stream header", st.name, h)
 	}
@@ -116,6 +131,9 @@ func (st *Stream) Open() string {
 // connection. White space is passed over.
 func (st *Stream) Next() string {
 	st.t.Helper()
+	if st.ws != nil {
+		return st.nextMessage()
+	}
 	for {
 		ev, n, err := st.sc.Next(st.buf)
 		if err != nil {
@@ -169,7 +187,7 @@ func (st *Stream) Want(pieces ...string) string {
 func (st *Stream) Login(id, secret, resource string) {
 	st.t.Helper()
 	st.Authenticate(id, secret)
-	st.Send("<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" + resource + "</resource></bind></iq>")
+	st.Send("<iq xmlns='jabber:client' type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>" + resource + "</resource></bind></iq>")
 	st.Want("type='result'", fmt.Sprintf("<jid>%s@%s/%s</jid>", id, Domain, resource))
 }
 

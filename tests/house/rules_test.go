@@ -45,6 +45,7 @@ var confined = map[string][]string{
 	"github.com/pressly/goose":       {"internal/store"},
 	"github.com/danielgtaylor/huma":  {"internal/api"},
 	"github.com/pires/go-proxyproto": {"internal/listen"},
+	"github.com/coder/websocket":     {"xmpp/websocket", "tests"},
 	"github.com/fsnotify/fsnotify":   {"certs"},
 	"github.com/jackc/pgx":           {"tests"}, // the store's bench
 	"github.com/spf13/cobra":         {"cmd/signalbox", "cmd/signalbox-agent"},

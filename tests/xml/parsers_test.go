@@ -125,7 +125,7 @@ func askChromium(t *testing.T, documents [][]byte) []answer {
 }
 
 // browse opens a page in a browser of its own and returns when the page has loaded and the browser has ended.
-func browse(t *testing.T, browser, url string) (said []byte) {
+func browse(t *testing.T, browser, url string, flags ...string) (said []byte) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "signalbox-browser-")
 	if err != nil {
@@ -140,8 +140,9 @@ func browse(t *testing.T, browser, url string) (said []byte) {
 	defer log.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, browser, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+	args := append(flags, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
 		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--no-proxy-server", "--user-data-dir="+dir, "--dump-dom", url)
+	cmd := exec.CommandContext(ctx, browser, args...)
 	cmd.Stderr = log
 	err = cmd.Run()
 	said, readErr := os.ReadFile(log.Name())

@@ -13,6 +13,15 @@ func SpliceAlone(dst []byte, st *Stanza, from string) []byte {
 	return st.splice(dst, from, "")
 }
 
+// Restate appends the stanza for a place whose default namespace is receiver, empty for none: what it took from the stream
+// around it is declared on it, all else stays byte by byte. It goes between a stream of RFC 6120 and the messages of RFC 7395.
+func Restate(dst []byte, st *Stanza, receiver string) []byte {
+	nameEnd := st.name.name.end
+	dst = append(dst, st.Raw[:nameEnd]...)
+	dst = st.appendInherited(dst, receiver)
+	return append(dst, st.Raw[nameEnd:]...)
+}
+
 func (st *Stanza) splice(dst []byte, from, receiver string) []byte {
 	nameEnd := st.name.name.end
 	dst = append(dst, st.Raw[:nameEnd]...)

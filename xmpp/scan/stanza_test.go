@@ -174,6 +174,24 @@ func TestSplice(t *testing.T) {
 	}
 }
 
+func TestRestate(t *testing.T) {
+	for _, tt := range []struct{ name, header, in, alone, client string }{
+		{"inherits", openClient, `<message to='b'><body/></message>`, `<message xmlns='jabber:client' to='b'><body/></message>`, `<message to='b'><body/></message>`},
+		{"stands alone", openClient, `<a xmlns='u'/>`, `<a xmlns='u'/>`, `<a xmlns='u'/>`},
+		{"prefix of the header", openWithPrefix, `<k:a xml:lang='x'/>`, `<k:a xmlns:k='urn:k&amp;' xml:lang='x'/>`, `<k:a xmlns:k='urn:k&amp;' xml:lang='x'/>`},
+		{"no namespace", `<s>`, `<a><b/></a>`, `<a><b/></a>`, `<a xmlns=''><b/></a>`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			st := scanOne(t, tt.header, tt.in)
+			for receiver, want := range map[string]string{"": tt.alone, NamespaceClient: tt.client} {
+				if got := string(Restate(nil, &st, receiver)); got != want {
+					t.Errorf("Restate(%q, %q) =\n%s, want\n%s", tt.in, receiver, got, want)
+				}
+			}
+		})
+	}
+}
+
 func TestElement(t *testing.T) {
 	st := scanOne(t, openWithPrefix, `<message xmlns:l='urn:l'>t1<body>a&lt;<![CDATA[&lt;]]>`+"\r\n"+`<i>no</i>b</body><j:a xmlns1j='no' id='x&#9;y' l:id='2'/><l:b><c xmlns=''/></l:b><d xml:lang='en'/></message>`)
 	e := st.Element()

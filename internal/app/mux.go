@@ -1,0 +1,33 @@
+package app
+
+import (
+	"net"
+	"net/http"
+
+	"signalbox/xmpp/websocket"
+)
+
+// mux is everything that is served on the shared port by HTTP (SPEC section 3). The API, its compatible paths and the metrics are not.
+func (a *App) mux() *http.ServeMux {
+	url := a.websocketURL()
+	mux := http.NewServeMux()
+	mux.Handle("GET "+websocket.Path, a.websocket)
+	mux.Handle("GET "+websocket.HostMetaPath, websocket.HostMeta(url))
+	mux.Handle("GET "+websocket.HostMetaJSONPath, websocket.HostMetaJSON(url))
+	return mux
+}
+
+// websocketURL is where clients find the WebSocket: as configured, else our domain and the port of the first TLS listener.
+func (a *App) websocketURL() string {
+	if a.cfg.XMPP.WebSocketURL != "" {
+		return a.cfg.XMPP.WebSocketURL
+	}
+	host := a.cfg.Domain
+	for _, addr := range a.Addrs()["tls"] {
+		if _, port, err := net.SplitHostPort(addr); err == nil && port != "443" {
+			host = net.JoinHostPort(host, port)
+		}
+		break
+	}
+	return "wss://" + host + websocket.Path
+}
