@@ -3,6 +3,9 @@ package xmpp
 import (
 	"errors"
 	"fmt"
+	"net"
+	"strconv"
+	"strings"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -34,6 +37,7 @@ type Config struct {
 	Liveness        time.Duration `key:"liveness" doc:"Silence after which an endpoint counts as offline; 10s to 1h."`
 	WriteTimeout    time.Duration `key:"write_timeout" doc:"Time that one write to an endpoint may take; 1s to 5m."`
 	QueueBytes      int           `key:"queue_bytes" doc:"Most bytes that wait for one endpoint to read and to acknowledge (XEP-0198), beyond which new pushes stay in the store; max_stanza_bytes, at least 65536, to 67108864."`
+	Location        string        `key:"location" doc:"Address of this node, host:port or [IPv6]:port, at which endpoints are asked to resume their sessions (XEP-0198), where the name that they know may lead them elsewhere; empty: none."`
 	ResumeTimeout   time.Duration `key:"resume_timeout" doc:"Time that a lost session stays resumable (XEP-0198); 0 offers no resumption, at most 1h."`
 	StanzasPerSec   int           `key:"stanzas_per_second" doc:"Stanzas per second that one endpoint may send for long; ten times as many at once."`
 	BytesPerSec     int           `key:"bytes_per_second" doc:"Bytes per second that one endpoint may send for long; ten times as many at once."`
@@ -89,6 +93,9 @@ func (c Config) Validate() error {
 	if c.Routing != RoutingManaged && c.Routing != RoutingOpen {
 		errs = append(errs, fmt.Errorf("routing: is %q, must be managed or open", c.Routing))
 	}
+	if err := CheckHost(c.Location); err != nil {
+		errs = append(errs, fmt.Errorf("location: %w", err))
+	}
 	within("max_resources", c.MaxResources, 1, 100)
 	within("max_stanza_bytes", c.MaxStanzaBytes, 10000, 2<<20)
 	within("max_login_bytes", c.MaxLoginBytes, 10000, 64<<10)
@@ -119,6 +126,18 @@ func (c Config) Validate() error {
 		}
 	}
 	return errors.Join(append(errs, c.validateWebSocket()...)...)
+}
+
+// CheckHost reports why text is no host with a port; empty text is none at all, and allowed.
+func CheckHost(text string) error {
+	if text == "" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(text)
+	if n, errPort := strconv.Atoi(port); err != nil || host == "" || strings.ContainsAny(host, "<>'\"& ") || errPort != nil || n < 1 || n > 65535 {
+		return fmt.Errorf("is %q, must be host:port, or [IPv6]:port", text)
+	}
+	return nil
 }
 
 // Resources returns how many sessions one account may have.

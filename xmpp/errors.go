@@ -47,11 +47,18 @@ func reasonOfTransport(err error) endpoint.Reason {
 	return endpoint.ReasonConnectionLost
 }
 
-// appendStreamError appends the error of RFC 6120 section 4.9 for this reason, with an application condition inside if there is one.
-func appendStreamError(b []byte, r endpoint.Reason, application string) []byte {
+// appendStreamError appends the error of RFC 6120 section 4.9 for this reason: text stands in the condition itself, which only that of section 4.9.3.19 has, an
+// application condition beside it.
+func appendStreamError(b []byte, r endpoint.Reason, text, application string) []byte {
 	b = append(b, "<stream:error><"...)
 	b = append(b, r.Condition...)
-	b = append(b, " xmlns='"+nsStreamErrors+"'/>"...)
+	b = append(b, " xmlns='"+nsStreamErrors+"'"...)
+	if text == "" {
+		b = append(b, "/>"...)
+	} else {
+		b = scan.AppendText(append(b, '>'), text)
+		b = append(append(append(b, "</"...), r.Condition...), '>')
+	}
 	b = append(b, application...)
 	return append(b, "</stream:error>"...)
 }

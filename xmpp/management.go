@@ -216,10 +216,18 @@ func (s *session) enable(st *stream, el scan.Element) transport.Next {
 		s.sm.resumable = true
 		s.sm.id = randomID()
 		s.srv.resumables.add(s.sm.id, s)
-		answer = "<enabled xmlns='" + nsSM + "' id='" + s.sm.id + "' resume='true' max='" + strconv.Itoa(int(s.srv.cfg.ResumeTimeout/time.Second)) + "'/>"
+		answer = "<enabled xmlns='" + nsSM + "' id='" + s.sm.id + "' resume='true' max='" + strconv.Itoa(int(s.srv.cfg.ResumeTimeout/time.Second)) + "'" + s.srv.location() + "/>"
 	}
 	st.conn.Control([]byte(answer))
 	return transport.Read
+}
+
+// location is where the endpoint is asked to resume, as an attribute (section 5).
+func (s *Server) location() string {
+	if s.cfg.Location == "" {
+		return ""
+	}
+	return string(append(scan.AppendEscaped([]byte(" location='"), s.cfg.Location), '\''))
 }
 
 // receive begins with a stanza that came in; handled must follow. It is false once the stream is no longer the session's, whose new stream counts.

@@ -33,7 +33,9 @@ type Deps struct {
 	Features *feature.Set
 	IM       *im.Service   // routes between accounts; nil: endpoints talk to the server alone
 	StartTLS link.StartTLS // nil: no upgrade of plain-text connections
-	Drain    time.Duration // over which sessions are closed when the server stops
+
+	Drain     time.Duration // over which sessions are closed when the server stops
+	OtherHost string        // where they are sent then; empty: they come back by themselves
 }
 
 // Server speaks XMPP with endpoints of one domain. It implements link.Handler and is safe for concurrent use.
@@ -92,7 +94,7 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, info link.Info) {
 		if !s.remember(st) {
 			st.end(endpoint.ReasonShutdown)
 		}
-		stop = context.AfterFunc(ctx, func() { st.endWith(endpoint.ReasonShutdown, s.hint(endpoint.ReasonShutdown)) })
+		stop = context.AfterFunc(ctx, func() { st.endWith(s.farewell(), s.hint(s.farewell())) })
 		return st
 	})
 	stop()
@@ -120,7 +122,7 @@ func (s *Server) closeAll() {
 	start := time.Now()
 	for i, st := range open {
 		time.Sleep(time.Until(start.Add(s.deps.Drain * time.Duration(i) / time.Duration(len(open)))))
-		st.endWith(endpoint.ReasonShutdown, s.hint(endpoint.ReasonShutdown))
+		st.endWith(s.farewell(), s.hint(s.farewell()))
 	}
 	cut := time.AfterFunc(s.cfg.ShutdownTimeout, func() {
 		for _, st := range open {
@@ -129,7 +131,7 @@ func (s *Server) closeAll() {
 	})
 	s.driver.Wait()
 	cut.Stop()
-	s.resumables.endAll(endpoint.ReasonShutdown)
+	s.resumables.endAll(s.farewell())
 }
 
 // close lets no stream begin any more and returns those that are open.
@@ -144,9 +146,17 @@ func (s *Server) close() []*stream {
 	return open
 }
 
+// farewell is why streams end when the server stops.
+func (s *Server) farewell() endpoint.Reason {
+	if s.deps.OtherHost != "" {
+		return endpoint.ReasonMoved
+	}
+	return endpoint.ReasonShutdown
+}
+
 // hint tells an endpoint when to come back, where many are sent away at once: spread so that a thousand return per second.
 func (s *Server) hint(r endpoint.Reason) string {
-	if r.Name != endpoint.ReasonShutdown.Name {
+	if r.Name != s.farewell().Name {
 		return ""
 	}
 	s.mu.Lock()

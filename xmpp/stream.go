@@ -235,7 +235,11 @@ func (st *stream) lastWords(r endpoint.Reason, application string) []byte {
 		b = st.header(b, "")
 	}
 	if r.Condition != "" {
-		b = appendStreamError(b, r, application)
+		text := ""
+		if r.Name == endpoint.ReasonMoved.Name {
+			text = st.srv.deps.OtherHost
+		}
+		b = appendStreamError(b, r, text, application)
 	}
 	return append(b, "</stream:stream>"...)
 }

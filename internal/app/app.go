@@ -133,6 +133,8 @@ func (a *App) buildEdges(context.Context) (err error) {
 		IM:       a.im,
 		StartTLS: a.listen.StartTLS,
 		Drain:    a.cfg.Drain.Period,
+
+		OtherHost: a.cfg.Drain.OtherHost,
 	}, a.log, a.registry)
 	if err != nil {
 		return err

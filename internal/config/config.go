@@ -44,7 +44,8 @@ type Store struct {
 
 // Drain says how a node stops.
 type Drain struct {
-	Period time.Duration `key:"period" doc:"Time over which sessions are closed when the server stops; 1s to 5m."`
+	Period    time.Duration `key:"period" doc:"Time over which sessions are closed when the server stops; 1s to 5m."`
+	OtherHost string        `key:"other_host" doc:"Where endpoints are sent when the server stops (see-other-host, RFC 6120 section 4.9.3.19): host:port or [IPv6]:port of another node; empty: they are told when to come back."`
 }
 
 // Default returns the configuration that stands when nothing is set. It has no domain, so it does not validate.
@@ -71,6 +72,9 @@ func (c Config) Validate() error {
 	}
 	if c.Drain.Period < time.Second || c.Drain.Period > 5*time.Minute {
 		errs = append(errs, fmt.Errorf("drain.period: is %v, must be 1s to 5m", c.Drain.Period))
+	}
+	if err := xmpp.CheckHost(c.Drain.OtherHost); err != nil {
+		errs = append(errs, fmt.Errorf("drain.other_host: %w", err))
 	}
 	errs = append(errs,
 		under("listen", c.Listen.Validate()),

@@ -44,6 +44,7 @@ var (
 	ReasonDeleted          = Reason{"endpoint_deleted", "not-authorized", false, "The endpoint was deleted."}
 	ReasonSecretChanged    = Reason{"secret_changed", "reset", true, "The endpoint's secret was changed."}
 	ReasonShutdown         = Reason{"shutdown", "system-shutdown", true, "This server stops; come back to it or to another node."}
+	ReasonMoved            = Reason{"moved", "see-other-host", true, "This server stops and sends its endpoints to another one (drain.other_host)."}
 	ReasonRestarted        = Reason{"server_restarted", "", true, "The server was restarted; the session did not survive it."}
 	ReasonNotStored        = Reason{"not_stored", "resource-constraint", true, "What the endpoint answered could not be stored; it will send it again when it is back. Look at the server's disk and log."}
 	ReasonInternal         = Reason{"internal_error", "internal-server-error", true, "The server could not go on with this session; see its log."}
@@ -56,6 +57,6 @@ func Reasons() []Reason {
 		ReasonHandshakeTimeout, ReasonStanzaTimeout, ReasonNotWellFormed, ReasonRestrictedXML, ReasonInvalidXML, ReasonEncoding, ReasonTooBig, ReasonFlood,
 		ReasonBadNamespace, ReasonBadPrefix, ReasonBadVersion, ReasonHostUnknown, ReasonAddressing, ReasonInvalidFrom, ReasonNotAuthorized, ReasonAuthFailed,
 		ReasonUnsupported, ReasonBadAck, ReasonTLSFailed, ReasonDisconnected, ReasonDisabled, ReasonDeleted, ReasonSecretChanged, ReasonShutdown,
-		ReasonRestarted, ReasonNotStored, ReasonInternal,
+		ReasonMoved, ReasonRestarted, ReasonNotStored, ReasonInternal,
 	}
 }
