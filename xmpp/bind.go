@@ -77,7 +77,7 @@ func (st *stream) admitted() endpoint.Reason {
 		return endpoint.ReasonInternal
 	case !enabled:
 		return endpoint.ReasonDisabled
-	case !bytes.Equal(secret.Scram[endpoint.ScramSHA256].StoredKey, st.login.proven):
+	case !bytes.Equal(secret.Mark(), st.login.proven):
 		return endpoint.ReasonSecretChanged
 	}
 	return endpoint.Reason{}

@@ -28,7 +28,7 @@ type login struct {
 	begun    time.Time       // when the client's last message came
 	tries    int             // that failed
 	key      endpoint.Key    // who logged in; zero before
-	proven   []byte          // the stored key of the secret with which it did
+	proven   []byte          // the mark of the secret that it had then
 }
 
 // features appends the stream features of the phase (RFC 6120 section 4.3.2).
@@ -49,7 +49,7 @@ func (st *stream) features(b []byte) []byte {
 // mechanisms appends what SASL offers, and the channel bindings (XEP-0440).
 func (st *stream) mechanisms(b []byte) []byte {
 	b = append(b, "<mechanisms xmlns='"+nsSASL+"'>"...)
-	for _, name := range sasl.Offer(st.info.TLS) {
+	for _, name := range sasl.Offer(st.saslInput()) {
 		b = append(b, "<mechanism>"...)
 		b = append(b, name...)
 		b = append(b, "</mechanism>"...)
@@ -67,6 +67,8 @@ func (st *stream) mechanisms(b []byte) []byte {
 	}
 	return append(b, "</sasl-channel-binding>"...)
 }
+
+func (st *stream) saslInput() sasl.Input { return sasl.Input{Domain: st.srv.domain, TLS: st.info.TLS} }
 
 // takePlain knows one request: TLS. Nothing else is done in plain text.
 func (st *stream) takePlain(el *scan.Stanza) transport.Next {
@@ -108,7 +110,7 @@ func (st *stream) auth(el scan.Element) transport.Next {
 		return st.refuse(&sasl.Failure{Condition: sasl.MalformedRequest, Cause: errBegunTwice})
 	}
 	name, _ := el.Attr("mechanism")
-	x, err := st.srv.deps.SASL.Start(string(name), sasl.Input{Domain: st.srv.domain, TLS: st.info.TLS})
+	x, err := st.srv.deps.SASL.Start(string(name), st.saslInput())
 	if err != nil {
 		return st.refuse(err)
 	}
@@ -134,7 +136,7 @@ func (st *stream) respond(el scan.Element) transport.Next {
 		st.conn.Control(saslElement("challenge", challenge))
 		return transport.Read
 	}
-	st.login.key, st.login.proven, st.login.exchange = x.Identity(), x.StoredKey(), nil
+	st.login.key, st.login.proven, st.login.exchange = x.Identity(), x.SecretMark(), nil
 	st.srv.metrics.logins.WithLabelValues("ok").Inc()
 	st.conn.Control(saslElement("success", challenge))
 	st.restart(awaitBind)

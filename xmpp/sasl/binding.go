@@ -35,6 +35,6 @@ func bindingData(t link.TLS, name string) []byte {
 	return nil
 }
 
-func canBind(t link.TLS) bool {
+func hasBinding(t link.TLS) bool {
 	return bindingData(t, BindEndPoint) != nil || bindingData(t, BindExporter) != nil
 }

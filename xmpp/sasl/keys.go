@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/pbkdf2"
+	"crypto/sha1"
 	"crypto/sha256"
 	"fmt"
 	"hash"
@@ -26,6 +27,10 @@ type scramHash struct {
 
 func scramSHA256() scramHash {
 	return scramHash{name: endpoint.ScramSHA256, size: sha256.Size, new: sha256.New}
+}
+
+func scramSHA1() scramHash {
+	return scramHash{name: endpoint.ScramSHA1, size: sha1.Size, new: sha1.New}
 }
 
 type scramKeys = endpoint.ScramKeys

@@ -45,7 +45,7 @@ func New(accounts Accounts, fakeKey []byte, slowHashes int) (*Server, error) {
 	return &Server{accounts: accounts, fakeKey: bytes.Clone(fakeKey), slow: make(chan struct{}, slowHashes)}, nil
 }
 
-// Input is what is known of a stream when its login starts.
+// Input is what is known of a stream when its login starts; on one stream it does not change.
 type Input struct {
 	Domain string // the domain that the stream is addressed to, lower case; endpoints of others cannot log in
 	TLS    link.TLS
@@ -58,7 +58,7 @@ func (s *Server) Start(name string, in Input) (*Exchange, error) {
 		return nil, fail(EncryptionRequired, "login outside TLS")
 	}
 	for _, m := range mechanisms {
-		if m.name == name && m.offered(in.TLS) {
+		if m.name == name && m.offered(in) {
 			return &Exchange{server: s, in: in, conversation: m.start()}, nil
 		}
 	}
@@ -73,7 +73,7 @@ type Exchange struct {
 	begun, over  bool
 	claimed      endpoint.Key
 	identity     endpoint.Key
-	storedKey    []byte
+	mark         []byte
 }
 
 // Step takes the client's next message, decoded by DecodeBase64; nil in the first call means that <auth/> carried no initial response.
@@ -101,9 +101,9 @@ func (x *Exchange) Step(ctx context.Context, response []byte) (challenge []byte,
 // Identity returns who logged in, after Step returned done; the zero Key before.
 func (x *Exchange) Identity() endpoint.Key { return x.identity }
 
-// StoredKey tells the secret with which the client logged in from another one of the same endpoint, so that a change of the secret while a session is made is
-// seen; nil before Step returned done.
-func (x *Exchange) StoredKey() []byte { return x.storedKey }
+// SecretMark returns the mark of the secret that the endpoint had when it logged in (endpoint.Secret.Mark), so that a change of the secret while a session is
+// made is seen; nil before Step returned done.
+func (x *Exchange) SecretMark() []byte { return x.mark }
 
 // Claimed returns who the client says it is, for logs and diagnosis; the zero Key before it said so and where the name can name no endpoint.
 func (x *Exchange) Claimed() endpoint.Key { return x.claimed }
@@ -148,7 +148,7 @@ func (x *Exchange) admit(a account, proven bool, authzid string) error {
 	case authzid != "" && foldASCII(authzid) != a.key.JID():
 		return fail(InvalidAuthzid, "endpoint asks to act as another")
 	}
-	x.identity, x.storedKey = a.key, a.secret.Scram[endpoint.ScramSHA256].StoredKey
+	x.identity, x.mark = a.key, a.secret.Mark()
 	return nil
 }
 

@@ -85,7 +85,7 @@ func (s *scram) expectBinding(m clientFirst, x *Exchange) (string, error) {
 		if s.plus {
 			return "", fail(MalformedRequest, "no channel binding by a mechanism with -PLUS")
 		}
-		if m.flag == 'y' && canBind(x.in.TLS) {
+		if m.flag == 'y' && hasBinding(x.in.TLS) {
 			return "", fail(NotAuthorized, "client says that we do not offer -PLUS: somebody changed the list of mechanisms on its way")
 		}
 	}
