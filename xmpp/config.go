@@ -27,7 +27,7 @@ type Config struct {
 	MaxAttributes   int           `key:"max_attributes" doc:"Most attributes of one element; 8 to 64."`
 	MaxNamespaces   int           `key:"max_namespaces" doc:"Most namespace declarations in scope within a stanza; 8 to 64."`
 	LoginTimeout    time.Duration `key:"login_timeout" doc:"Time from the start of the stream to bind; 5s to 5m."`
-	LoginTries      int           `key:"login_tries" doc:"Failed logins on one stream before it is closed; 1 to 10."`
+	LoginTries      int           `key:"login_tries" doc:"Failed logins on one stream before it is closed, at most 5 by RFC 6120; some clients try each mechanism in turn; 1 to 10."`
 	FailureDelay    time.Duration `key:"failure_delay" doc:"Time from the start of a login to the answer that it failed, the same for every cause; 100ms to 10s."`
 	StanzaTimeout   time.Duration `key:"stanza_timeout" doc:"Time that a begun stanza may take to arrive; 5s to 10m."`
 	PingAfter       time.Duration `key:"ping_after" doc:"Silence after which the server pings an endpoint; shorter than liveness."`
@@ -58,7 +58,7 @@ func Default() Config {
 		MaxAttributes:   64,
 		MaxNamespaces:   64,
 		LoginTimeout:    30 * time.Second,
-		LoginTries:      3,
+		LoginTries:      5,
 		FailureDelay:    500 * time.Millisecond,
 		StanzaTimeout:   time.Minute,
 		PingAfter:       70 * time.Second,

@@ -46,6 +46,7 @@ var configs = map[string]func(*config.Config){
 	"administrator":  func(c *config.Config) { c.XMPP.Admins = []string{"admin"} },
 	"laboratory":     func(c *config.Config) { c.XMPP.InsecurePlaintext = "127.0.0.1:0" },
 	"quick failures": func(c *config.Config) { c.XMPP.FailureDelay = 100e6 },
+	"three tries":    func(c *config.Config) { c.XMPP.LoginTries = 3 },
 	"small stanzas":  func(c *config.Config) { c.XMPP.MaxStanzaBytes = 10000 },
 	"slow senders":   func(c *config.Config) { c.XMPP.StanzasPerSec = 1 },
 	"no resumption":  func(c *config.Config) { c.XMPP.ResumeTimeout = 0 },

@@ -178,7 +178,7 @@ func (c *scramClient) final(t testing.TB, challenge string) string {
 func splitServerFirst(t testing.TB, challenge string) (nonce string, salt []byte, iterations int) {
 	t.Helper()
 	f := strings.Split(challenge, ",")
-	if len(f) != 3 || f[0][:2] != "r=" || f[1][:2] != "s=" || f[2][:2] != "i=" {
+	if len(f) < 3 || len(f) > 4 || f[0][:2] != "r=" || f[1][:2] != "s=" || f[2][:2] != "i=" || len(f) == 4 && f[3][:2] != "h=" {
 		t.Fatalf("server-first-message is %q", challenge)
 	}
 	salt, err := base64.StdEncoding.DecodeString(f[1][2:])
