@@ -17,10 +17,12 @@ import (
 //	config NAME                              before all else: a named change of the configuration, see configs
 //	endpoint ID SECRET                       registers an endpoint
 //	WHO connects tls|plain|laboratory|websocket  opens a connection; everything below is said by WHO until it closes; over a WebSocket each step is a message
+//	WHO connects tls|plain|laboratory        opens a connection; everything below is said by WHO until it closes
+//	WHO connects tls as ADDRESS[,ADDRESS]    shows a client certificate with these addresses
 //	WHO opens                                sends a stream header and takes ours with the features
 //	WHO logs in ID SECRET RESOURCE           opens, logs in by PLAIN, binds
 //	WHO authenticates MECHANISM ID SECRET    opens, logs in by that mechanism, opens again
-//	WHO upgrades                             TLS, after <proceed/>
+//	WHO upgrades [as ADDRESS[,ADDRESS]]      TLS, after <proceed/>
 //	WHO sends TEXT                           writes the bytes
 //	WHO receives PATTERN                     the next item matches as a whole; ... stands for anything, {name} keeps what stands there
 //	WHO is closed                            the server closed the connection
@@ -55,6 +57,7 @@ var configs = map[string]func(*config.Config){
 	"queue of one":   func(c *config.Config) { c.Push.QueueCount = 1 },
 	"window of one":  func(c *config.Config) { c.Push.Window = 1 },
 	"brief login":    func(c *config.Config) { c.XMPP.LoginTimeout = 5e9 },
+	"client CA":      func(c *config.Config) { c.XMPP.ClientCA = clientCAFile(c) },
 	"brief stanzas":  func(c *config.Config) { c.XMPP.StanzaTimeout = 5e9 },
 }
 
@@ -159,7 +162,7 @@ func (s *script) say(who, rest string, more []string) {
 		s.need(len(f) == 3, "WHO authenticates MECHANISM ID SECRET")
 		stream.SASL(f[0], f[1], f[2])
 	case "upgrades":
-		stream.StartTLS(s.server.TLS())
+		stream.StartTLS(s.server.ClientTLS(strings.TrimPrefix(object, "as ")))
 	case "sends":
 		stream.Send(s.fill(text))
 	case "receives":
@@ -175,9 +178,10 @@ func (s *script) say(who, rest string, more []string) {
 
 func (s *script) connect(who, how string) {
 	s.t.Helper()
+	how, as, _ := strings.Cut(how, " as ")
 	switch how {
 	case "tls":
-		s.streams[who] = s.server.Connect(s.t, who)
+		s.streams[who] = s.server.ConnectAs(s.t, who, as)
 	case "plain":
 		s.streams[who] = s.server.ConnectPlain(s.t, who)
 	case "laboratory":

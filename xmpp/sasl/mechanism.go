@@ -8,6 +8,7 @@ import (
 
 // The names of the mechanisms, as the IANA registry of SASL mechanisms spells them.
 const (
+	External        = "EXTERNAL"
 	ScramSHA256Plus = "SCRAM-SHA-256-PLUS"
 	ScramSHA1Plus   = "SCRAM-SHA-1-PLUS"
 	ScramSHA256     = endpoint.ScramSHA256
@@ -30,6 +31,7 @@ type mechanism struct {
 // mechanisms stands in order of preference, the strongest first, and is never written. A bound login comes before an unbound one with a stronger hash: what
 // SHA-1 is weak at plays no part in HMAC, but a login that is not bound can be relayed.
 var mechanisms = [...]mechanism{
+	{External, hasCertificate, func() conversation { return external{} }},
 	{ScramSHA256Plus, canBind, func() conversation { return newScram(scramSHA256(), true) }},
 	{ScramSHA1Plus, canBind, func() conversation { return newScram(scramSHA1(), true) }},
 	{ScramSHA256, always, func() conversation { return newScram(scramSHA256(), false) }},
@@ -41,7 +43,8 @@ func always(Input) bool { return true }
 
 func canBind(in Input) bool { return hasBinding(in.TLS) }
 
-// Offer returns the names of the mechanisms to announce on a stream in order of preference: none where nobody may log in, -PLUS only with data to bind to.
+// Offer returns the names of the mechanisms to announce on a stream in order of preference: none where nobody may log in, EXTERNAL only with a
+// certificate that names an endpoint, -PLUS only with data to bind to.
 func Offer(in Input) []string {
 	if !in.TLS.MayLogIn() {
 		return nil
