@@ -17,7 +17,6 @@ import (
 //	config NAME                              before all else: a named change of the configuration, see configs
 //	endpoint ID SECRET                       registers an endpoint
 //	WHO connects tls|plain|laboratory|websocket  opens a connection; everything below is said by WHO until it closes; over a WebSocket each step is a message
-//	WHO connects tls|plain|laboratory        opens a connection; everything below is said by WHO until it closes
 //	WHO connects tls as ADDRESS[,ADDRESS]    shows a client certificate with these addresses
 //	WHO opens                                sends a stream header and takes ours with the features
 //	WHO logs in ID SECRET RESOURCE           opens, logs in by PLAIN, binds
