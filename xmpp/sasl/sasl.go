@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
@@ -31,6 +32,8 @@ type Server struct {
 	accounts Accounts
 	fakeKey  []byte
 	slow     chan struct{} // one place per slow hash that may run
+	tokens   Tokens        // nil: there are no fast logins
+	lifetime time.Duration // of a token
 }
 
 // New returns a server. Salts of endpoints that do not exist are derived from fakeKey, which is secret, has at least MinFakeKeyBytes and stays the same over
@@ -49,16 +52,24 @@ func New(accounts Accounts, fakeKey []byte, slowHashes int) (*Server, error) {
 type Input struct {
 	Domain string // the domain that the stream is addressed to, lower case; endpoints of others cannot log in
 	TLS    link.TLS
+	From   string // who the client said it is in its stream header, a bare JID; it must not ask to act as another (XEP-0388 section 2.3). Empty: it did not say
+
+	Client string // id of the client's installation, without NUL; empty: it told none, and gets no tokens
+	Fast   bool   // it says that it logs in by a token: then the fast mechanisms can be started and no others (XEP-0484 section 3.4)
+	Count  uint32 // which attempt with this token it is; 0: it did not say
 }
 
-// Start begins a login by the mechanism with this name, which is compared exactly. The error is a *Failure: EncryptionRequired where nobody may log in, InvalidMechanism for
-// a name that Offer does not return.
+// Start begins a login by the mechanism with this name, which is compared exactly. The error is a *Failure: EncryptionRequired where nobody may log in,
+// InvalidMechanism for a name that Offer does not return, or OfferFast for a login by a token.
 func (s *Server) Start(name string, in Input) (*Exchange, error) {
 	if !in.TLS.MayLogIn() {
 		return nil, fail(EncryptionRequired, "login outside TLS")
 	}
+	if c, ok := s.startFast(name, in); ok && in.Fast {
+		return &Exchange{server: s, in: in, conversation: c}, nil
+	}
 	for _, m := range mechanisms {
-		if m.name == name && m.offered(in) {
+		if m.name == name && m.offered(in) && !in.Fast {
 			return &Exchange{server: s, in: in, conversation: m.start()}, nil
 		}
 	}
@@ -74,6 +85,11 @@ type Exchange struct {
 	claimed      endpoint.Key
 	identity     endpoint.Key
 	mark         []byte
+
+	// Of a login by a token.
+	byToken bool
+	moved   bool // it was the new one
+	tokens  *endpoint.FastTokens
 }
 
 // Step takes the client's next message, decoded by DecodeBase64; nil in the first call means that <auth/> carried no initial response.
@@ -112,6 +128,7 @@ func (x *Exchange) Claimed() endpoint.Key { return x.claimed }
 type account struct {
 	key     endpoint.Key
 	secret  endpoint.Secret
+	mark    []byte // of the secret
 	known   bool
 	enabled bool
 }
@@ -131,7 +148,7 @@ func (x *Exchange) account(ctx context.Context, user string) (account, error) {
 	case err != nil:
 		return account{}, &Failure{Condition: TemporaryAuthFailure, Cause: fmt.Errorf("read secret of %s: %w", a.key, err)}
 	}
-	a.known = true
+	a.known, a.mark = true, a.secret.Mark()
 	return a, nil
 }
 
@@ -147,8 +164,10 @@ func (x *Exchange) admit(a account, proven bool, authzid string) error {
 		return fail(AccountDisabled, "endpoint is disabled")
 	case authzid != "" && foldASCII(authzid) != a.key.JID():
 		return fail(InvalidAuthzid, "endpoint asks to act as another")
+	case authzid != "" && x.in.From != "" && foldASCII(x.in.From) != a.key.JID():
+		return fail(InvalidAuthzid, "endpoint is another than its stream header says")
 	}
-	x.identity, x.mark = a.key, a.secret.Mark()
+	x.identity, x.mark = a.key, a.mark
 	return nil
 }
 
