@@ -36,6 +36,7 @@ type Config struct {
 	WriteTimeout    time.Duration `key:"write_timeout" doc:"Time that one write to an endpoint may take; 1s to 5m."`
 	QueueBytes      int           `key:"queue_bytes" doc:"Most bytes that wait for one endpoint to read and to acknowledge (XEP-0198), beyond which new pushes stay in the store; max_stanza_bytes, at least 65536, to 67108864."`
 	ResumeTimeout   time.Duration `key:"resume_timeout" doc:"Time that a lost session stays resumable (XEP-0198); 0 offers no resumption, at most 1h."`
+	FastLifetime    time.Duration `key:"fast_token_lifetime" doc:"Time that a token for a login without the secret (XEP-0484) can be used; it is replaced in the second half. 0 hands out none and takes none; 1h to 8760h."`
 	StanzasPerSec   int           `key:"stanzas_per_second" doc:"Stanzas per second that one endpoint may send for long; ten times as many at once."`
 	BytesPerSec     int           `key:"bytes_per_second" doc:"Bytes per second that one endpoint may send for long; ten times as many at once."`
 	ConcurrentSlow  int           `key:"concurrent_slow_logins" doc:"Logins by PLAIN with a secret that somebody chose that are checked at the same time, each about 2 ms of one core; 1 to 64."`
@@ -67,6 +68,7 @@ func Default() Config {
 		WriteTimeout:    20 * time.Second,
 		QueueBytes:      1 << 20,
 		ResumeTimeout:   2 * time.Minute,
+		FastLifetime:    14 * 24 * time.Hour,
 		StanzasPerSec:   200,
 		BytesPerSec:     1 << 20,
 		ConcurrentSlow:  2,
@@ -108,6 +110,9 @@ func (c Config) Validate() error {
 	span("ping_after", c.PingAfter, time.Second, c.Liveness-time.Second)
 	span("write_timeout", c.WriteTimeout, time.Second, 5*time.Minute)
 	span("resume_timeout", c.ResumeTimeout, 0, time.Hour)
+	if c.FastLifetime != 0 {
+		span("fast_token_lifetime", c.FastLifetime, time.Hour, 365*24*time.Hour)
+	}
 	span("shutdown_timeout", c.ShutdownTimeout, time.Second, 5*time.Minute)
 	for i, id := range c.Admins {
 		if err := endpoint.CheckID(id); err != nil {

@@ -137,6 +137,9 @@ func (a *App) buildEdges(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	if a.cfg.XMPP.FastLifetime > 0 {
+		mechanisms.OfferTokens(a.store, a.cfg.XMPP.FastLifetime)
+	}
 	set, err := a.buildFeatures()
 	if err != nil {
 		return err

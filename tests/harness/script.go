@@ -21,6 +21,8 @@ import (
 //	WHO opens                                sends a stream header and takes ours with the features
 //	WHO logs in ID SECRET RESOURCE           opens, logs in by PLAIN, binds
 //	WHO authenticates MECHANISM ID SECRET    opens, logs in by that mechanism, opens again
+//	WHO asks MECHANISM ID SECRET             opens, logs in by XEP-0388 with the indented elements; what comes last is received below
+//	WHO presents MECHANISM ID TOKEN          the same by a token, on a stream that is open
 //	WHO upgrades [as ADDRESS[,ADDRESS]]      TLS, after <proceed/>
 //	WHO sends TEXT                           writes the bytes
 //	WHO receives PATTERN                     the next item matches as a whole; ... stands for anything, {name} keeps what stands there
@@ -36,6 +38,7 @@ type script struct {
 	t       *testing.T
 	server  *Server
 	streams map[string]*Stream
+	answers map[string]string // last answers to logins, of streams that have not received them yet
 	kept    map[string]string
 	where   string // file:line of the step
 }
@@ -83,7 +86,7 @@ func RunScript(t *testing.T, file string) {
 		}
 		changes, steps = append(changes, change), steps[1:]
 	}
-	s := &script{t: t, server: Start(t, changes...), streams: map[string]*Stream{}, kept: map[string]string{}}
+	s := &script{t: t, server: Start(t, changes...), streams: map[string]*Stream{}, answers: map[string]string{}, kept: map[string]string{}}
 	for _, st := range steps {
 		s.where = file + ":" + strconv.Itoa(st.line)
 		s.run(st)
@@ -160,12 +163,14 @@ func (s *script) say(who, rest string, more []string) {
 		f := strings.Fields(object)
 		s.need(len(f) == 3, "WHO authenticates MECHANISM ID SECRET")
 		stream.SASL(f[0], f[1], f[2])
+	case "asks", "presents":
+		s.authenticate(stream, who, verb, object, s.fill(strings.Join(more, "")))
 	case "upgrades":
 		stream.StartTLS(s.server.ClientTLS(strings.TrimPrefix(object, "as ")))
 	case "sends":
 		stream.Send(s.fill(text))
 	case "receives":
-		s.match(text, stream.Next())
+		s.match(text, s.next(who))
 	case "is":
 		s.match("(closed)", stream.Next())
 	case "drops":
@@ -173,6 +178,27 @@ func (s *script) say(who, rest string, more []string) {
 	default:
 		s.need(false, "a known step instead of "+verb)
 	}
+}
+
+// authenticate logs in by XEP-0388 and keeps the answer.
+func (s *script) authenticate(stream *Stream, who, verb, object, inline string) {
+	s.t.Helper()
+	f := strings.Fields(s.fill(object))
+	s.need(len(f) == 3, "WHO "+verb+" MECHANISM ID SECRET")
+	if verb == "presents" {
+		s.answers[who] = stream.Present(f[0], f[1], f[2], inline)
+		return
+	}
+	s.answers[who] = stream.SASL2(stream.Open(), f[0], f[1], f[2], inline)
+}
+
+func (s *script) next(who string) string {
+	s.t.Helper()
+	if answer, ok := s.answers[who]; ok {
+		delete(s.answers, who)
+		return answer
+	}
+	return s.streams[who].Next()
 }
 
 func (s *script) connect(who, how string) {
