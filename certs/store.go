@@ -24,6 +24,7 @@ type Store struct {
 	reloads *prometheus.CounterVec
 	tickets *tickets
 	refuse  *tls.Config
+	clients *ClientCA // read together with the bundles; nil: none
 
 	// Read by every handshake, replaced whole.
 	serves atomic.Pointer[snapshot]
@@ -82,7 +83,13 @@ func (s *Store) refresh() {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
 	s.apply(s.read(time.Now()))
+	if s.clients != nil {
+		s.clients.refresh(s.log)
+	}
 }
+
+// Follow has ca read again whenever the bundles are, and watched as they are. It must not be called once Run runs.
+func (s *Store) Follow(ca *ClientCA) { s.clients = ca }
 
 // apply puts the outcome in force, tells operators what is new and wakes who waits for changes. The caller holds reloading.
 func (s *Store) apply(r reading) {

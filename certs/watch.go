@@ -107,7 +107,7 @@ func (s *Store) dirs() []string {
 	if s.cfg.Dir != "" {
 		dirs = append(dirs, filepath.Clean(s.cfg.Dir))
 	}
-	for _, f := range s.cfg.Files {
+	for _, f := range s.files() {
 		if dir := filepath.Dir(filepath.Clean(f)); !slices.Contains(dirs, dir) {
 			dirs = append(dirs, dir)
 		}
@@ -115,10 +115,18 @@ func (s *Store) dirs() []string {
 	return dirs
 }
 
+// files are those that are named, in whatever directory.
+func (s *Store) files() []string {
+	if s.clients == nil {
+		return s.cfg.Files
+	}
+	return append(slices.Clone(s.cfg.Files), s.clients.path)
+}
+
 // concerns says whether a notice is about a bundle: a *.pem, a file that is named, or the hidden links by which Kubernetes
 // swaps a whole directory.
 func (s *Store) concerns(path string) bool {
 	base := filepath.Base(path)
 	return strings.HasSuffix(base, ".pem") || strings.HasPrefix(base, "..") || slices.Contains(s.dirs(), filepath.Clean(path)) ||
-		slices.ContainsFunc(s.cfg.Files, func(f string) bool { return filepath.Clean(f) == filepath.Clean(path) })
+		slices.ContainsFunc(s.files(), func(f string) bool { return filepath.Clean(f) == filepath.Clean(path) })
 }

@@ -42,28 +42,40 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Modify, stanza.JIDMalformed)))
 		return transport.Read
 	}
-	if st.over.Load() { // a login that comes too late replaces nobody
-		return transport.Stop
-	}
-	s := newSession(st, full.Resourcepart())
-	st.session.Store(s)
-	lives, err := s.bind()
+	s, next, err := st.occupy(full.Resourcepart())
 	if err != nil {
-		st.session.Store(nil)
 		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Wait, stanza.ResourceConstraint)))
 		return transport.Read
 	}
-	if !lives {
-		return transport.Stop
-	}
-	if r := st.admitted(); r.Name != "" {
-		return st.end(r)
+	if next != transport.Read {
+		return next
 	}
 	b := appendReply(make([]byte, 0, 256), el, "result", s.jid)
 	b = append(b, "<bind xmlns='"+nsBind+"'><jid>"...)
 	b = scan.AppendEscaped(b, s.jid)
 	st.conn.Control(append(b, "</jid></bind></iq>"...))
 	return st.settle()
+}
+
+// occupy makes a session with this resource, or returns endpoint.ErrResources. Anything but Read ends the stream.
+func (st *stream) occupy(resource string) (s *session, next transport.Next, err error) {
+	if st.over.Load() { // a login that comes too late replaces nobody
+		return nil, transport.Stop, nil
+	}
+	s = newSession(st, resource)
+	st.session.Store(s)
+	lives, err := s.bind()
+	if err != nil {
+		st.session.Store(nil)
+		return nil, transport.Read, err
+	}
+	if !lives {
+		return nil, transport.Stop, nil
+	}
+	if r := st.admitted(); r.Name != "" {
+		return nil, st.end(r), nil
+	}
+	return s, transport.Read, nil
 }
 
 // admitted looks once more whether the endpoint may be here, now that whoever disables or deletes it finds the session.
@@ -77,7 +89,7 @@ func (st *stream) admitted() endpoint.Reason {
 		return endpoint.ReasonInternal
 	case !enabled:
 		return endpoint.ReasonDisabled
-	case !bytes.Equal(secret.Scram[endpoint.ScramSHA256].StoredKey, st.login.proven):
+	case !bytes.Equal(secret.Mark(), st.login.proven):
 		return endpoint.ReasonSecretChanged
 	}
 	return endpoint.Reason{}
@@ -92,20 +104,11 @@ func (st *stream) settle() transport.Next {
 
 // resume answers <resume/>.
 func (st *stream) resume(el scan.Element) transport.Next {
-	id, _ := el.Attr("previd")
-	h, ok := parseCount(el)
-	s := st.srv.resumables.find(string(id))
-	if s == nil || s.key != st.login.key {
+	next, found := st.resumeAs(readResumption(el), func(_ string, resumed []byte) []byte { return resumed })
+	if !found {
 		st.conn.Control(smFailed("item-not-found", ""))
-		return transport.Read
 	}
-	if !ok {
-		return st.end(endpoint.ReasonBadAck)
-	}
-	if r := st.admitted(); r.Name != "" {
-		return st.end(r)
-	}
-	return s.resumeOn(st, h)
+	return next
 }
 
 // newSession makes the session of a stream that logged in.

@@ -24,13 +24,14 @@ const (
 type Config struct {
 	Routing         string        `key:"routing" doc:"Who may write to whom: managed (endpoints talk to the server, default-deny between them) or open (ordinary routing between accounts)."`
 	MaxResources    int           `key:"max_resources" doc:"Sessions that one account may have at the same time where routing is open, each with a resource of its own; 1 to 100. A managed endpoint has one."`
+	ClientCA        string        `key:"client_ca" doc:"PEM file with the authorities that sign certificates of endpoints, for logins by EXTERNAL (XEP-0178); empty: no client certificates are asked for. Read again with the bundles."`
 	MaxStanzaBytes  int           `key:"max_stanza_bytes" doc:"Largest stanza after login, in bytes; 10000 to 2097152."`
 	MaxLoginBytes   int           `key:"max_login_bytes" doc:"Largest element before login, in bytes; 10000 to 65536."`
 	MaxDepth        int           `key:"max_depth" doc:"Deepest nesting of elements in a stanza after login; 8 to 256."`
 	MaxAttributes   int           `key:"max_attributes" doc:"Most attributes of one element; 8 to 64."`
 	MaxNamespaces   int           `key:"max_namespaces" doc:"Most namespace declarations in scope within a stanza; 8 to 64."`
 	LoginTimeout    time.Duration `key:"login_timeout" doc:"Time from the start of the stream to bind; 5s to 5m."`
-	LoginTries      int           `key:"login_tries" doc:"Failed logins on one stream before it is closed; 1 to 10."`
+	LoginTries      int           `key:"login_tries" doc:"Failed logins on one stream before it is closed, at most 5 by RFC 6120; some clients try each mechanism in turn; 1 to 10."`
 	FailureDelay    time.Duration `key:"failure_delay" doc:"Time from the start of a login to the answer that it failed, the same for every cause; 100ms to 10s."`
 	StanzaTimeout   time.Duration `key:"stanza_timeout" doc:"Time that a begun stanza may take to arrive; 5s to 10m."`
 	PingAfter       time.Duration `key:"ping_after" doc:"Silence after which the server pings an endpoint; shorter than liveness."`
@@ -39,6 +40,7 @@ type Config struct {
 	QueueBytes      int           `key:"queue_bytes" doc:"Most bytes that wait for one endpoint to read and to acknowledge (XEP-0198), beyond which new pushes stay in the store; max_stanza_bytes, at least 65536, to 67108864."`
 	Location        string        `key:"location" doc:"Address of this node, host:port or [IPv6]:port, at which endpoints are asked to resume their sessions (XEP-0198), where the name that they know may lead them elsewhere; empty: none."`
 	ResumeTimeout   time.Duration `key:"resume_timeout" doc:"Time that a lost session stays resumable (XEP-0198); 0 offers no resumption, at most 1h."`
+	FastLifetime    time.Duration `key:"fast_token_lifetime" doc:"Time that a token for a login without the secret (XEP-0484) can be used; it is replaced in the second half. 0 hands out none and takes none; 1h to 8760h."`
 	StanzasPerSec   int           `key:"stanzas_per_second" doc:"Stanzas per second that one endpoint may send for long; ten times as many at once."`
 	BytesPerSec     int           `key:"bytes_per_second" doc:"Bytes per second that one endpoint may send for long; ten times as many at once."`
 	ConcurrentSlow  int           `key:"concurrent_slow_logins" doc:"Logins by PLAIN with a secret that somebody chose that are checked at the same time, each about 2 ms of one core; 1 to 64."`
@@ -62,7 +64,7 @@ func Default() Config {
 		MaxAttributes:   64,
 		MaxNamespaces:   64,
 		LoginTimeout:    30 * time.Second,
-		LoginTries:      3,
+		LoginTries:      5,
 		FailureDelay:    500 * time.Millisecond,
 		StanzaTimeout:   time.Minute,
 		PingAfter:       70 * time.Second,
@@ -70,6 +72,7 @@ func Default() Config {
 		WriteTimeout:    20 * time.Second,
 		QueueBytes:      1 << 20,
 		ResumeTimeout:   2 * time.Minute,
+		FastLifetime:    14 * 24 * time.Hour,
 		StanzasPerSec:   200,
 		BytesPerSec:     1 << 20,
 		ConcurrentSlow:  2,
@@ -114,6 +117,9 @@ func (c Config) Validate() error {
 	span("ping_after", c.PingAfter, time.Second, c.Liveness-time.Second)
 	span("write_timeout", c.WriteTimeout, time.Second, 5*time.Minute)
 	span("resume_timeout", c.ResumeTimeout, 0, time.Hour)
+	if c.FastLifetime != 0 {
+		span("fast_token_lifetime", c.FastLifetime, time.Hour, 365*24*time.Hour)
+	}
 	span("shutdown_timeout", c.ShutdownTimeout, time.Second, 5*time.Minute)
 	for i, id := range c.Admins {
 		if err := endpoint.CheckID(id); err != nil {

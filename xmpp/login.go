@@ -24,11 +24,14 @@ const (
 // login is what a stream needs until a session is bound. The goroutine that negotiates owns it; unlike a session's, its steps may wait for the store.
 type login struct {
 	ctx      context.Context // done when the stream is over: nothing is read or hashed for one that is gone
+	from     string          // who the endpoint said it is in its stream header, a bare JID; empty: it did not
 	exchange *sasl.Exchange  // under way, or nil
+	request  *request        // of the exchange under way; nil: it is one of RFC 6120
+	sasl2    bool            // the profile of the message that is being answered
 	begun    time.Time       // when the client's last message came
 	tries    int             // that failed
 	key      endpoint.Key    // who logged in; zero before
-	proven   []byte          // the stored key of the secret with which it did
+	proven   []byte          // the mark of the secret that it had then
 }
 
 // features appends the stream features of the phase (RFC 6120 section 4.3.2).
@@ -46,15 +49,13 @@ func (st *stream) features(b []byte) []byte {
 	return append(b, "</stream:features>"...)
 }
 
-// mechanisms appends what SASL offers, and the channel bindings (XEP-0440).
+// mechanisms appends what SASL offers in both its profiles, and the channel bindings (XEP-0440).
 func (st *stream) mechanisms(b []byte) []byte {
+	names := sasl.Offer(st.saslInput())
 	b = append(b, "<mechanisms xmlns='"+nsSASL+"'>"...)
-	for _, name := range sasl.Offer(st.info.TLS) {
-		b = append(b, "<mechanism>"...)
-		b = append(b, name...)
-		b = append(b, "</mechanism>"...)
-	}
+	b = appendMechanisms(b, names)
 	b = append(b, "</mechanisms>"...)
+	b = st.authentication(b, names)
 	types := sasl.BindingTypes(st.info.TLS)
 	if len(types) == 0 {
 		return b
@@ -68,6 +69,17 @@ func (st *stream) mechanisms(b []byte) []byte {
 	return append(b, "</sasl-channel-binding>"...)
 }
 
+func appendMechanisms(b []byte, names []string) []byte {
+	for _, name := range names {
+		b = append(b, "<mechanism>"...)
+		b = append(b, name...)
+		b = append(b, "</mechanism>"...)
+	}
+	return b
+}
+
+func (st *stream) saslInput() sasl.Input { return sasl.Input{Domain: st.srv.domain, TLS: st.info.TLS} }
+
 // takePlain knows one request: TLS. Nothing else is done in plain text.
 func (st *stream) takePlain(el *scan.Stanza) transport.Next {
 	if !el.Is(nsTLS, "starttls") {
@@ -79,7 +91,13 @@ func (st *stream) takePlain(el *scan.Stanza) transport.Next {
 
 // takeAuth is SASL, RFC 6120 section 6.4.
 func (st *stream) takeAuth(el *scan.Stanza) transport.Next {
+	if string(el.Namespace()) == nsSASL2 {
+		return st.takeSASL2(el)
+	}
+	st.login.sasl2 = false
 	switch {
+	case st.login.request != nil: // XEP-0388 section 2.4
+		return st.end(endpoint.ReasonNotAuthorized)
 	case el.Is(nsSASL, "auth"):
 		return st.auth(el.Element())
 	case el.Is(nsSASL, "response") && st.login.exchange != nil:
@@ -100,6 +118,7 @@ var (
 	errNoExchange = errors.New("response without a login under way")
 	errBegunTwice = errors.New("login begun while one is under way")
 	errAborted    = errors.New("the client gave up")
+	errNoUUID     = errors.New("id of the user agent is not a UUID")
 )
 
 func (st *stream) auth(el scan.Element) transport.Next {
@@ -108,7 +127,7 @@ func (st *stream) auth(el scan.Element) transport.Next {
 		return st.refuse(&sasl.Failure{Condition: sasl.MalformedRequest, Cause: errBegunTwice})
 	}
 	name, _ := el.Attr("mechanism")
-	x, err := st.srv.deps.SASL.Start(string(name), sasl.Input{Domain: st.srv.domain, TLS: st.info.TLS})
+	x, err := st.srv.deps.SASL.Start(string(name), st.saslInput())
 	if err != nil {
 		return st.refuse(err)
 	}
@@ -117,7 +136,6 @@ func (st *stream) auth(el scan.Element) transport.Next {
 }
 
 func (st *stream) respond(el scan.Element) transport.Next {
-	x := st.login.exchange
 	st.login.begun = time.Now()
 	response, err := sasl.DecodeBase64([]byte(el.Text()))
 	if err != nil {
@@ -126,27 +144,47 @@ func (st *stream) respond(el scan.Element) transport.Next {
 	if el.Is(nsSASL, "response") && response == nil {
 		response = []byte{}
 	}
+	return st.step(response)
+}
+
+// step takes the exchange one message further, in either profile.
+func (st *stream) step(response []byte) transport.Next {
+	x := st.login.exchange
 	challenge, done, err := x.Step(st.login.ctx, response)
 	if err != nil {
 		return st.refuse(err)
 	}
 	if !done {
-		st.conn.Control(saslElement("challenge", challenge))
+		st.conn.Control(saslElement(st.login.namespace(), "challenge", challenge))
 		return transport.Read
 	}
-	st.login.key, st.login.proven, st.login.exchange = x.Identity(), x.StoredKey(), nil
+	r := st.login.request
+	st.login.key, st.login.proven, st.login.exchange, st.login.request = x.Identity(), x.SecretMark(), nil, nil
 	st.srv.metrics.logins.WithLabelValues("ok").Inc()
-	st.conn.Control(saslElement("success", challenge))
+	if r != nil {
+		return st.proceed(r, &granted{data: challenge, token: st.renew(x, r)})
+	}
+	st.conn.Control(saslElement(nsSASL, "success", challenge))
 	st.restart(awaitBind)
 	st.sc.SetLimits(st.srv.cfg.stanzaLimits())
 	return transport.Read
 }
 
+// namespace is that of the profile in which is answered.
+func (l *login) namespace() string {
+	if l.sasl2 {
+		return nsSASL2
+	}
+	return nsSASL
+}
+
 // saslElement carries data as RFC 6120 section 6.4.2 says: in base64, an empty message in <success/> as no text.
-func saslElement(name string, data []byte) []byte {
+func saslElement(namespace, name string, data []byte) []byte {
 	b := append(make([]byte, 0, 256), '<')
 	b = append(b, name...)
-	b = append(b, " xmlns='"+nsSASL+"'>"...)
+	b = append(b, " xmlns='"...)
+	b = append(b, namespace...)
+	b = append(b, "'>"...)
 	b = base64.StdEncoding.AppendEncode(b, data)
 	b = append(b, "</"...)
 	b = append(b, name...)
@@ -163,13 +201,21 @@ func (st *stream) refuse(err error) transport.Next {
 	if !st.pause(time.Until(st.login.begun.Add(st.srv.cfg.FailureDelay))) {
 		return st.end(endpoint.ReasonShutdown)
 	}
-	st.login.exchange = nil
+	st.login.exchange, st.login.request = nil, nil
 	st.login.tries++
-	st.conn.Control([]byte("<failure xmlns='" + nsSASL + "'><" + string(f.Condition) + "/></failure>"))
+	st.conn.Control(st.login.failure(f.Condition))
 	if st.login.tries >= st.srv.cfg.LoginTries {
 		return st.end(endpoint.ReasonAuthFailed)
 	}
 	return transport.Read
+}
+
+// failure is the answer to a failed login; the conditions have one namespace in both profiles.
+func (l *login) failure(c sasl.Condition) []byte {
+	if l.sasl2 {
+		return []byte("<failure xmlns='" + nsSASL2 + "'><" + string(c) + " xmlns='" + nsSASL + "'/></failure>")
+	}
+	return []byte("<failure xmlns='" + nsSASL + "'><" + string(c) + "/></failure>")
 }
 
 func (st *stream) noteFailure(f *sasl.Failure) {

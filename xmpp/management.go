@@ -203,23 +203,32 @@ func (st *stream) badCount(h, sent uint32) transport.Next {
 
 // enable answers <enable/> (section 3).
 func (s *session) enable(st *stream, el scan.Element) transport.Next {
-	resume, _ := el.Attr("resume")
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sm.enabled || s.stream != st {
 		st.conn.Control(smFailed("unexpected-request", ""))
 		return transport.Read
 	}
-	s.sm.enabled = true
-	answer := "<enabled xmlns='" + nsSM + "'/>"
-	if wants := string(resume); (wants == "true" || wants == "1") && s.srv.cfg.ResumeTimeout > 0 {
-		s.sm.resumable = true
-		s.sm.id = randomID()
-		s.srv.resumables.add(s.sm.id, s)
-		answer = "<enabled xmlns='" + nsSM + "' id='" + s.sm.id + "' resume='true' max='" + strconv.Itoa(int(s.srv.cfg.ResumeTimeout/time.Second)) + "'" + s.srv.location() + "/>"
-	}
-	st.conn.Control([]byte(answer))
+	st.conn.Control(s.manageLocked(wantsResumption(el))) // before any stanza that counts
 	return transport.Read
+}
+
+// manage turns stream management on for a session that nobody knows of yet, and returns the answer.
+func (s *session) manage(resume bool) []byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.manageLocked(resume)
+}
+
+func (s *session) manageLocked(resume bool) []byte {
+	s.sm.enabled = true
+	if !resume || s.srv.cfg.ResumeTimeout <= 0 {
+		return []byte("<enabled xmlns='" + nsSM + "'/>")
+	}
+	s.sm.resumable = true
+	s.sm.id = randomID()
+	s.srv.resumables.add(s.sm.id, s)
+	return []byte("<enabled xmlns='" + nsSM + "' id='" + s.sm.id + "' resume='true' max='" + strconv.Itoa(int(s.srv.cfg.ResumeTimeout/time.Second)) + "'" + s.srv.location() + "/>")
 }
 
 // location is where the endpoint is asked to resume, as an attribute (section 5).
@@ -228,6 +237,11 @@ func (s *Server) location() string {
 		return ""
 	}
 	return string(append(scan.AppendEscaped([]byte(" location='"), s.cfg.Location), '\''))
+}
+
+func wantsResumption(el scan.Element) bool {
+	resume, _ := el.Attr("resume")
+	return string(resume) == "true" || string(resume) == "1"
 }
 
 // receive begins with a stanza that came in; handled must follow. It is false once the stream is no longer the session's, whose new stream counts.

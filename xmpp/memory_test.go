@@ -52,6 +52,29 @@ var testSecret = sync.OnceValue(func() endpoint.Secret {
 	return s
 })
 
+// tokens keeps those of fast logins.
+type tokens struct {
+	mu   sync.Mutex
+	kept map[string]endpoint.FastTokens
+	err  error
+}
+
+func (s *tokens) FastTokens(_ context.Context, k endpoint.Key, client string) (endpoint.FastTokens, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.kept[k.ID+" "+client], s.err
+}
+
+func (s *tokens) SaveFastTokens(_ context.Context, k endpoint.Key, client string, t endpoint.FastTokens) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.kept == nil {
+		s.kept = map[string]endpoint.FastTokens{}
+	}
+	s.kept[k.ID+" "+client] = t
+	return s.err
+}
+
 // presences forgets them.
 type presences struct{}
 
@@ -120,6 +143,7 @@ type bench struct {
 	*Server
 	answers *answers
 	changes *changes
+	tokens  *tokens
 }
 
 func newBench(t testing.TB, change ...func(*Config)) *bench {
@@ -133,7 +157,8 @@ func newBench(t testing.TB, change ...func(*Config)) *bench {
 	for _, c := range change {
 		c(&cfg)
 	}
-	b := &bench{answers: &answers{}, changes: &changes{}}
+	b := &bench{answers: &answers{}, changes: &changes{}, tokens: &tokens{}}
+	mechanisms.OfferTokens(b.tokens, cfg.FastLifetime)
 	registry := endpoint.NewRegistry(bus.Local{}, presences{}, cfg.Resources(), prometheus.NewRegistry())
 	registry.Watch(b.changes)
 	deps := Deps{SASL: mechanisms, Logins: accounts{secret}, Registry: registry, Pushes: b.answers, Features: feature.NewSet(nil, feature.Ping())}

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"signalbox/internal/endpoint"
+	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
 )
 
@@ -37,30 +38,61 @@ func (r *resumables) remove(id string) {
 	delete(r.byID, id)
 }
 
+// resumption is what <resume/> asks for.
+type resumption struct {
+	id    string
+	h     uint32 // what the endpoint handled
+	valid bool   // h is a count
+}
+
+func readResumption(el scan.Element) *resumption {
+	id, _ := el.Attr("previd")
+	r := &resumption{id: string(id)}
+	r.h, r.valid = parseCount(el)
+	return r
+}
+
+// answer makes what the endpoint is told of whom the session belongs to and of its resumption.
+type answer func(jid string, resumed []byte) []byte
+
+// resumeAs resumes the session that r names, and tells it by a; false: there is none of this endpoint.
+func (st *stream) resumeAs(r *resumption, a answer) (next transport.Next, found bool) {
+	s := st.srv.resumables.find(r.id)
+	if s == nil || s.key != st.login.key {
+		return transport.Read, false
+	}
+	if !r.valid {
+		return st.end(endpoint.ReasonBadAck), true
+	}
+	if why := st.admitted(); why.Name != "" {
+		return st.end(why), true
+	}
+	return s.resumeOn(st, r.h, a)
+}
+
 // resumeOn continues the session on a new stream (XEP-0198 section 5): what the endpoint did not handle is sent again before anything else. An older stream
-// that is still open gets a conflict.
-func (s *session) resumeOn(st *stream, h uint32) transport.Next {
+// that is still open gets a conflict. It is false if the session has ended meanwhile.
+func (s *session) resumeOn(st *stream, h uint32, a answer) (next transport.Next, found bool) {
 	st.session.Store(s)
-	sw := s.switchTo(st, h)
+	sw := s.switchTo(st, h, a)
 	tell(sw.unheard)
 	switch {
 	case sw.badCount:
-		return st.badCount(h, sw.sent)
+		return st.badCount(h, sw.sent), true
 	case !sw.ok:
 		st.session.Store(nil)
-		st.conn.Control(smFailed("item-not-found", ""))
-		return transport.Read
+		return transport.Read, false
 	}
 	if sw.old != nil {
 		sw.old.end(endpoint.ReasonReplaced)
 	}
 	if sw.full || !s.srv.deps.Registry.Resume(s.key, s, sw.round) {
-		return st.end(endpoint.ReasonReplaced)
+		return st.end(endpoint.ReasonReplaced), true
 	}
 	if s.srv.deps.IM != nil {
 		s.srv.deps.IM.Resumed(s)
 	}
-	return st.settle()
+	return st.settle(), true
 }
 
 // switched is what came of switchTo.
@@ -75,7 +107,7 @@ type switched struct {
 }
 
 // switchTo makes st the session's stream and sends what is due on it.
-func (s *session) switchTo(st *stream, h uint32) (sw switched) {
+func (s *session) switchTo(st *stream, h uint32, a answer) (sw switched) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.ended.Name != "" || !s.sm.resumable || st.over.Load() {
@@ -96,7 +128,7 @@ func (s *session) switchTo(st *stream, h uint32) (sw switched) {
 	s.sm.received, s.sm.pending, s.sm.owed, s.sm.working = handled, nil, false, false // what was not committed comes again
 	s.sm.round++
 	sw.round = s.sm.round
-	st.conn.Control([]byte("<resumed xmlns='" + nsSM + "' previd='" + s.sm.id + "' h='" + count(handled) + "'/>"))
+	st.conn.Control(a(s.jid, []byte("<resumed xmlns='"+nsSM+"' previd='"+s.sm.id+"' h='"+count(handled)+"'/>")))
 	for _, o := range s.sm.unacked {
 		sw.full = sw.full || st.conn.Send(o.raw, nil, o.done()) != nil
 	}

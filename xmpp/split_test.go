@@ -9,7 +9,7 @@ import (
 	"signalbox/xmpp/transport"
 )
 
-var randomParts = regexp.MustCompile(` id='[A-Za-z0-9_-]{22}'`)
+var randomParts = regexp.MustCompile(` id='[A-Za-z0-9_-]{22}'| token='[A-Za-z0-9_-]{43}'| expiry='[^']*'`)
 
 // conversation is what the stream answers to bytes that arrive in these pieces, without what is random in it.
 func conversation(t testing.TB, pieces []string) string {
@@ -65,8 +65,17 @@ var conversations = map[string]string{
 	"results": login1 + enable + "<message to='" + testDomain + "'><result xmlns='urn:signalbox:push:1' id='" + push.ID(5).String() + "' status='ok'><json xmlns='urn:xmpp:json:0'>" +
 		"[1]</json></result><result xmlns='urn:signalbox:push:1' id='" + push.ID(6).String() + "' status='failed'/><result xmlns='urn:signalbox:push:1' id='x' status='ok'/></message>" +
 		"<message to='" + testDomain + "'><result xmlns='urn:signalbox:push:1' id='" + push.ID(7).String() + "' status='odd'/></message>",
-	"acks":   login1 + enable + "<a xmlns='urn:xmpp:sm:3' h='0'/>" + ask + "<active xmlns='urn:xmpp:csi:0'/><presence/><presence type='unavailable'/><a xmlns='urn:xmpp:sm:3' h='1'/>",
-	"no ack": login1 + enable + "<a xmlns='urn:xmpp:sm:3' h='-1'/>",
+	"acks": login1 + enable + "<a xmlns='urn:xmpp:sm:3' h='0'/>" + ask + "<active xmlns='urn:xmpp:csi:0'/><presence/><presence type='unavailable'/><a xmlns='urn:xmpp:sm:3' h='1'/>",
+	"SASL2": header + request2(authenticatePC1, client+"<bind xmlns='urn:xmpp:bind:0'><tag>a&lt;b</tag>"+enable+"<active xmlns='urn:xmpp:csi:0'/></bind>"+
+		"<resume xmlns='urn:xmpp:sm:3' previd='x' h='0'/><request-token xmlns='urn:xmpp:fast:0' mechanism='HT-SHA-256-NONE'/><odd xmlns='urn:odd'/>") + "<presence/>" + ask,
+	"SASL2 without bind": header + request2(authenticatePC1, "") + bindAgent + enable,
+	"SASL2 refused": header + request2("AHBjLTEAd3Jvbmc=", client) + request2("!", "") + request2(authenticatePC1, "<user-agent id='x'/>") + request2(authenticatePC1, "<fast xmlns='urn:xmpp:fast:0'/>") +
+		request2(authenticatePC1, client+"<fast xmlns='urn:xmpp:fast:0' count='-1'/>"),
+	"SASL2 in steps": header + "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/><abort xmlns='urn:xmpp:sasl:2'/><authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>" +
+		"<response xmlns='urn:xmpp:sasl:2'>" + authenticatePC1 + "</response>" + request2(authenticatePC1, ""),
+	"SASL2 and SASL": header + "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>" + authPC1,
+	"SASL and SASL2": header + "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>" + request2(authenticatePC1, "") + authPC1 + header,
+	"no ack":         login1 + enable + "<a xmlns='urn:xmpp:sm:3' h='-1'/>",
 	"SCRAM": header + "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='SCRAM-SHA-256'>bj1wYy0xLHI9YWJj</auth>" +
 		"<abort xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/><auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'/>" +
 		"<response xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>AHBjLTEAczNjcmV0LTE=</response>" + header + bindAgent,

@@ -142,7 +142,8 @@ func (st *stream) opened(h *scan.Header) transport.Next {
 		return st.end(r)
 	}
 	from, _ := jid.Parse(h.From) // refused above if it is no address
-	st.conn.Control(st.features(st.header(make([]byte, 0, 1024), from.Bare().String())))
+	st.login.from = from.Bare().String()
+	st.conn.Control(st.features(st.header(make([]byte, 0, 2048), st.login.from)))
 	return transport.Read
 }
 

@@ -42,6 +42,7 @@ type App struct {
 	lock     *dirLock
 	registry *prometheus.Registry
 	certs    *certs.Store
+	clients  *certs.ClientCA // nil: no client certificates
 	store    *store.Store
 	endpoint *endpoint.Registry
 	pushes   *push.Service
@@ -79,6 +80,9 @@ func (a *App) buildState(ctx context.Context) (err error) {
 	if a.certs, err = certs.New(a.cfg.Certs, need, a.log, a.registry); err != nil {
 		return err
 	}
+	if err := a.buildClientCA(); err != nil {
+		return err
+	}
 	if a.lock, err = lockDir(a.cfg.DataDir); err != nil {
 		return err
 	}
@@ -92,6 +96,18 @@ func (a *App) buildState(ctx context.Context) (err error) {
 	}
 	a.store, err = store.Open(ctx, path, a.cfg.Store.Config, a.log, a.registry)
 	return err
+}
+
+// buildClientCA reads the authorities of client certificates, if there are any.
+func (a *App) buildClientCA() (err error) {
+	if a.cfg.XMPP.ClientCA == "" {
+		return nil
+	}
+	if a.clients, err = certs.NewClientCA(a.cfg.XMPP.ClientCA); err != nil {
+		return fmt.Errorf("%w: xmpp.client_ca: %w", ErrConfig, err)
+	}
+	a.certs.Follow(a.clients)
+	return nil
 }
 
 // buildDomain builds what knows endpoints and pushes.
@@ -112,6 +128,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 	if err := a.buildLaboratory(); err != nil {
 		return err
 	}
+	a.listen.AskClients(a.clients)
 	key, err := access.LoadOrCreateKey(filepath.Join(a.cfg.DataDir, "auth.key"), sasl.MinFakeKeyBytes)
 	if err != nil {
 		return err
@@ -119,6 +136,9 @@ func (a *App) buildEdges(context.Context) (err error) {
 	mechanisms, err := sasl.New(a.store, key, a.cfg.XMPP.ConcurrentSlow)
 	if err != nil {
 		return err
+	}
+	if a.cfg.XMPP.FastLifetime > 0 {
+		mechanisms.OfferTokens(a.store, a.cfg.XMPP.FastLifetime)
 	}
 	set, err := a.buildFeatures()
 	if err != nil {
@@ -251,10 +271,13 @@ func (a *App) admit(ctx context.Context) error {
 	return a.listen.Run(ctx)
 }
 
-// Reload reads the certificates again, those of endpoints and that of the API; what is wrong with them is logged and in the error, and the old ones stay.
+// Reload reads the certificates again, those that endpoints see, the authorities of theirs and that of the API; what is wrong with them is logged and in the error, and the old ones stay.
 func (a *App) Reload(ctx context.Context) error {
 	report, err := a.certs.Reload(ctx)
 	errs := []error{err, a.api.Reload()}
+	if a.clients != nil && a.clients.Problem() != nil {
+		errs = append(errs, fmt.Errorf("xmpp.client_ca: %w", a.clients.Problem()))
+	}
 	for _, f := range report.Bad() {
 		errs = append(errs, fmt.Errorf("%s: %w", f.Path, f.Problems))
 	}

@@ -60,7 +60,7 @@ func docLater(out *bytes.Buffer) {
 	for _, name := range slices.Sorted(maps.Keys(laterSections)) {
 		fmt.Fprintf(out, "| `%s.*` | %s |\n", name, cell(laterSections[name]))
 	}
-	for _, path := range slices.Sorted(slices.Values(append(slices.Clone(laterKeys), laterFields...))) {
+	for _, path := range slices.Sorted(slices.Values(laterFields)) {
 		fmt.Fprintf(out, "| `%s` | |\n", path)
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -16,35 +17,23 @@ var laterSections = map[string]string{
 	"cluster": "Several nodes.",
 }
 
-// laterKeys are single keys of the same kind, in sections that are built in part.
-var laterKeys = []string{"xmpp.client_ca", "xmpp.max_resources"}
-
 // laterFields are keys with a place in Config that nothing reads yet.
 var laterFields = []string{"listen.turn", "api.tigase_compat"}
 
 // isLater reports whether a path is accepted although its part is not built.
 func isLater(path string) bool {
 	top, _, _ := strings.Cut(path, ".")
-	return laterSections[top] != "" || slices.Contains(laterKeys, path)
+	return laterSections[top] != ""
 }
 
 // laterPaths returns what may be written of these, for suggestions.
 func laterPaths() []string {
-	paths := slices.Clone(laterKeys)
-	for name := range laterSections {
-		paths = append(paths, name)
-	}
-	return paths
+	return slices.Collect(maps.Keys(laterSections))
 }
 
 // laterOfEnv returns the path that a variable stands for if its part is not built, else nothing. Where the words of a key end cannot be known of a section
 // without keys: all of them count as one.
 func laterOfEnv(name string) string {
-	for _, path := range laterKeys {
-		if envName(path) == name {
-			return path
-		}
-	}
 	for section := range laterSections {
 		if rest, ok := strings.CutPrefix(name, envName(section)+"_"); ok && rest != "" {
 			return section + "." + strings.ToLower(rest)

@@ -159,8 +159,8 @@ func TestWarnings(t *testing.T) {
 		{"unknown variable", source{environ: []string{ok, "SIGNALBOX_PORT=tcp://10.0.0.1:80"}}, []string{"SIGNALBOX_PORT: is no variable of ours and is ignored"}},
 		{"misspelt variable", source{environ: []string{ok, "SIGNALBOX_LISTEN_TSL=:443"}}, []string{"SIGNALBOX_LISTEN_TSL: is no variable of ours and is ignored; did you mean SIGNALBOX_LISTEN_TLS?"}},
 		{"the command line's own", source{environ: []string{ok, "SIGNALBOX_API_URL=x", "SIGNALBOX_API_TOKEN=y", "SIGNALBOX_CONFIG=z"}}, nil},
-		{"keys of parts to come", source{file: "domain: a.example\nturn: {public_ip: 192.0.2.1, control: {url: x}}\nxmpp: {client_ca: /x}\nevents: {path: /e}\n"},
-			[]string{"events.path" + later, "turn.control" + later, "turn.public_ip" + later, "xmpp.client_ca" + later}},
+		{"keys of parts to come", source{file: "domain: a.example\nturn: {public_ip: 192.0.2.1, control: {url: x}}\nevents: {path: /e}\n"},
+			[]string{"events.path" + later, "turn.control" + later, "turn.public_ip" + later}},
 		{"the same in the environment", source{environ: []string{ok, "SIGNALBOX_TURN_PUBLIC_IP=192.0.2.1", "SIGNALBOX_RELAY_HOSTS="}}, []string{"turn.public_ip" + later}},
 		{"and on the command line", source{environ: []string{ok}, set: []string{"gateway.name=x"}}, []string{"gateway.name" + later}},
 		{"listen.turn by default", source{environ: []string{ok}}, nil},
@@ -186,15 +186,15 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestRelativePathsStartAtTheFile(t *testing.T) {
-	in := source{file: "domain: a.example\ndata_dir: data\ncerts: {dir: ../certs, files: [a.pem, /b.pem]}\n", environ: []string{"SIGNALBOX_API_TLS_CERT_FILE=c.crt", "SIGNALBOX_API_TLS_KEY_FILE=c.key"}}
+	in := source{file: "domain: a.example\ndata_dir: data\ncerts: {dir: ../certs, files: [a.pem, /b.pem]}\nxmpp: {client_ca: clients.pem}\n", environ: []string{"SIGNALBOX_API_TLS_CERT_FILE=c.crt", "SIGNALBOX_API_TLS_KEY_FILE=c.key"}}
 	src := in.write(t)
 	cfg, _, err := Load(src)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Dir(src.File)
-	got := []string{cfg.DataDir, cfg.Certs.Dir, cfg.Certs.Files[0], cfg.Certs.Files[1], cfg.API.TLS.CertFile, cfg.API.TLS.KeyFile}
-	want := []string{dir + "/data", filepath.Dir(dir) + "/certs", dir + "/a.pem", "/b.pem", dir + "/c.crt", dir + "/c.key"}
+	got := []string{cfg.DataDir, cfg.Certs.Dir, cfg.Certs.Files[0], cfg.Certs.Files[1], cfg.XMPP.ClientCA, cfg.API.TLS.CertFile, cfg.API.TLS.KeyFile}
+	want := []string{dir + "/data", filepath.Dir(dir) + "/certs", dir + "/a.pem", "/b.pem", dir + "/clients.pem", dir + "/c.crt", dir + "/c.key"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -204,7 +204,7 @@ func TestRelativePathsStartAtTheFile(t *testing.T) {
 func TestEveryPathIsMadeAbsolute(t *testing.T) {
 	for path := range newTable().keys {
 		name := lastName(path)
-		looks := strings.HasSuffix(name, "dir") || strings.HasSuffix(name, "file") || strings.HasSuffix(name, "files")
+		looks := strings.HasSuffix(name, "dir") || strings.HasSuffix(name, "file") || strings.HasSuffix(name, "files") || strings.HasSuffix(name, "_ca")
 		if looks != slices.Contains(pathKeys, path) {
 			t.Errorf("%s looks like a path: %v, is in pathKeys: %v", path, looks, !looks)
 		}

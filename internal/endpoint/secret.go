@@ -4,15 +4,20 @@ import (
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha1"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
 )
 
-// ScramSHA256 is the name under which Secret keeps its SCRAM-SHA-256 keys.
-const ScramSHA256 = "SCRAM-SHA-256"
+// The names under which Secret keeps its SCRAM keys.
+const (
+	ScramSHA256 = "SCRAM-SHA-256" // RFC 7677; every secret has them
+	ScramSHA1   = "SCRAM-SHA-1"   // RFC 5802, for old clients; secrets of earlier versions have none
+)
 
 const (
 	scramIterations = 4096 // RFC 7677 section 4
@@ -40,7 +45,7 @@ type Secret struct {
 	Fast  []byte               `json:"fast,omitempty"` // SHA-256 of a machine-made secret, whose 128 bits and more need no slow hash
 }
 
-// NewSecret derives what is kept of a secret that a person or another system chose. It costs one PBKDF2.
+// NewSecret derives what is kept of a secret that a person or another system chose. It costs two PBKDF2, about 3 ms.
 func NewSecret(secret string) (Secret, error) {
 	if n := len(secret); n < MinSecretBytes || n > MaxSecretBytes {
 		return Secret{}, fmt.Errorf("%w: %d bytes, %d to %d are allowed", ErrSecret, n, MinSecretBytes, MaxSecretBytes)
@@ -50,11 +55,15 @@ func NewSecret(secret string) (Secret, error) {
 			return Secret{}, fmt.Errorf("%w: byte %d is not printable ASCII, for which SASL clients prepare strings alike", ErrSecret, i)
 		}
 	}
-	keys, err := deriveScramSHA256(secret)
-	if err != nil {
-		return Secret{}, err
+	kept := Secret{Scram: make(map[string]ScramKeys, 2)}
+	for name, h := range map[string]func() hash.Hash{ScramSHA256: sha256.New, ScramSHA1: sha1.New} {
+		keys, err := deriveScram(h, secret)
+		if err != nil {
+			return Secret{}, fmt.Errorf("derive keys of %s: %w", name, err)
+		}
+		kept.Scram[name] = keys
 	}
-	return Secret{Scram: map[string]ScramKeys{ScramSHA256: keys}}, nil
+	return kept, nil
 }
 
 // GenerateSecret makes a secret of 192 random bits and what is kept of it, with the fast verifier.
@@ -80,20 +89,32 @@ func (s Secret) VerifyFast(password []byte) (match, ok bool) {
 	return subtle.ConstantTimeCompare(sum[:], s.Fast) == 1, true
 }
 
-func deriveScramSHA256(secret string) (ScramKeys, error) {
-	salt := make([]byte, saltBytes)
-	rand.Read(salt)
-	salted, err := pbkdf2.Key(sha256.New, secret, salt, scramIterations, sha256.Size)
-	if err != nil {
-		return ScramKeys{}, fmt.Errorf("derive SCRAM keys: %w", err)
+// Mark returns 32 bytes that tell this secret from every other one, and from the same secret set again.
+func (s Secret) Mark() []byte {
+	h := sha256.New()
+	for _, name := range [...]string{ScramSHA256, ScramSHA1} {
+		for _, part := range [...][]byte{s.Scram[name].Salt, s.Scram[name].StoredKey} {
+			h.Write([]byte{byte(len(part))})
+			h.Write(part)
+		}
 	}
-	client := hmacSHA256(salted, "Client Key")
-	stored := sha256.Sum256(client)
-	return ScramKeys{Salt: salt, Iterations: scramIterations, StoredKey: stored[:], ServerKey: hmacSHA256(salted, "Server Key")}, nil
+	return h.Sum(nil)
 }
 
-func hmacSHA256(key []byte, text string) []byte {
-	m := hmac.New(sha256.New, key)
+func deriveScram(h func() hash.Hash, secret string) (ScramKeys, error) {
+	salt := make([]byte, saltBytes)
+	rand.Read(salt)
+	salted, err := pbkdf2.Key(h, secret, salt, scramIterations, h().Size())
+	if err != nil {
+		return ScramKeys{}, err
+	}
+	stored := h()
+	stored.Write(sign(h, salted, "Client Key"))
+	return ScramKeys{Salt: salt, Iterations: scramIterations, StoredKey: stored.Sum(nil), ServerKey: sign(h, salted, "Server Key")}, nil
+}
+
+func sign(h func() hash.Hash, key []byte, text string) []byte {
+	m := hmac.New(h, key)
 	m.Write([]byte(text))
 	return m.Sum(nil)
 }

@@ -59,18 +59,47 @@ func TestScramKeysAreThoseOfOthers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := s.Scram[ScramSHA256]
-	if len(k.Salt) != saltBytes || k.Iterations != scramIterations || len(k.StoredKey) != 32 || len(k.ServerKey) != 32 {
-		t.Errorf("keys: %d bytes of salt, %d iterations, %d and %d bytes", len(k.Salt), k.Iterations, len(k.StoredKey), len(k.ServerKey))
+	for name, size := range map[string]int{ScramSHA256: 32, ScramSHA1: 20} {
+		k := s.Scram[name]
+		if len(k.Salt) != saltBytes || k.Iterations != scramIterations || len(k.StoredKey) != size || len(k.ServerKey) != size {
+			t.Errorf("%s: %d bytes of salt, %d iterations, %d and %d bytes", name, len(k.Salt), k.Iterations, len(k.StoredKey), len(k.ServerKey))
+		}
 	}
-	if sasl.ScramSha256.Name != ScramSHA256 {
-		t.Errorf("name %q, want that of the registry, %q", ScramSHA256, sasl.ScramSha256.Name)
+	if sasl.ScramSha256.Name != ScramSHA256 || sasl.ScramSha1.Name != ScramSHA1 {
+		t.Errorf("names %q and %q, want those of the registry", ScramSHA256, ScramSHA1)
+	}
+	salts := map[string]bool{}
+	again, err := NewSecret("s3cret-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{ScramSHA256, ScramSHA1} {
+		salts[string(s.Scram[name].Salt)], salts[string(again.Scram[name].Salt)] = true, true
+	}
+	if len(salts) != 4 {
+		t.Errorf("two secrets with two hashes have %d salts, want 4", len(salts))
+	}
+}
+
+func TestMarkTellsSecretsApart(t *testing.T) {
+	s, err := NewSecret("s3cret-1")
+	if err != nil {
+		t.Fatal(err)
 	}
 	again, err := NewSecret("s3cret-1")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(again.Scram[ScramSHA256].Salt) == string(k.Salt) {
-		t.Error("two secrets have the same salt")
+	old := Secret{Scram: map[string]ScramKeys{ScramSHA256: s.Scram[ScramSHA256]}} // as earlier versions stored it
+	marks := map[string]bool{}
+	for _, one := range []Secret{s, again, old, {}} {
+		mark := one.Mark()
+		if again := one.Mark(); len(mark) != 32 || string(again) != string(mark) {
+			t.Errorf("Mark() = %x and %x, want the same 32 bytes each time", mark, again)
+		}
+		marks[string(mark)] = true
+	}
+	if len(marks) != 4 {
+		t.Errorf("four secrets have %d marks", len(marks))
 	}
 }

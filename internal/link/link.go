@@ -36,6 +36,13 @@ type TLS struct {
 	EndPoint   []byte   // channel binding tls-server-end-point of our leaf, RFC 5929 section 4
 	Exporter   []byte   // channel binding tls-exporter, RFC 9266, 32 bytes; nil below TLS 1.3
 	Laboratory bool     // plain text in which the operator allows logins (xmpp.insecure_plaintext); only the listener on loopback says so
+	Client     Client   // of the client's certificate, if it showed one that counts
+}
+
+// Client is what a verified client certificate says. The zero value means that there is none.
+type Client struct {
+	Leaf      [32]byte // SHA-256 of the certificate
+	Addresses []string // of XMPP, as they are spelled there; whether they are addresses at all was not checked
 }
 
 // Secure reports whether the connection is inside TLS.

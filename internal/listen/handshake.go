@@ -3,49 +3,55 @@ package listen
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"net/netip"
 	"os"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"signalbox/certs"
 	"signalbox/internal/link"
+	"signalbox/internal/telemetry"
 )
 
 // policies are the two ways in which a listener makes handshakes.
 type policies struct {
 	plain  *certs.Policy // no client certificate: browsers would ask their users
-	asking *certs.Policy // a client certificate is asked for and may be missing; who uses it verifies it
-	always bool          // asking, whatever the client's ALPN
+	always bool          // a client certificate is asked for whatever the client's ALPN
+
+	asking atomic.Pointer[certs.Policy] // asks for one of the authorities in force; it may be missing. nil until it is needed
 }
 
 // newPolicies offers these protocols by ALPN, in this order of preference.
-func newPolicies(offered []Protocol, always bool) policies {
+func newPolicies(offered []Protocol, always bool) *policies {
 	var names []string
 	for _, p := range offered {
 		names = append(names, p.alpn())
 	}
 	names = slices.DeleteFunc(names, func(n string) bool { return n == "" })
-	return policies{
-		plain:  &certs.Policy{ALPN: names},
-		asking: &certs.Policy{ALPN: names, ClientAuth: tls.RequestClientCert},
-		always: always,
-	}
+	return &policies{plain: &certs.Policy{ALPN: names}, always: always}
 }
 
-// choose returns the policy for a client's hello.
-func (p policies) choose(hello *tls.ClientHelloInfo) *certs.Policy {
-	asksXMPP := slices.Contains(hello.SupportedProtos, XMPP.alpn()) && slices.Contains(p.asking.ALPN, XMPP.alpn())
-	if p.always || asksXMPP {
-		return p.asking
+// choose returns the policy for a client's hello; ca is nil if no client certificates are taken.
+func (p *policies) choose(hello *tls.ClientHelloInfo, ca *certs.ClientCA) *certs.Policy {
+	asksXMPP := slices.Contains(hello.SupportedProtos, XMPP.alpn()) && slices.Contains(p.plain.ALPN, XMPP.alpn())
+	if ca == nil || !p.always && !asksXMPP {
+		return p.plain
 	}
-	return p.plain
+	pool, asking := ca.Pool(), p.asking.Load()
+	if asking == nil || asking.ClientCAs != pool {
+		// A certificate that does not count must not end the handshake: there are other ways to log in. So it is verified afterwards.
+		asking = &certs.Policy{ALPN: p.plain.ALPN, ClientAuth: tls.RequestClientCert, ClientCAs: pool}
+		p.asking.Store(asking)
+	}
+	return asking
 }
 
 // accepts reports whether the handshake can agree on a protocol, as crypto/tls decides it: a client without ALPN, or a server
 // that offers none, needs none.
-func (p policies) accepts(hello *tls.ClientHelloInfo) bool {
+func (p *policies) accepts(hello *tls.ClientHelloInfo) bool {
 	return len(hello.SupportedProtos) == 0 || len(p.plain.ALPN) == 0 ||
 		slices.ContainsFunc(hello.SupportedProtos, func(n string) bool { return slices.Contains(p.plain.ALPN, n) })
 }
@@ -81,7 +87,7 @@ func (v *visit) chooseALPN(name string) error {
 }
 
 // handshake waits for the connection's turn and makes the TLS handshake. On failure c is left open.
-func (s *Server) handshake(ctx context.Context, c *conn, p policies) (*tls.Conn, link.TLS, error) {
+func (s *Server) handshake(ctx context.Context, c *conn, p *policies) (*tls.Conn, link.TLS, error) {
 	if err := s.turn(ctx, c.source()); err != nil {
 		return nil, link.TLS{}, err
 	}
@@ -99,7 +105,7 @@ func (s *Server) handshake(ctx context.Context, c *conn, p policies) (*tls.Conn,
 	mismatch := false
 	h := s.certs.Handshake(func(hello *tls.ClientHelloInfo) *certs.Policy {
 		mismatch = !p.accepts(hello)
-		return p.choose(hello)
+		return p.choose(hello, s.clients)
 	})
 	// The deadline on c bounds it. A context with an end would cost a goroutine per handshake.
 	secured, err := h.Server(context.WithoutCancel(ctx), c)
@@ -113,8 +119,26 @@ func (s *Server) handshake(ctx context.Context, c *conn, p policies) (*tls.Conn,
 	if err != nil {
 		return nil, link.TLS{}, refuse(HandshakeFailed, err)
 	}
+	if shown := secured.ConnectionState().PeerCertificates; len(shown) > 0 {
+		facts.Client = s.verifyClient(c, shown)
+	}
 	s.metrics.tookHandshake(time.Since(start))
 	return secured, facts, nil
+}
+
+// verifyClient returns what the client's certificate says, nothing if it does not count: then there are other ways to log in.
+func (s *Server) verifyClient(c *conn, shown []*x509.Certificate) link.Client {
+	if s.clients == nil {
+		return link.Client{}
+	}
+	client, err := s.clients.Verify(shown, time.Now())
+	if err != nil {
+		s.metrics.clients.WithLabelValues(clientRefused).Inc()
+		s.log.Debug("client certificate does not count", telemetry.Remote(c.remote), telemetry.Cause(err))
+		return link.Client{}
+	}
+	s.metrics.clients.WithLabelValues(clientVerified).Inc()
+	return client
 }
 
 // turn waits for a place among the handshakes.

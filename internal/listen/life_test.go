@@ -5,7 +5,6 @@ import (
 	"io"
 	"net"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -226,46 +225,6 @@ func TestHeldHandshakes(t *testing.T) {
 	}
 	writes(t, c, "<stream>")
 	reads(t, w.next().conn, "<stream>")
-}
-
-// TestClientCertificate: asked for where XMPP may be meant, never elsewhere.
-func TestClientCertificate(t *testing.T) {
-	tests := []struct {
-		listener string
-		alpn     []string
-		want     bool
-	}{
-		{"tls", []string{"xmpp-client"}, true},
-		{"tls", []string{"http/1.1"}, false},
-		{"tls", []string{"stun.turn"}, false},
-		{"tls", nil, false},
-		{"xmpp", []string{"xmpp-client"}, true},
-		{"xmpp", nil, true},
-	}
-	for _, tt := range tests {
-		t.Run(tt.listener+" "+strings.Join(tt.alpn, ","), func(t *testing.T) {
-			w := newWorld(t, testConfig(), Protocols()...).start()
-			own, err := tls.X509KeyPair(w.bundle.pem, w.bundle.pem)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var asked atomic.Bool
-			cfg := w.clientTLS(tt.alpn...)
-			cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
-				asked.Store(true)
-				return &own, nil
-			}
-			writes(t, tls.Client(w.dial(tt.listener), cfg), "<stream>")
-			h := w.next()
-			if asked.Load() != tt.want {
-				t.Errorf("asked for a client certificate: %v, want %v", asked.Load(), tt.want)
-			}
-			state := h.conn.(interface{ ConnectionState() tls.ConnectionState }).ConnectionState()
-			if got := len(state.PeerCertificates) > 0; got != tt.want {
-				t.Errorf("the handler sees a client certificate: %v, want %v", got, tt.want)
-			}
-		})
-	}
 }
 
 func TestHandshakeFailures(t *testing.T) {

@@ -18,7 +18,7 @@ type port struct {
 	name     string // configuration key
 	addr     string // with the real port
 	speaks   []Protocol
-	policies policies
+	policies *policies
 	open     prometheus.Gauge
 
 	mu     sync.Mutex

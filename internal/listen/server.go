@@ -28,12 +28,13 @@ type Server struct {
 	queue    *queue
 	gate     gate
 	sources  *sources
-	starttls policies // for streams that are upgraded
-	most     int      // connections at once
+	starttls *policies // for streams that are upgraded
+	most     int       // connections at once
 
 	// Set before Run, then read only.
 	handlers  map[Protocol]link.Handler
-	plaintext string // address of the laboratory's listener; empty: there is none
+	plaintext string          // address of the laboratory's listener; empty: there is none
+	clients   *certs.ClientCA // whose certificates endpoints may show; nil: none are asked for
 	ports     []*port
 
 	total   atomic.Int64   // open connections
@@ -76,6 +77,9 @@ func New(cfg Config, store *certs.Store, log *zap.Logger, reg prometheus.Registe
 // Register names who speaks a protocol. A protocol without a handler is closed with the reason no_handler and is not offered by
 // ALPN. It must not be called after Open.
 func (s *Server) Register(p Protocol, h link.Handler) { s.handlers[p] = h }
+
+// AskClients asks for client certificates by these authorities where XMPP is spoken. It must not be called after Open.
+func (s *Server) AskClients(ca *certs.ClientCA) { s.clients = ca }
 
 // Open opens all sockets or none, so that a taken port is known before anything is announced. The error names the key and the
 // address. Run closes the sockets of tls and xmpp again while the certificates do not serve.

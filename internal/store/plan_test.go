@@ -34,6 +34,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryRefused:      "refused_fanout",
 		queryCandidates:   "COVERING INDEX push_queue",
 		queryOpenTargets:  "COVERING INDEX push_queue",
+		queryFast:         "USING PRIMARY KEY",
 	} {
 		plan := explain(t, s, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {

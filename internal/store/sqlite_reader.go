@@ -20,7 +20,7 @@ type reader struct {
 	lists *sql.DB // for what may read many rows: the lists of the API and retention
 
 	findEndpoint, listEndpoints, secretOf *sql.Stmt
-	findToken, listTokens                 *sql.Stmt
+	findToken, listTokens, findFast       *sql.Stmt
 	findPush, listWaiting, countOpen      *sql.Stmt
 	listOfEndpoint, listAll               *sql.Stmt
 	listState, listInterrupted            *sql.Stmt
@@ -50,6 +50,8 @@ const (
 	queryAll   = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
 	queryState = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND p.state = ?4 ORDER BY p.id DESC LIMIT ?5"
 
+	queryFast = selectFast + " WHERE ep = " + numOf + " AND client = ?3"
+
 	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND expires = created) ORDER BY id"
 )
 
@@ -59,6 +61,7 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?":     &r.findEndpoint,
 		"SELECT secret, enabled FROM endpoint WHERE domain = ? AND id = ?": &r.secretOf,
 		selectToken + " WHERE hash = ?":                                    &r.findToken,
+		queryFast:                                                          &r.findFast,
 		selectToken + " ORDER BY name":                                     &r.listTokens,
 		selectStatus + " WHERE p.id = ? AND e.domain = ?":                  &r.findPush,
 		queryWaiting:     &r.listWaiting,
@@ -174,6 +177,15 @@ func (r *reader) secret(ctx context.Context, k endpoint.Key) (endpoint.Secret, b
 		return endpoint.Secret{}, false, fmt.Errorf("read secret of %s: %w", k, err)
 	}
 	return s, enabled, nil
+}
+
+// fastTokens returns the zero value if the client has none.
+func (r *reader) fastTokens(ctx context.Context, k endpoint.Key, client string) (endpoint.FastTokens, error) {
+	all, err := list(ctx, r.findFast, fastColumns, fastTokensOf, k.Domain, k.ID, client)
+	if err != nil || len(all) == 0 {
+		return endpoint.FastTokens{}, err
+	}
+	return all[0], nil
 }
 
 func (r *reader) tokenByHash(ctx context.Context, hash [32]byte) (access.Token, error) {

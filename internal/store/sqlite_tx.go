@@ -36,6 +36,7 @@ type tx struct {
 	fanout   fanoutStmts
 	endpoint endpointStmts
 	token    tokenStmts
+	fast     fastStmts
 	old      oldStmts
 	account  *accounts.Statements
 }
@@ -81,6 +82,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		fanout:   newFanoutStmts(p),
 		endpoint: newEndpointStmts(p),
 		token:    newTokenStmts(p),
+		fast:     newFastStmts(p),
 		old:      newOldStmts(p),
 	}
 	if p.err != nil {

@@ -90,7 +90,7 @@ func (t *tx) findRecord(k endpoint.Key) (endpoint.Record, error) {
 	return recordOf(row)
 }
 
-// updateEndpoint writes what can change of e; a nil secret stays as it is.
+// updateEndpoint writes what can change of e; a nil secret stays as it is. Another secret and being disabled end its tokens.
 func (t *tx) updateEndpoint(e *endpoint.Endpoint, s *endpoint.Secret) error {
 	labels, groups, err := encodeSets(e)
 	if err != nil {
@@ -103,6 +103,15 @@ func (t *tx) updateEndpoint(e *endpoint.Endpoint, s *endpoint.Secret) error {
 			return fmt.Errorf("encode secret: %w", err)
 		}
 		secret = string(b)
+	}
+	if s != nil || !e.Enabled {
+		num, _, err := t.findEndpoint(e.Key)
+		if err != nil {
+			return err
+		}
+		if err := t.fast.removeAll.Run(num); err != nil {
+			return err
+		}
 	}
 	return t.endpoint.update.Run(boolCode(e.Enabled), micros(e.Updated), labels, groups, secret, e.Domain, e.ID)
 }
@@ -122,8 +131,11 @@ func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
 	return t.endpoint.removePushes.Exec(num, int64(limit))
 }
 
-// deleteEndpoint removes an endpoint that has no pushes, and its presence. The event written last is its last one.
+// deleteEndpoint removes an endpoint that has no pushes, its presence and its tokens. The event written last is its last one.
 func (t *tx) deleteEndpoint(num int64) error {
+	if err := t.fast.removeAll.Run(num); err != nil {
+		return err
+	}
 	if err := t.endpoint.bury.Run(t.lastEvent, num); err != nil {
 		return err
 	}

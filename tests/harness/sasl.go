@@ -48,6 +48,10 @@ func clientMechanism(name string) sasl.Mechanism {
 		return sasl.ScramSha256Plus
 	case sasl.ScramSha256.Name:
 		return sasl.ScramSha256
+	case sasl.ScramSha1Plus.Name:
+		return sasl.ScramSha1Plus
+	case sasl.ScramSha1.Name:
+		return sasl.ScramSha1
 	}
 	return sasl.Plain
 }

@@ -17,10 +17,13 @@ import (
 //	config NAME                              before all else: a named change of the configuration, see configs
 //	endpoint ID SECRET                       registers an endpoint
 //	WHO connects tls|plain|laboratory|websocket  opens a connection; everything below is said by WHO until it closes; over a WebSocket each step is a message
+//	WHO connects tls as ADDRESS[,ADDRESS]    shows a client certificate with these addresses
 //	WHO opens                                sends a stream header and takes ours with the features
 //	WHO logs in ID SECRET RESOURCE           opens, logs in by PLAIN, binds
 //	WHO authenticates MECHANISM ID SECRET    opens, logs in by that mechanism, opens again
-//	WHO upgrades                             TLS, after <proceed/>
+//	WHO asks MECHANISM ID SECRET             opens, logs in by XEP-0388 with the indented elements; what comes last is received below
+//	WHO presents MECHANISM ID TOKEN          the same by a token, on a stream that is open
+//	WHO upgrades [as ADDRESS[,ADDRESS]]      TLS, after <proceed/>
 //	WHO sends TEXT                           writes the bytes
 //	WHO receives PATTERN                     the next item matches as a whole; ... stands for anything, {name} keeps what stands there
 //	WHO is closed                            the server closed the connection
@@ -35,6 +38,7 @@ type script struct {
 	t       *testing.T
 	server  *Server
 	streams map[string]*Stream
+	answers map[string]string // last answers to logins, of streams that have not received them yet
 	kept    map[string]string
 	where   string // file:line of the step
 }
@@ -47,6 +51,7 @@ var configs = map[string]func(*config.Config){
 	"laboratory":     func(c *config.Config) { c.XMPP.InsecurePlaintext = "127.0.0.1:0" },
 	"other host":     func(c *config.Config) { c.Drain.OtherHost, c.XMPP.Location = "node-2.example:443", "[2001:db8::1]:443" },
 	"quick failures": func(c *config.Config) { c.XMPP.FailureDelay = 100e6 },
+	"three tries":    func(c *config.Config) { c.XMPP.LoginTries = 3 },
 	"small stanzas":  func(c *config.Config) { c.XMPP.MaxStanzaBytes = 10000 },
 	"slow senders":   func(c *config.Config) { c.XMPP.StanzasPerSec = 1 },
 	"no resumption":  func(c *config.Config) { c.XMPP.ResumeTimeout = 0 },
@@ -55,6 +60,7 @@ var configs = map[string]func(*config.Config){
 	"queue of one":   func(c *config.Config) { c.Push.QueueCount = 1 },
 	"window of one":  func(c *config.Config) { c.Push.Window = 1 },
 	"brief login":    func(c *config.Config) { c.XMPP.LoginTimeout = 5e9 },
+	"client CA":      func(c *config.Config) { c.XMPP.ClientCA = clientCAFile(c) },
 	"brief stanzas":  func(c *config.Config) { c.XMPP.StanzaTimeout = 5e9 },
 }
 
@@ -81,7 +87,7 @@ func RunScript(t *testing.T, file string) {
 		}
 		changes, steps = append(changes, change), steps[1:]
 	}
-	s := &script{t: t, server: Start(t, changes...), streams: map[string]*Stream{}, kept: map[string]string{}}
+	s := &script{t: t, server: Start(t, changes...), streams: map[string]*Stream{}, answers: map[string]string{}, kept: map[string]string{}}
 	for _, st := range steps {
 		s.where = file + ":" + strconv.Itoa(st.line)
 		s.run(st)
@@ -158,12 +164,14 @@ func (s *script) say(who, rest string, more []string) {
 		f := strings.Fields(object)
 		s.need(len(f) == 3, "WHO authenticates MECHANISM ID SECRET")
 		stream.SASL(f[0], f[1], f[2])
+	case "asks", "presents":
+		s.authenticate(stream, who, verb, object, s.fill(strings.Join(more, "")))
 	case "upgrades":
-		stream.StartTLS(s.server.TLS())
+		stream.StartTLS(s.server.ClientTLS(strings.TrimPrefix(object, "as ")))
 	case "sends":
 		stream.Send(s.fill(text))
 	case "receives":
-		s.match(text, stream.Next())
+		s.match(text, s.next(who))
 	case "is":
 		s.match("(closed)", stream.Next())
 	case "drops":
@@ -173,11 +181,33 @@ func (s *script) say(who, rest string, more []string) {
 	}
 }
 
+// authenticate logs in by XEP-0388 and keeps the answer.
+func (s *script) authenticate(stream *Stream, who, verb, object, inline string) {
+	s.t.Helper()
+	f := strings.Fields(s.fill(object))
+	s.need(len(f) == 3, "WHO "+verb+" MECHANISM ID SECRET")
+	if verb == "presents" {
+		s.answers[who] = stream.Present(f[0], f[1], f[2], inline)
+		return
+	}
+	s.answers[who] = stream.SASL2(stream.Open(), f[0], f[1], f[2], inline)
+}
+
+func (s *script) next(who string) string {
+	s.t.Helper()
+	if answer, ok := s.answers[who]; ok {
+		delete(s.answers, who)
+		return answer
+	}
+	return s.streams[who].Next()
+}
+
 func (s *script) connect(who, how string) {
 	s.t.Helper()
+	how, as, _ := strings.Cut(how, " as ")
 	switch how {
 	case "tls":
-		s.streams[who] = s.server.Connect(s.t, who)
+		s.streams[who] = s.server.ConnectAs(s.t, who, as)
 	case "plain":
 		s.streams[who] = s.server.ConnectPlain(s.t, who)
 	case "laboratory":

@@ -32,11 +32,12 @@ type Server struct {
 	Token  string // API token with scope admin
 	Next   []byte // another certificate bundle for the same names, which CAFile covers too
 
-	t     *testing.T
-	roots *x509.CertPool
-	addrs map[string][]string
-	stop  context.CancelFunc
-	ended chan error
+	t       *testing.T
+	roots   *x509.CertPool
+	clients clientCA
+	addrs   map[string][]string
+	stop    context.CancelFunc
+	ended   chan error
 }
 
 // Start makes a data directory and runs a server on it until the test ends. Changes are applied to its configuration.
@@ -54,6 +55,7 @@ func New(t *testing.T, changes ...func(*config.Config)) *Server {
 	dir := t.TempDir()
 	s := &Server{t: t, Config: Config(dir), CAFile: filepath.Join(dir, "ca.crt")}
 	s.makeCertificate()
+	s.makeClientCA()
 	for _, change := range changes {
 		change(&s.Config)
 	}

@@ -32,7 +32,13 @@ type Stream struct {
 // Connect opens a direct TLS connection.
 func (s *Server) Connect(t *testing.T, name string) *Stream {
 	t.Helper()
-	c, err := tls.Dial("tcp", s.Addr("tls"), s.TLS())
+	return s.ConnectAs(t, name, "")
+}
+
+// ConnectAs opens a direct TLS connection and shows a certificate with these addresses, comma separated, if there are any.
+func (s *Server) ConnectAs(t *testing.T, name, addresses string) *Stream {
+	t.Helper()
+	c, err := tls.Dial("tcp", s.Addr("tls"), s.ClientTLS(addresses))
 	if err != nil {
 		t.Fatalf("%s: connect: %v", name, err)
 	}

@@ -34,7 +34,7 @@ func TestAttack01AuthzidOfAnother(t *testing.T) {
 		{"ｐc-1@" + testDomain, InvalidAuthzid},
 	}
 	s, _ := newTestServer(t)
-	for _, mechanism := range Offer(tls13()) {
+	for _, mechanism := range offer(tls13()) {
 		for _, tt := range tests {
 			t.Run(mechanism+" "+tt.authzid, func(t *testing.T) {
 				x := start(t, s, mechanism, tls13())
@@ -57,9 +57,9 @@ func TestAttack01AuthzidOfAnother(t *testing.T) {
 }
 
 // serverFirst returns what a stranger learns of a user: salt and iterations.
-func serverFirst(t *testing.T, s *Server, user string) (salt []byte, iterations int) {
+func serverFirst(t *testing.T, s *Server, mechanism, user string) (salt []byte, iterations int) {
 	t.Helper()
-	challenge, _, err := start(t, s, ScramSHA256, tls13()).Step(t.Context(), []byte("n,,n="+user+",r="+testClientNonce))
+	challenge, _, err := start(t, s, mechanism, tls13()).Step(t.Context(), []byte("n,,n="+user+",r="+testClientNonce))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -75,10 +75,10 @@ func TestAttack17UnknownUsersLookLikeKnownOnes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	known, wantIterations := serverFirst(t, s, "pc-1")
+	known, wantIterations := serverFirst(t, s, ScramSHA256, "pc-1")
 	seen := map[string]string{}
 	for _, user := range []string{"nobody", "nobody-2", "not an id", "ünknown", "no-keys", strings.Repeat("x", endpoint.MaxIDBytes+1)} {
-		salt, iterations := serverFirst(t, s, user)
+		salt, iterations := serverFirst(t, s, ScramSHA256, user)
 		if len(salt) != len(known) || iterations != wantIterations {
 			t.Errorf("%q: %d bytes of salt and %d iterations, known users have %d and %d", user, len(salt), iterations, len(known), wantIterations)
 		}
@@ -86,13 +86,13 @@ func TestAttack17UnknownUsersLookLikeKnownOnes(t *testing.T) {
 			t.Errorf("%q and %q have the same salt", user, other)
 		}
 		seen[string(salt)] = user
-		if again, _ := serverFirst(t, restarted, upperASCII(user)); !bytes.Equal(again, salt) {
+		if again, _ := serverFirst(t, restarted, ScramSHA256, upperASCII(user)); !bytes.Equal(again, salt) {
 			t.Errorf("%q: salt after a restart = %x, want %x", user, again, salt)
 		}
-		if other, _ := serverFirst(t, otherKey, user); bytes.Equal(other, salt) {
+		if other, _ := serverFirst(t, otherKey, ScramSHA256, user); bytes.Equal(other, salt) {
 			t.Errorf("%q: salt does not depend on the server's key", user)
 		}
-		for _, mechanism := range Offer(tls13()) {
+		for _, mechanism := range offer(tls13()) {
 			x := start(t, s, mechanism, tls13())
 			if got := condition(t, login(t, x, mechanism, "", user, testSecret)); got != NotAuthorized {
 				t.Errorf("%q: %s = %q, want %q", user, mechanism, got, NotAuthorized)
@@ -101,12 +101,33 @@ func TestAttack17UnknownUsersLookLikeKnownOnes(t *testing.T) {
 	}
 }
 
+// A secret that an earlier version stored has no keys for SHA-1; its endpoint then looks like one that does not exist, whatever is sent.
+func TestAttack17EndpointsWithoutKeysForSHA1LookUnknown(t *testing.T) {
+	s, _ := newTestServer(t)
+	restarted, _ := newTestServer(t)
+	known, wantIterations := serverFirst(t, s, ScramSHA1, "pc-1")
+	for _, user := range []string{"old-1", "nobody"} {
+		salt, iterations := serverFirst(t, s, ScramSHA1, user)
+		if len(salt) != len(known) || iterations != wantIterations {
+			t.Errorf("%q: %d bytes of salt and %d iterations, want %d and %d", user, len(salt), iterations, len(known), wantIterations)
+		}
+		if again, _ := serverFirst(t, restarted, ScramSHA1, user); !bytes.Equal(again, salt) {
+			t.Errorf("%q: salt after a restart = %x, want %x", user, again, salt)
+		}
+		for _, mechanism := range []string{ScramSHA1, ScramSHA1Plus} {
+			for _, secret := range []string{testSecret, "wrong-secret"} {
+				if got := condition(t, login(t, start(t, s, mechanism, tls13()), mechanism, "", user, secret)); got != NotAuthorized {
+					t.Errorf("%q: %s = %q, want %q", user, mechanism, got, NotAuthorized)
+				}
+			}
+		}
+	}
+}
+
 func TestAttack17SaltsDifferByHash(t *testing.T) {
 	s, _ := newTestServer(t)
 	a := account{key: endpoint.Key{Domain: testDomain, ID: "nobody"}}
-	other := scramSHA256()
-	other.name = "SCRAM-SHA-512"
-	if bytes.Equal(scramSHA256().keysOf(s, a).Salt, other.keysOf(s, a).Salt) {
+	if bytes.Equal(scramSHA256().keysOf(s, a).Salt, scramSHA1().keysOf(s, a).Salt) {
 		t.Error("an unknown user has one salt for two hashes, known users have two")
 	}
 }
@@ -126,7 +147,7 @@ func TestAttack17KeysThatAreBrokenInTheStoreAreNoKeys(t *testing.T) {
 		k := good.Scram[ScramSHA256]
 		spoil(&k)
 		accounts.byID["spoilt"] = stored{enabled: true, secret: endpoint.Secret{Scram: map[string]scramKeys{ScramSHA256: k}}}
-		for _, mechanism := range Offer(tls13()) {
+		for _, mechanism := range offer(tls13()) {
 			if got := condition(t, login(t, start(t, s, mechanism, tls13()), mechanism, "", "spoilt", testSecret)); got != NotAuthorized {
 				t.Errorf("%s, %s: login = %q, want %q", name, mechanism, got, NotAuthorized)
 			}

@@ -14,7 +14,14 @@ func DecodeBase64(text []byte) ([]byte, error) {
 		return nil, nil
 	case len(text) == 1 && text[0] == '=':
 		return []byte{}, nil
-	case len(text) > base64.StdEncoding.EncodedLen(MaxMessageBytes): // before anything is decoded
+	}
+	return DecodeData(text)
+}
+
+// DecodeData decodes the text of an element of XEP-0388 section 2.2, where no text is the empty message and "=" is nothing special. Errors are as those of
+// DecodeBase64.
+func DecodeData(text []byte) ([]byte, error) {
+	if len(text) > base64.StdEncoding.EncodedLen(MaxMessageBytes) { // before anything is decoded
 		return nil, fail(MalformedRequest, "message is too long")
 	}
 	b, ok := decodeStrict(text)
@@ -32,6 +39,6 @@ func decodeStrict(text []byte) ([]byte, bool) {
 	if bytes.ContainsAny(text, "\r\n") {
 		return nil, false
 	}
-	b, err := base64.StdEncoding.Strict().AppendDecode(nil, text)
+	b, err := base64.StdEncoding.Strict().AppendDecode([]byte{}, text)
 	return b, err == nil
 }

@@ -46,3 +46,13 @@ func TestDecodeBase64(t *testing.T) {
 		})
 	}
 }
+
+// Where the message has an element of its own, "=" is no base64 and no text is the empty message (XEP-0388 section 2.2).
+func TestDecodeData(t *testing.T) {
+	for text, want := range map[string]Condition{"": "", "YWI=": "", "=": IncorrectEncoding, " YWI=": IncorrectEncoding, strings.Repeat("AAAA", 1367): MalformedRequest} {
+		got, err := DecodeData([]byte(text))
+		if c := condition(t, err); c != want || c == "" && got == nil {
+			t.Errorf("DecodeData(%q) = %v, %q, want %q", text, got, c, want)
+		}
+	}
+}

@@ -15,7 +15,10 @@ const (
 // BindingTypes returns the channel-binding types to announce on a connection (XEP-0440): tls-exporter from TLS 1.3 on, where keys are bound to one connection
 // (RFC 9266 section 1), and tls-server-end-point where our certificate has a hash to bind to. Empty outside TLS.
 func BindingTypes(t link.TLS) []string {
-	var types []string
+	if !hasBinding(t) {
+		return nil
+	}
+	types := make([]string, 0, 2)
 	for _, name := range [...]string{BindEndPoint, BindExporter} {
 		if bindingData(t, name) != nil {
 			types = append(types, name)
@@ -35,6 +38,6 @@ func bindingData(t link.TLS, name string) []byte {
 	return nil
 }
 
-func canBind(t link.TLS) bool {
+func hasBinding(t link.TLS) bool {
 	return bindingData(t, BindEndPoint) != nil || bindingData(t, BindExporter) != nil
 }

@@ -79,6 +79,11 @@ func TestIndependentClient(t *testing.T) {
 		{"-PLUS by tls-exporter", tls.VersionTLS13, mellium.ScramSha256Plus, "pc-1", "", testSecret, ""},
 		{"-PLUS, wrong secret", tls.VersionTLS13, mellium.ScramSha256Plus, "pc-1", "", "wrong-secret", NotAuthorized},
 		{"-PLUS by tls-unique, which is not announced", tls.VersionTLS12, mellium.ScramSha256Plus, "pc-1", "", testSecret, NotAuthorized},
+		{"SCRAM-SHA-1", tls.VersionTLS12, mellium.ScramSha1, "pc-1", "", testSecret, ""},
+		{"SCRAM-SHA-1, wrong secret", tls.VersionTLS13, mellium.ScramSha1, "pc-1", "", "wrong-secret", NotAuthorized},
+		{"SCRAM-SHA-1, a secret stored without its keys", tls.VersionTLS13, mellium.ScramSha1, "old-1", "", testSecret, NotAuthorized},
+		{"SCRAM-SHA-256, a secret stored without keys for SHA-1", tls.VersionTLS13, mellium.ScramSha256, "old-1", "", testSecret, ""},
+		{"SCRAM-SHA-1-PLUS by tls-exporter", tls.VersionTLS13, mellium.ScramSha1Plus, "pc-1", "", testSecret, ""},
 		{"PLAIN", tls.VersionTLS13, mellium.Plain, "pc-1", "", testSecret, ""},
 		{"PLAIN, another's authzid", tls.VersionTLS13, mellium.Plain, "pc-1", "fast-1@" + testDomain, testSecret, InvalidAuthzid},
 	}
@@ -86,7 +91,7 @@ func TestIndependentClient(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, _ := newTestServer(t)
 			state, conn := handshake(t, tt.version)
-			client := newMellium(tt.mechanism, state, tt.authzid, tt.user, tt.secret, Offer(conn))
+			client := newMellium(tt.mechanism, state, tt.authzid, tt.user, tt.secret, offer(conn))
 			x := start(t, s, tt.mechanism.Name, conn)
 			if got := condition(t, converse(t, client, x)); got != tt.want {
 				t.Fatalf("login = %q, want %q", got, tt.want)
@@ -103,7 +108,7 @@ func TestAttack14LoginThroughAnotherTLSConnection(t *testing.T) {
 	s, _ := newTestServer(t)
 	state, _ := handshake(t, tls.VersionTLS13)
 	_, conn := handshake(t, tls.VersionTLS13)
-	client := newMellium(mellium.ScramSha256Plus, state, "", "pc-1", testSecret, Offer(conn))
+	client := newMellium(mellium.ScramSha256Plus, state, "", "pc-1", testSecret, offer(conn))
 	if got := condition(t, converse(t, client, start(t, s, ScramSHA256Plus, conn))); got != NotAuthorized {
 		t.Errorf("login = %q, want %q", got, NotAuthorized)
 	}

@@ -88,15 +88,16 @@ func FuzzDecodeBase64(f *testing.F) {
 // which no fuzzer guesses and without which no proof is looked at.
 func FuzzExchange(f *testing.F) {
 	const proof = ",p=AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
-	f.Add(1, []byte(rfcClientFirst), []byte(rfcClientFinal))
-	f.Add(1, []byte("n,,n=fast-1,r=abcdefghijklmnopqrstuvwx"), []byte("c=biws,r=NONCE"+proof))
-	f.Add(1, []byte("n,a=fast-1@"+testDomain+",n=nobody,r=abcdefghijklmnopqrstuvwx"), []byte("c=bixhPWZhc3QtMUB4bXBwLmV4YW1wbGUub3JnLA==,r=NONCE,x=1"+proof))
+	f.Add(2, []byte(rfcClientFirst), []byte(rfcClientFinal))
+	f.Add(2, []byte("n,,n=fast-1,r=abcdefghijklmnopqrstuvwx"), []byte("c=biws,r=NONCE"+proof))
+	f.Add(2, []byte("n,a=fast-1@"+testDomain+",n=nobody,r=abcdefghijklmnopqrstuvwx"), []byte("c=bixhPWZhc3QtMUB4bXBwLmV4YW1wbGUub3JnLA==,r=NONCE,x=1"+proof))
 	f.Add(0, []byte("p=tls-exporter,,"+okBare), []byte("c=,r=,p="))
+	f.Add(3, []byte("n,,n=old-1,r=abcdefghijklmnopqrstuvwx"), []byte("c=biws,r=NONCE,p=AAAAAAAAAAAAAAAAAAAAAAAAAAA="))
 	f.Add(0, []byte("p=tls-exporter,,n=off-1,r=abcdefghijklmnopqrstuvwx"), []byte("c=cD10bHMtZXhwb3J0ZXIsLAICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgIC,r=NONCE"+proof))
-	f.Add(2, []byte("\x00nobody\x00x"), []byte{})
-	f.Add(2, []byte("fast-1@"+testDomain+"\x00fast-1\x00x"), []byte("\x00bad-1\x00x"))
+	f.Add(4, []byte("\x00nobody\x00x"), []byte{})
+	f.Add(4, []byte("fast-1@"+testDomain+"\x00fast-1\x00x"), []byte("\x00bad-1\x00x"))
 	s, _ := newTestServer(f)
-	names := Offer(tls13())
+	names := offer(tls13())
 	f.Fuzz(func(t *testing.T, which int, first, second []byte) {
 		x := start(t, s, names[uint(which)%uint(len(names))], tls13())
 		nonce := "NONCE"

@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
+	"hash"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -50,8 +51,8 @@ func (f *fakeAccounts) EndpointSecret(ctx context.Context, k endpoint.Key) (endp
 	return s.secret, s.enabled, s.err
 }
 
-// newTestServer knows pc-1 (a person's secret), fast-1 (as pc-1, with the fast verifier of a machine-made secret), off-1 (disabled) and bad-1, at which the
-// store fails. All secrets are testSecret.
+// newTestServer knows pc-1 (a person's secret), fast-1 (as pc-1, with the fast verifier of a machine-made secret), old-1 (as pc-1, stored when there were no keys
+// for SHA-1), off-1 (disabled) and bad-1, at which the store fails. All secrets are testSecret.
 func newTestServer(t testing.TB) (*Server, *fakeAccounts) {
 	t.Helper()
 	secret, err := endpoint.NewSecret(testSecret)
@@ -64,6 +65,7 @@ func newTestServer(t testing.TB) (*Server, *fakeAccounts) {
 	accounts := &fakeAccounts{byID: map[string]stored{
 		"pc-1":   {secret: secret, enabled: true},
 		"fast-1": {secret: fast, enabled: true},
+		"old-1":  {secret: endpoint.Secret{Scram: map[string]scramKeys{ScramSHA256: secret.Scram[ScramSHA256]}}, enabled: true},
 		"off-1":  {secret: secret},
 		"bad-1":  {err: errors.New("disk is gone")},
 	}}
@@ -83,6 +85,9 @@ func tls13() link.TLS {
 	t.Version, t.Exporter = tls.VersionTLS13, bytes.Repeat([]byte{2}, 32)
 	return t
 }
+
+// offer returns what is offered on a connection.
+func offer(conn link.TLS) []string { return Offer(Input{Domain: testDomain, TLS: conn}) }
 
 func start(t testing.TB, s *Server, name string, conn link.TLS) *Exchange {
 	t.Helper()
@@ -117,6 +122,7 @@ type scramClient struct {
 	bare    string // client-first-message-bare
 	bound   []byte // channel-binding data
 	secret  string
+	hash    func() hash.Hash
 	mangle  func(final string) string // changes client-final-message
 	echo    func(nonce string) string // changes the nonce that is sent back and proven
 	signKey []byte                    // set by run: ServerKey
@@ -124,7 +130,7 @@ type scramClient struct {
 }
 
 func newClient(user string) *scramClient {
-	return &scramClient{header: "n,,", bare: "n=" + user + ",r=" + testClientNonce, secret: testSecret}
+	return &scramClient{header: "n,,", bare: "n=" + user + ",r=" + testClientNonce, secret: testSecret, hash: sha256.New}
 }
 
 // run takes the exchange to its end and returns the data of success.
@@ -154,16 +160,17 @@ func (c *scramClient) final(t testing.TB, challenge string) string {
 	if c.echo != nil {
 		nonce = c.echo(nonce)
 	}
-	salted, err := pbkdf2.Key(sha256.New, c.secret, salt, iterations, 32)
+	salted, err := pbkdf2.Key(c.hash, c.secret, salt, iterations, c.hash().Size())
 	if err != nil {
 		t.Fatal(err)
 	}
-	clientKey := testHMAC(salted, "Client Key")
-	storedKey := sha256.Sum256(clientKey)
-	c.signKey = testHMAC(salted, "Server Key")
+	clientKey := c.hmac(salted, "Client Key")
+	storedKey := c.hash()
+	storedKey.Write(clientKey)
+	c.signKey = c.hmac(salted, "Server Key")
 	final := "c=" + base64.StdEncoding.EncodeToString(append([]byte(c.header), c.bound...)) + ",r=" + nonce
 	c.auth = c.bare + "," + challenge + "," + final
-	proof := testHMAC(storedKey[:], c.auth)
+	proof := c.hmac(storedKey.Sum(nil), c.auth)
 	subtle.XORBytes(proof, proof, clientKey)
 	return final + ",p=" + base64.StdEncoding.EncodeToString(proof)
 }
@@ -171,7 +178,7 @@ func (c *scramClient) final(t testing.TB, challenge string) string {
 func splitServerFirst(t testing.TB, challenge string) (nonce string, salt []byte, iterations int) {
 	t.Helper()
 	f := strings.Split(challenge, ",")
-	if len(f) != 3 || f[0][:2] != "r=" || f[1][:2] != "s=" || f[2][:2] != "i=" {
+	if len(f) < 3 || len(f) > 4 || f[0][:2] != "r=" || f[1][:2] != "s=" || f[2][:2] != "i=" || len(f) == 4 && f[3][:2] != "h=" {
 		t.Fatalf("server-first-message is %q", challenge)
 	}
 	salt, err := base64.StdEncoding.DecodeString(f[1][2:])
@@ -184,8 +191,8 @@ func splitServerFirst(t testing.TB, challenge string) (nonce string, salt []byte
 	return f[0][2:], salt, iterations
 }
 
-func testHMAC(key []byte, message string) []byte {
-	m := hmac.New(sha256.New, key)
+func (c *scramClient) hmac(key []byte, message string) []byte {
+	m := hmac.New(c.hash, key)
 	m.Write([]byte(message))
 	return m.Sum(nil)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/pbkdf2"
+	"crypto/sha1"
 	"crypto/sha256"
 	"fmt"
 	"hash"
@@ -28,14 +29,17 @@ func scramSHA256() scramHash {
 	return scramHash{name: endpoint.ScramSHA256, size: sha256.Size, new: sha256.New}
 }
 
+func scramSHA1() scramHash {
+	return scramHash{name: endpoint.ScramSHA1, size: sha1.Size, new: sha1.New}
+}
+
 type scramKeys = endpoint.ScramKeys
 
 // keysOf returns the keys of a, or, where it is unknown or has none for this hash, stand-ins that nobody can prove to know: their salt is the same every time.
 // Both are looked for in every case, so that the work is the same.
 func (h scramHash) keysOf(s *Server, a account) scramKeys {
-	m := hmac.New(sha256.New, s.fakeKey)
-	m.Write([]byte("scram salt\x00" + h.name + "\x00" + a.key.JID()))
-	fake := scramKeys{Salt: m.Sum(nil)[:fakeSaltBytes], Iterations: fakeIterations, StoredKey: make([]byte, h.size), ServerKey: make([]byte, h.size)}
+	salt := s.derive("scram salt", h.name, a.key.JID())[:fakeSaltBytes]
+	fake := scramKeys{Salt: salt, Iterations: fakeIterations, StoredKey: make([]byte, h.size), ServerKey: make([]byte, h.size)}
 	k, ok := a.secret.Scram[h.name]
 	if !ok || len(k.Salt) == 0 || k.Iterations < 1 || len(k.StoredKey) != h.size || len(k.ServerKey) != h.size {
 		return fake

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
@@ -31,6 +32,8 @@ type Server struct {
 	accounts Accounts
 	fakeKey  []byte
 	slow     chan struct{} // one place per slow hash that may run
+	tokens   Tokens        // nil: there are no fast logins
+	lifetime time.Duration // of a token
 }
 
 // New returns a server. Salts of endpoints that do not exist are derived from fakeKey, which is secret, has at least MinFakeKeyBytes and stays the same over
@@ -45,20 +48,28 @@ func New(accounts Accounts, fakeKey []byte, slowHashes int) (*Server, error) {
 	return &Server{accounts: accounts, fakeKey: bytes.Clone(fakeKey), slow: make(chan struct{}, slowHashes)}, nil
 }
 
-// Input is what is known of a stream when its login starts.
+// Input is what is known of a stream when its login starts; on one stream it does not change.
 type Input struct {
 	Domain string // the domain that the stream is addressed to, lower case; endpoints of others cannot log in
 	TLS    link.TLS
+	From   string // who the client said it is in its stream header, a bare JID; it must not ask to act as another (XEP-0388 section 2.3). Empty: it did not say
+
+	Client string // id of the client's installation, without NUL; empty: it told none, and gets no tokens
+	Fast   bool   // it says that it logs in by a token: then the fast mechanisms can be started and no others (XEP-0484 section 3.4)
+	Count  uint32 // which attempt with this token it is; 0: it did not say
 }
 
-// Start begins a login by the mechanism with this name, which is compared exactly. The error is a *Failure: EncryptionRequired where nobody may log in, InvalidMechanism for
-// a name that Offer does not return.
+// Start begins a login by the mechanism with this name, which is compared exactly. The error is a *Failure: EncryptionRequired where nobody may log in,
+// InvalidMechanism for a name that Offer does not return, or OfferFast for a login by a token.
 func (s *Server) Start(name string, in Input) (*Exchange, error) {
 	if !in.TLS.MayLogIn() {
 		return nil, fail(EncryptionRequired, "login outside TLS")
 	}
+	if c, ok := s.startFast(name, in); ok && in.Fast {
+		return &Exchange{server: s, in: in, conversation: c}, nil
+	}
 	for _, m := range mechanisms {
-		if m.name == name && m.offered(in.TLS) {
+		if m.name == name && m.offered(in) && !in.Fast {
 			return &Exchange{server: s, in: in, conversation: m.start()}, nil
 		}
 	}
@@ -73,7 +84,12 @@ type Exchange struct {
 	begun, over  bool
 	claimed      endpoint.Key
 	identity     endpoint.Key
-	storedKey    []byte
+	mark         []byte
+
+	// Of a login by a token.
+	byToken bool
+	moved   bool // it was the new one
+	tokens  *endpoint.FastTokens
 }
 
 // Step takes the client's next message, decoded by DecodeBase64; nil in the first call means that <auth/> carried no initial response.
@@ -101,9 +117,9 @@ func (x *Exchange) Step(ctx context.Context, response []byte) (challenge []byte,
 // Identity returns who logged in, after Step returned done; the zero Key before.
 func (x *Exchange) Identity() endpoint.Key { return x.identity }
 
-// StoredKey tells the secret with which the client logged in from another one of the same endpoint, so that a change of the secret while a session is made is
-// seen; nil before Step returned done.
-func (x *Exchange) StoredKey() []byte { return x.storedKey }
+// SecretMark returns the mark of the secret that the endpoint had when it logged in (endpoint.Secret.Mark), so that a change of the secret while a session is
+// made is seen; nil before Step returned done.
+func (x *Exchange) SecretMark() []byte { return x.mark }
 
 // Claimed returns who the client says it is, for logs and diagnosis; the zero Key before it said so and where the name can name no endpoint.
 func (x *Exchange) Claimed() endpoint.Key { return x.claimed }
@@ -112,6 +128,7 @@ func (x *Exchange) Claimed() endpoint.Key { return x.claimed }
 type account struct {
 	key     endpoint.Key
 	secret  endpoint.Secret
+	mark    []byte // of the secret
 	known   bool
 	enabled bool
 }
@@ -131,7 +148,7 @@ func (x *Exchange) account(ctx context.Context, user string) (account, error) {
 	case err != nil:
 		return account{}, &Failure{Condition: TemporaryAuthFailure, Cause: fmt.Errorf("read secret of %s: %w", a.key, err)}
 	}
-	a.known = true
+	a.known, a.mark = true, a.secret.Mark()
 	return a, nil
 }
 
@@ -147,8 +164,10 @@ func (x *Exchange) admit(a account, proven bool, authzid string) error {
 		return fail(AccountDisabled, "endpoint is disabled")
 	case authzid != "" && foldASCII(authzid) != a.key.JID():
 		return fail(InvalidAuthzid, "endpoint asks to act as another")
+	case authzid != "" && x.in.From != "" && foldASCII(x.in.From) != a.key.JID():
+		return fail(InvalidAuthzid, "endpoint is another than its stream header says")
 	}
-	x.identity, x.storedKey = a.key, a.secret.Scram[endpoint.ScramSHA256].StoredKey
+	x.identity, x.mark = a.key, a.mark
 	return nil
 }
 

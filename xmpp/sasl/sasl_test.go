@@ -2,6 +2,7 @@ package sasl
 
 import (
 	"context"
+	"crypto/sha1"
 	"errors"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ func TestOffer(t *testing.T) {
 	noHash13 := link.TLS{Version: tls13().Version, Exporter: tls13().Exporter}
 	stale := tls12()
 	stale.Exporter = tls13().Exporter
+	all := []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-1-PLUS", "SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"}
 	tests := []struct {
 		name  string
 		conn  link.TLS
@@ -27,15 +29,15 @@ func TestOffer(t *testing.T) {
 	}{
 		{"plain text", link.TLS{}, nil, nil},
 		{"plain text with data left over", link.TLS{EndPoint: []byte{1}, Exporter: []byte{1}}, nil, nil},
-		{"TLS 1.3", tls13(), []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"}, []string{"tls-server-end-point", "tls-exporter"}},
-		{"TLS 1.2", tls12(), []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"}, []string{"tls-server-end-point"}},
-		{"TLS 1.2 with an exporter, which is not safe there", stale, []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"}, []string{"tls-server-end-point"}},
-		{"certificate without a hash, TLS 1.2", noHash, []string{"SCRAM-SHA-256", "PLAIN"}, nil},
-		{"certificate without a hash, TLS 1.3", noHash13, []string{"SCRAM-SHA-256-PLUS", "SCRAM-SHA-256", "PLAIN"}, []string{"tls-exporter"}},
+		{"TLS 1.3", tls13(), all, []string{"tls-server-end-point", "tls-exporter"}},
+		{"TLS 1.2", tls12(), all, []string{"tls-server-end-point"}},
+		{"TLS 1.2 with an exporter, which is not safe there", stale, all, []string{"tls-server-end-point"}},
+		{"certificate without a hash, TLS 1.2", noHash, []string{"SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"}, nil},
+		{"certificate without a hash, TLS 1.3", noHash13, all, []string{"tls-exporter"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			if diff := cmp.Diff(tt.names, Offer(tt.conn)); diff != "" {
+			if diff := cmp.Diff(tt.names, offer(tt.conn)); diff != "" {
 				t.Errorf("Offer() (-want +got):\n%s", diff)
 			}
 			if diff := cmp.Diff(tt.types, BindingTypes(tt.conn)); diff != "" {
@@ -54,6 +56,8 @@ func TestAttack15OnlyOfferedMechanismsStart(t *testing.T) {
 		want Condition
 	}{
 		{"SCRAM-SHA-256", tls13(), ""},
+		{"SCRAM-SHA-1", tls12(), ""},
+		{"SCRAM-SHA-1-PLUS", noHash, InvalidMechanism},
 		{"PLAIN", tls12(), ""},
 		{"SCRAM-SHA-256-PLUS", noHash, InvalidMechanism},
 		{"DIGEST-MD5", tls13(), InvalidMechanism},
@@ -163,7 +167,10 @@ func login(t *testing.T, x *Exchange, mechanism, authzid, user, secret string) e
 	c := newClient(user)
 	c.secret = secret
 	c.header = "n,,"
-	if mechanism == ScramSHA256Plus {
+	if strings.HasPrefix(mechanism, ScramSHA1) {
+		c.hash = sha1.New
+	}
+	if strings.HasSuffix(mechanism, "-PLUS") {
 		c.header, c.bound = "p=tls-exporter,,", tls13().Exporter
 	}
 	if authzid != "" {
@@ -175,7 +182,7 @@ func login(t *testing.T, x *Exchange, mechanism, authzid, user, secret string) e
 
 func TestDisabledIsToldOnlyToWhoKnowsTheSecret(t *testing.T) {
 	s, _ := newTestServer(t)
-	for _, mechanism := range Offer(tls13()) {
+	for _, mechanism := range offer(tls13()) {
 		for secret, want := range map[string]Condition{testSecret: AccountDisabled, "wrong-secret": NotAuthorized} {
 			if got := condition(t, login(t, start(t, s, mechanism, tls13()), mechanism, "", "off-1", secret)); got != want {
 				t.Errorf("%s: login with %q = %q, want %q", mechanism, secret, got, want)
@@ -186,7 +193,7 @@ func TestDisabledIsToldOnlyToWhoKnowsTheSecret(t *testing.T) {
 
 func TestEndpointsOfOtherDomainsAreUnknown(t *testing.T) {
 	s, _ := newTestServer(t)
-	for _, mechanism := range Offer(tls13()) {
+	for _, mechanism := range offer(tls13()) {
 		x, err := s.Start(mechanism, Input{Domain: "other.example.org", TLS: tls13()})
 		if err != nil {
 			t.Fatal(err)

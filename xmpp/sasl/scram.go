@@ -57,10 +57,11 @@ func (s *scram) first(ctx context.Context, x *Exchange, message string) ([]byte,
 	s.keys = s.hash.keysOf(x.server, s.account)
 	s.authzid, s.nonce = m.authzid, m.nonce+s.serverNonce
 
-	challenge := make([]byte, 0, len(s.nonce)+base64.StdEncoding.EncodedLen(len(s.keys.Salt))+32)
+	challenge := make([]byte, 0, len(s.nonce)+base64.StdEncoding.EncodedLen(len(s.keys.Salt)+s.hash.size)+40)
 	challenge = append(append(challenge, "r="...), s.nonce...)
 	challenge = base64.StdEncoding.AppendEncode(append(challenge, ",s="...), s.keys.Salt)
 	challenge = strconv.AppendInt(append(challenge, ",i="...), int64(s.keys.Iterations), 10)
+	challenge = base64.StdEncoding.AppendEncode(append(challenge, ",h="...), s.hash.sum(offered(x.in)))
 
 	s.auth = make([]byte, 0, len(m.bare)+len(challenge)+len(s.binding)+len(s.nonce)+8)
 	s.auth = append(append(s.auth, m.bare...), ',')
@@ -85,7 +86,7 @@ func (s *scram) expectBinding(m clientFirst, x *Exchange) (string, error) {
 		if s.plus {
 			return "", fail(MalformedRequest, "no channel binding by a mechanism with -PLUS")
 		}
-		if m.flag == 'y' && canBind(x.in.TLS) {
+		if m.flag == 'y' && hasBinding(x.in.TLS) {
 			return "", fail(NotAuthorized, "client says that we do not offer -PLUS: somebody changed the list of mechanisms on its way")
 		}
 	}

@@ -22,7 +22,7 @@ const (
 // keysOfPassword are the keys of a password by this package's own derivation.
 func keysOfPassword(t *testing.T, password string, salt []byte, iterations int) scramKeys {
 	t.Helper()
-	c := scramClient{secret: password}
+	c := scramClient{secret: password, hash: sha256.New}
 	k := scramKeys{Salt: salt, Iterations: iterations}
 	stored, err := scramSHA256().storedKey(password, k)
 	if err != nil {
@@ -43,9 +43,12 @@ func TestScramExampleOfRFC7677(t *testing.T) {
 	x.conversation.(*scram).serverNonce = rfcServerNonce
 
 	challenge, done, err := x.Step(t.Context(), []byte(rfcClientFirst))
-	if string(challenge) != rfcServerFirst || done || err != nil {
-		t.Fatalf("first Step = %q, %v, %v, want %q", challenge, done, err, rfcServerFirst)
+	if plain, _, ok := strings.Cut(string(challenge), ",h="); !ok || plain != rfcServerFirst || done || err != nil {
+		t.Fatalf("first Step = %q, %v, %v, want %q and the attribute h", challenge, done, err, rfcServerFirst)
 	}
+	c := x.conversation.(*scram)
+	c.auth = c.auth[:len("n=user,r=rOprNGfwEbeRWgbNEkqO,"+rfcServerFirst)] // the example is older than XEP-0474
+	c.auth = append(c.auth, ',')
 	success, done, err := x.Step(t.Context(), []byte(rfcClientFinal))
 	if string(success) != rfcServerFinal || !done || err != nil {
 		t.Fatalf("second Step = %q, %v, %v, want %q", success, done, err, rfcServerFinal)
@@ -103,7 +106,7 @@ func TestScramLogin(t *testing.T) {
 			if x.Identity().ID != tt.want || x.Identity().Domain != testDomain {
 				t.Errorf("Identity() = %v, want %s", x.Identity(), tt.want)
 			}
-			if want := "v=" + base64.StdEncoding.EncodeToString(testHMAC(c.signKey, c.auth)); string(success) != want {
+			if want := "v=" + base64.StdEncoding.EncodeToString(c.hmac(c.signKey, c.auth)); string(success) != want {
 				t.Errorf("data of success = %q, want %q", success, want)
 			}
 		})
@@ -131,18 +134,20 @@ func TestScramServerNonceIsFreshAndLong(t *testing.T) {
 	}
 }
 
-func TestStoredKeyOfRFC7677IsWhatEndpointKeeps(t *testing.T) {
+func TestStoredKeyIsWhatEndpointKeeps(t *testing.T) {
 	secret, err := endpoint.NewSecret(testSecret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	k := secret.Scram[endpoint.ScramSHA256]
-	if len(k.Salt) != fakeSaltBytes || k.Iterations != fakeIterations {
-		t.Errorf("endpoints have %d bytes of salt and %d iterations, stand-ins %d and %d: they can be told apart",
-			len(k.Salt), k.Iterations, fakeSaltBytes, fakeIterations)
-	}
-	stored, err := scramSHA256().storedKey(testSecret, k)
-	if err != nil || string(stored) != string(k.StoredKey) || len(stored) != sha256.Size {
-		t.Errorf("storedKey() = %x, %v, want %x", stored, err, k.StoredKey)
+	for _, h := range []scramHash{scramSHA256(), scramSHA1()} {
+		k := secret.Scram[h.name]
+		if len(k.Salt) != fakeSaltBytes || k.Iterations != fakeIterations {
+			t.Errorf("%s: endpoints have %d bytes of salt and %d iterations, stand-ins %d and %d: they can be told apart",
+				h.name, len(k.Salt), k.Iterations, fakeSaltBytes, fakeIterations)
+		}
+		stored, err := h.storedKey(testSecret, k)
+		if err != nil || string(stored) != string(k.StoredKey) || len(stored) != h.size {
+			t.Errorf("%s: storedKey() = %x, %v, want %x", h.name, stored, err, k.StoredKey)
+		}
 	}
 }

@@ -23,6 +23,7 @@ type Store interface {
 	access.Store
 	// Accounts returns the store of what accounts hold.
 	Accounts() account.Store
+	fastStore
 }
 
 // Event is one row of the outbox.
@@ -72,6 +73,9 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"fan-outs/life of a target":   testTargetLife,
 		"fan-outs/deliveries":         testDeliveries,
 		"tokens":                      testTokens,
+		"fast tokens":                 testFastTokens,
+		"fast tokens/end":             testFastTokensEnd,
+		"fast tokens/bounded":         testFastTokensAreBounded,
 	}
 	maps.Copy(tests, accountTests)
 	for name, test := range tests {
