@@ -27,6 +27,7 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 	open := []feature.Feature{
 		a.im.Roster(),
 		feature.Blocking(a.accounts, a.im, a.im, a.log),
+		feature.MessageProcessing(a.im),
 		feature.LastActivity(a.accounts, a.im, a.log),
 	}
 	if a.cfg.Account.Archive {

@@ -177,6 +177,7 @@ type Message struct {
 	added   []byte
 	raw     []byte
 	refusal Answer
+	dropped bool
 }
 
 // Add adds a complete element to the message before it is delivered.
@@ -193,10 +194,13 @@ func (m *Message) Raw() []byte {
 // Refuse lets the message end here; its sender gets the error.
 func (m *Message) Refuse(a Answer) { m.refusal = a }
 
-// Refused reports whether the message was refused.
-func (m *Message) Refused() bool { return m.refusal.Condition != "" }
+// Drop lets the message end here; its sender hears nothing.
+func (m *Message) Drop() { m.dropped = true }
 
-// Refusal returns the error for the sender.
+// Refused reports whether the message was refused or dropped.
+func (m *Message) Refused() bool { return m.dropped || m.refusal.Condition != "" }
+
+// Refusal returns the error for the sender; without a condition there is none.
 func (m *Message) Refusal() Answer { return m.refusal }
 
 // Hints are the wishes of XEP-0334.

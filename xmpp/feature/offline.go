@@ -37,7 +37,7 @@ func (o *offline) store(ctx context.Context, m *Message) bool {
 		return true
 	}
 	stored := make(chan error, 1)
-	o.accounts.StoreOffline(m.To, account.Offline{Stanza: m.Raw(), At: time.Now().UTC()}, func(err error) { stored <- err })
+	o.accounts.StoreOffline(m.To, account.Offline{Stanza: m.Raw(), At: time.Now().UTC(), Expires: expiry(m.Stanza.Element())}, func(err error) { stored <- err })
 	select {
 	case err := <-stored:
 		if err != nil && !account.Refused(err) {
