@@ -224,6 +224,26 @@ func TestNewerSchemaIsRefused(t *testing.T) {
 	}
 }
 
+// TestGapsInTheNumbersAreFilled: a database may have a later migration and lack one with a smaller number, which came with another part.
+func TestGapsInTheNumbersAreFilled(t *testing.T) {
+	path := filepath.Join(t.TempDir(), FileName)
+	s := openAt(t, path, Default())
+	stop := start(t, s)
+	for _, text := range []string{"DELETE FROM goose_db_version WHERE version_id = 110", "DROP TABLE fast_token"} {
+		if err := s.do(t.Context(), exec{text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stop()
+	s = openAt(t, path, Default())
+	defer start(t, s)()
+	k := addEndpoint(t, s, "pc-1")
+	tokens := endpoint.FastTokens{Mark: []byte{1}, Current: endpoint.FastToken{Seed: []byte{1}}}
+	if err := s.SaveFastTokens(t.Context(), k, "a", tokens); err != nil {
+		t.Errorf("SaveFastTokens = %v, want the table back", err)
+	}
+}
+
 func TestOpenSaysWhatIsWrong(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "file")
