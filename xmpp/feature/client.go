@@ -185,7 +185,11 @@ func (m *Message) Add(element []byte) { m.added, m.raw = append(m.added, element
 
 // Raw returns the message as it is delivered, with its true from. Nobody changes it.
 func (m *Message) Raw() []byte {
-	if m.raw == nil {
+	switch {
+	case m.raw != nil:
+	case m.added == nil:
+		m.raw = scan.Splice(make([]byte, 0, len(m.Stanza.Raw)+len(m.From)+16), m.Stanza, m.From)
+	default:
 		m.raw = scan.Edit{From: m.From, Append: m.added}.AppendTo(make([]byte, 0, len(m.Stanza.Raw)+len(m.added)+len(m.From)+16), m.Stanza)
 	}
 	return m.raw
@@ -213,22 +217,19 @@ type Hints struct {
 
 const nsHints = "urn:xmpp:hints"
 
-// ReadHints returns the hints that stand in a message.
-func ReadHints(el scan.Element) (h Hints) {
-	for c := range el.Children() {
-		if string(c.Namespace()) != nsHints {
-			continue
-		}
-		switch string(c.Local()) {
-		case "no-permanent-store":
-			h.NoPermanentStore = true
-		case "no-store":
-			h.NoStore = true
-		case "no-copy":
-			h.NoCopy = true
-		case "store":
-			h.Store = true
-		}
+// Read takes one child of a message into account.
+func (h *Hints) Read(c scan.Element) {
+	if string(c.Namespace()) != nsHints {
+		return
 	}
-	return h
+	switch string(c.Local()) {
+	case "no-permanent-store":
+		h.NoPermanentStore = true
+	case "no-store":
+		h.NoStore = true
+	case "no-copy":
+		h.NoCopy = true
+	case "store":
+		h.Store = true
+	}
 }

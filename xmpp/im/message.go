@@ -44,9 +44,10 @@ func (s *Service) Message(from feature.Client, el *scan.Stanza, to Address) feat
 
 // message makes what is routed of what a client wrote.
 func (s *Service) message(from feature.Client, el *scan.Stanza, to Address) (*feature.Message, error) {
-	m := &feature.Message{From: from.JID(), Sender: from, To: to.Key, Type: messageType(el), Stanza: el, Hints: feature.ReadHints(el.Element())}
+	m := &feature.Message{From: from.JID(), Sender: from, To: to.Key, Type: messageType(el), Stanza: el}
 	dirty := len(el.To()) == 0
 	for c := range el.Element().Children() {
+		m.Hints.Read(c)
 		dirty = dirty || s.forged(c)
 	}
 	if !dirty {
@@ -126,7 +127,10 @@ func (s *Service) returned(ctx context.Context, lost feature.Client, raw []byte)
 			return
 		}
 	}
-	m := &feature.Message{From: string(el.From()), To: to.Key, Type: messageType(&el), Stanza: &el, Hints: feature.ReadHints(el.Element())}
+	m := &feature.Message{From: string(el.From()), To: to.Key, Type: messageType(&el), Stanza: &el}
+	for c := range el.Element().Children() {
+		m.Hints.Read(c)
+	}
 	s.features.Stored(ctx, m)
 }
 
