@@ -49,6 +49,13 @@ func (s *State) Wishes(node string) bool {
 	return found
 }
 
+// AllWishes returns the nodes that the client wants to be notified of, in order. Nobody changes the list.
+func (s *State) AllWishes() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.caps.wishes
+}
+
 // clientCaps learns what clients want from their capabilities.
 type clientCaps struct {
 	domain string

@@ -37,6 +37,8 @@ type Feature struct {
 	Kept func(context.Context, *Message)
 	// Present is told of every presence by which a client says that it is available, after it was made known and before Arrived.
 	Present func(context.Context, Client, *scan.Stanza)
+	// Revealed is told that an account lets another one have its presence from now on.
+	Revealed func(ctx context.Context, of, to endpoint.Key)
 	// Arrived is told when a client becomes available, after its presence was made known.
 	Arrived func(context.Context, Client)
 	// Left is told when a client that was available is no longer, with the presence that said so.
@@ -105,6 +107,7 @@ type Set struct {
 	kept               []func(context.Context, *Message)
 	knows              []func(context.Context, *Query) bool
 	present            []func(context.Context, Client, *scan.Stanza)
+	revealed           []func(ctx context.Context, of, to endpoint.Key)
 	arrived            []func(context.Context, Client)
 	left               []func(context.Context, Client, []byte)
 }
@@ -178,6 +181,9 @@ func (s *Set) addHooks(f Feature) {
 	if f.Present != nil {
 		s.present = append(s.present, f.Present)
 	}
+	if f.Revealed != nil {
+		s.revealed = append(s.revealed, f.Revealed)
+	}
 	if f.Arrived != nil {
 		s.arrived = append(s.arrived, f.Arrived)
 	}
@@ -236,6 +242,13 @@ func (s *Set) Stored(ctx context.Context, m *Message) bool {
 func (s *Set) Present(ctx context.Context, c Client, presence *scan.Stanza) {
 	for _, f := range s.present {
 		f(ctx, c, presence)
+	}
+}
+
+// Revealed tells that an account lets another one have its presence.
+func (s *Set) Revealed(ctx context.Context, of, to endpoint.Key) {
+	for _, f := range s.revealed {
+		f(ctx, of, to)
 	}
 }
 

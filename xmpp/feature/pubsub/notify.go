@@ -118,6 +118,15 @@ func (s *Service) Wanted(ctx context.Context, c feature.Client, names []string) 
 	}
 }
 
+// revealed sends the last items of an account to the clients of a contact that gets its presence from now on.
+func (s *Service) revealed(ctx context.Context, of, to endpoint.Key) {
+	for _, c := range s.host.Clients(to) {
+		if wishes := c.State().AllWishes(); len(wishes) > 0 {
+			s.sendWanted(ctx, c, of, wishes)
+		}
+	}
+}
+
 func (s *Service) sendWanted(ctx context.Context, c feature.Client, owner endpoint.Key, names []string) {
 	nodes, err := s.accounts.Nodes(ctx, owner)
 	if err != nil {

@@ -77,6 +77,14 @@ func TestNotifications(t *testing.T) {
 			t.Errorf("%s was sent %s on its presence, want the last item of one node", id, got)
 		}
 	}
+	w.hears("pc-3", "pc-1")
+	w.set.Revealed(t.Context(), w.clients["pc-1"].key, w.clients["pc-3"].key)
+	if got := w.got("pc-3"); len(got) != 1 {
+		t.Errorf("a new contact was sent %s, want the last item of one node", got)
+	}
+	if _, err := w.accounts.RemoveItem(t.Context(), w.clients["pc-3"].key, "pc-1@x.test"); err != nil {
+		t.Fatal(err)
+	}
 	w.did("pc-2", true, "<pubsub xmlns='"+nsPubSub+"'><subscribe node='news' jid='pc-2@x.test'/></pubsub>")
 	w.got("pc-2")
 	for what, event := range map[string]string{

@@ -59,6 +59,7 @@ func (s *Service) Feature() feature.Feature {
 		Knows:    s.knows,
 		Describe: s.describe,
 		List:     s.list,
+		Revealed: s.revealed,
 	}
 }
 
