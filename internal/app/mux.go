@@ -23,11 +23,10 @@ func (a *App) websocketURL() string {
 		return a.cfg.XMPP.WebSocketURL
 	}
 	host := a.cfg.Domain
-	for _, addr := range a.Addrs()["tls"] {
-		if _, port, err := net.SplitHostPort(addr); err == nil && port != "443" {
+	if addrs := a.Addrs()["tls"]; len(addrs) > 0 {
+		if _, port, err := net.SplitHostPort(addrs[0]); err == nil && port != "443" {
 			host = net.JoinHostPort(host, port)
 		}
-		break
 	}
 	return "wss://" + host + websocket.Path
 }

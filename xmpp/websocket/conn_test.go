@@ -9,6 +9,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -221,7 +222,13 @@ func TestConnParts(t *testing.T) {
 	}
 	for name, test := range map[string]func(*testing.T, *world, *coder.Conn, net.Conn) time.Duration{
 		"the client says close, and so do we": func(t *testing.T, w *world, ws *coder.Conn, c net.Conn) time.Duration {
-			go w.send(ws, clientClose)
+			var sending sync.WaitGroup
+			sending.Go(func() {
+				if err := ws.Write(t.Context(), coder.MessageText, []byte(clientClose)); err != nil {
+					t.Error(err)
+				}
+			})
+			defer sending.Wait()
 			reads(t, c, "</stream:stream>")
 			finish(t, c, ws)
 			return 0
