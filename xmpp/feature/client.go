@@ -97,6 +97,7 @@ func (s *State) SetPresence(p Presence) (before Presence) {
 	before, s.presence = s.presence, p
 	if !p.Available {
 		s.caps = capabilities{}
+		delete(s.flags, Missed)
 	}
 	return before
 }
@@ -142,6 +143,7 @@ const (
 	Carbons               // copies of messages of other clients of the account (XEP-0280)
 	Inactive              // nothing that can wait (XEP-0352)
 	Detached              // not asked for: it lost its connection, and may resume (XEP-0198)
+	Missed                // not asked for: it could not be sent an event of a node that it wants to know of
 )
 
 // Set notes what a client asked for, or that it does no longer.

@@ -66,9 +66,13 @@ func (p *pushTargets) enable(ctx context.Context, q *Query) Answer {
 	if q.Stanza.NestedStanza { // the service would get it in the name of the account
 		return Refuse(stanza.Modify, stanza.NotAcceptable)
 	}
+	form := q.Payload.Child(nsData, "x")
+	if len(form.Raw()) > account.MaxOptionsBytes {
+		return Refuse(stanza.Modify, stanza.NotAcceptable)
+	}
 	node, _ := q.Payload.Attr("node")
 	t := account.PushTarget{Service: j.String(), Node: string(node)}
-	if form := q.Payload.Child(nsData, "x"); form.Exists() {
+	if form.Exists() {
 		t.Options = form.AppendAlone(nil)
 	}
 	if err := p.accounts.EnablePush(ctx, q.Account, t); err != nil {

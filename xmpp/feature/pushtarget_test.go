@@ -96,6 +96,7 @@ func TestPushServices(t *testing.T) {
 		{"<enable xmlns='urn:xmpp:push:0' jid='push.elsewhere.test' node='n'/>", stanza.RemoteServerNotFound},
 		{"<enable xmlns='urn:xmpp:push:0' jid='x.test' node='n'/>", stanza.RemoteServerNotFound},
 		{"<enable xmlns='urn:xmpp:push:0' jid='a@x.test'><x xmlns='jabber:x:data'><message xmlns='jabber:client'/></x></enable>", stanza.NotAcceptable},
+		{"<enable xmlns='urn:xmpp:push:0' jid='a@x.test'><x xmlns='jabber:x:data'>" + strings.Repeat("x", account.MaxOptionsBytes) + "</x></enable>", stanza.NotAcceptable},
 		{"<enable xmlns='urn:xmpp:push:0' jid='service@x.test' node='a'/>", ""},
 		{"<enable xmlns='urn:xmpp:push:0' jid='service@x.test' node='b'/>", ""},
 		{"<enable xmlns='urn:xmpp:push:0' jid='push.x.test'/>", ""},

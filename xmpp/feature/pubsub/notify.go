@@ -40,7 +40,17 @@ func (s *Service) notify(ctx context.Context, owner endpoint.Key, n *account.Nod
 		to = s.appendSubscriber(to, owner, n, who, roster.Items)
 	}
 	for _, c := range to {
-		c.Send(appendEvent(owner, c, event, time.Time{}))
+		if !c.Send(appendEvent(owner, c, event, time.Time{})) {
+			c.State().Set(feature.Missed, true)
+		}
+	}
+}
+
+// arrived sends a client that resumed the last items of what it wants to know, if it missed something.
+func (s *Service) arrived(ctx context.Context, c feature.Client) {
+	if c.State().Has(feature.Missed) {
+		c.State().Set(feature.Missed, false)
+		s.Wanted(ctx, c, c.State().AllWishes())
 	}
 }
 

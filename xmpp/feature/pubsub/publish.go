@@ -58,6 +58,8 @@ func readItem(r *request) (item account.NodeItem, refusal feature.Answer) {
 	switch {
 	case !payload.Exists():
 		return item, refuse(stanza.Modify, stanza.BadRequest, "payload-required")
+	case len(payload.Raw()) > account.MaxPayloadBytes:
+		return item, refuse(stanza.Modify, stanza.NotAcceptable, "payload-too-big")
 	case r.q.Stanza.NestedStanza: // whoever forwards one would speak for others (XEP-0297)
 		return item, refuse(stanza.Modify, stanza.NotAcceptable, "invalid-payload")
 	}

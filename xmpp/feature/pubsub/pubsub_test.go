@@ -117,6 +117,22 @@ func TestNotifications(t *testing.T) {
 	}
 }
 
+// TestMissed: a client that had no connection when something was published gets it when it resumes, once.
+func TestMissed(t *testing.T) {
+	w := newWorld(t)
+	w.available("pc-2", "news")
+	c := w.clients["pc-2"]
+	c.gone = true
+	w.publish("news", "1")
+	c.gone = false
+	for i, want := range []int{1, 0} {
+		w.set.Arrived(t.Context(), c)
+		if got := w.got("pc-2"); len(got) != want {
+			t.Errorf("resumed %d times, the client was sent %s, want %d", i+1, got, want)
+		}
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	w := newWorld(t)
 	w.publish("n", "i")

@@ -60,6 +60,7 @@ func (s *Service) Feature() feature.Feature {
 		Describe: s.describe,
 		List:     s.list,
 		Revealed: s.revealed,
+		Arrived:  s.arrived,
 	}
 }
 

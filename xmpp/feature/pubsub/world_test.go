@@ -16,17 +16,23 @@ import (
 	"signalbox/xmpp/scan"
 )
 
-// client is an account's client that keeps what it is sent.
+// client is an account's client that keeps what it is sent; one that is gone gets nothing.
 type client struct {
 	key   endpoint.Key
+	gone  bool
 	sent  []string
 	state feature.State
 }
 
-func (c *client) Key() endpoint.Key                    { return c.key }
-func (c *client) JID() string                          { return c.key.JID() + "/r" }
-func (c *client) State() *feature.State                { return &c.state }
-func (c *client) Send(raw []byte) bool                 { c.sent = append(c.sent, string(raw)); return true }
+func (c *client) Key() endpoint.Key     { return c.key }
+func (c *client) JID() string           { return c.key.JID() + "/r" }
+func (c *client) State() *feature.State { return &c.state }
+func (c *client) Send(raw []byte) bool {
+	if !c.gone {
+		c.sent = append(c.sent, string(raw))
+	}
+	return !c.gone
+}
 func (c *client) SendMessage(raw []byte) bool          { return c.Send(raw) }
 func (c *client) SendPresence(from string, raw []byte) { c.Send(raw) }
 
