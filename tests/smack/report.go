@@ -17,6 +17,9 @@ const (
 	targetMore = "interop-smack SINT_JAR"
 )
 
+// noSpec stands for the specification of tests that name none.
+const noSpec = "without one"
+
 // page is what docs/INTEROP.md says about a target.
 type page struct {
 	outcome
@@ -38,7 +41,7 @@ func (p page) String() string {
 	writeCounts(&b, p.verdicts)
 	if len(p.tls.verdicts) > 0 {
 		sum := count(p.tls.verdicts)
-		fmt.Fprintf(&b, "\nOver STARTTLS, of the tests of logins and rosters: %d passed, %d failed, %d not possible.\n", sum[passed], sum[failed], sum[skipped])
+		fmt.Fprintf(&b, "\nOver STARTTLS, of the tests of logins, rosters and in-band file transfer: %d passed, %d failed, %d not possible.\n", sum[passed], sum[failed], sum[skipped])
 	}
 	p.writeFailures(&b)
 	writeReasons(&b, p.verdicts)
@@ -64,7 +67,7 @@ func writeCounts(b *strings.Builder, all []verdict) {
 		fmt.Fprintf(b, "| %s | %d | %d | %d |\n", name, sum[passed], sum[failed], sum[skipped])
 	}
 	for _, spec := range slices.Sorted(maps.Keys(bySpec)) {
-		line(cmp.Or(spec, "without one"), count(bySpec[spec]))
+		line(cmp.Or(spec, noSpec), count(bySpec[spec]))
 	}
 	line("all", count(all))
 }
@@ -77,7 +80,7 @@ func (p page) writeFailures(b *strings.Builder) {
 	b.WriteString("\nFailed:\n\n| specification | test | it says | accepted because |\n| --- | --- | --- | --- |\n")
 	for _, v := range p.verdicts {
 		if v.found == failed {
-			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", v.spec, v.test, v.why, cmp.Or(p.accepted[v.test], "it is not"))
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", cmp.Or(v.spec, noSpec), v.test, v.why, cmp.Or(p.accepted[v.test], "it is not"))
 		}
 	}
 }
@@ -102,7 +105,7 @@ func writeReasons(b *strings.Builder, all []verdict) {
 	}
 	b.WriteString("\nNot possible:\n\n| specification | tests | why |\n| --- | --- | --- |\n")
 	for _, r := range order {
-		fmt.Fprintf(b, "| %s | %s | %s |\n", r.spec, shortList(tests[r]), r.why)
+		fmt.Fprintf(b, "| %s | %s | %s |\n", cmp.Or(r.spec, noSpec), shortList(tests[r]), r.why)
 	}
 }
 

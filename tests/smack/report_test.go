@@ -19,19 +19,19 @@ const sample = `<testsuites smack="4.5.0-beta5 (4.4.8-507-gcaa479fac44a 2024-10-
  <testcase classname="a.Roster" name="two"><skipped message="no roster"/></testcase>
  <testcase classname="a.Roster" name="one"><skipped message="no roster"/></testcase>
 </testsuite>
-<testsuite name=""><testcase classname="Login" name="wrong"/></testsuite>
+<testsuite name=""><testcase classname="Login" name="wrong"/><testcase classname="Search" name="simple"><skipped message="no search"/></testcase></testsuite>
 </testsuites>`
 
 const sampleReport = `2026-01-02, server of commit abc1234, Smack 4.5.0-beta5 on Java 17.0.1, tests of suite-1.2.jar.
 
 | specification | passed | failed | not possible |
 | --- | ---: | ---: | ---: |
-| without one | 1 | 0 | 0 |
+| without one | 1 | 0 | 1 |
 | RFC 6121 | 0 | 0 | 2 |
 | XEP-0030 | 1 | 2 | 0 |
-| all | 2 | 2 | 2 |
+| all | 2 | 2 | 3 |
 
-Over STARTTLS, of the tests of logins and rosters: 1 passed, 0 failed, 0 not possible.
+Over STARTTLS, of the tests of logins, rosters and in-band file transfer: 1 passed, 0 failed, 0 not possible.
 
 Failed:
 
@@ -44,6 +44,7 @@ Not possible:
 
 | specification | tests | why |
 | --- | --- | --- |
+| without one | Search.simple | no search |
 | RFC 6121 | Roster.one, Roster.two | no roster |
 `
 

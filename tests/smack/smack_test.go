@@ -20,8 +20,12 @@ import (
 // declined are specifications that the server does not offer and says so (docs/INTEROP.md); their tests are left out.
 const declined = "XEP-0045,XEP-0048,XEP-0054,XEP-0055,XEP-0347,XEP-0363,XEP-0373,XEP-0374,XEP-0384,XEP-0410,XEP-0421,XEP-0433,XEP-0486"
 
-// overTLS are the classes of tests that are run a second time, over STARTTLS.
-const overTLS = "LoginIntegrationTest,LowLevelRosterIntegrationTest,RosterIntegrationTest"
+// fileTransfer is a class that is left out of the run over plain text: one of its tests offers streams over SOCKS5, for which Smack takes no address of loopback,
+// and leaves behind a listener that makes the other one fail if that comes second. The framework cannot leave out a single test of a class; it can run one alone.
+const fileTransfer = "FileTransferIntegrationTest"
+
+// overTLS are the tests that are run over STARTTLS.
+const overTLS = "LoginIntegrationTest,LowLevelRosterIntegrationTest,RosterIntegrationTest," + fileTransfer + ".ibbFileTransferTest"
 
 // The endpoint that makes the accounts of the framework (XEP-0133).
 const (
@@ -46,7 +50,7 @@ func TestSmack(t *testing.T) {
 	hosts := freeHosts(t)
 	s := laboratory(t, hosts)
 	plain := properties(hosts.plain, "disabled")
-	plain["disabledSpecifications"] = declined
+	plain["disabledSpecifications"], plain["disabledTests"] = declined, fileTransfer
 	if specs != "" {
 		plain["enabledSpecifications"] = specs // an empty list would enable none
 	}
