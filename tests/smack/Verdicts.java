@@ -17,10 +17,11 @@ import org.igniterealtime.smack.inttest.Configuration;
 import org.igniterealtime.smack.inttest.SmackIntegrationTestFramework;
 import org.igniterealtime.smack.inttest.annotations.SmackIntegrationTest;
 import org.igniterealtime.smack.inttest.annotations.SpecificationReference;
+import org.jivesoftware.smack.Smack;
 
 /**
  * Runs Smack's integration test framework, configured by its own properties (sinttest.*), and writes what each test found to the file that its argument
- * names, as JUnit XML: a testsuite is a specification. Tests of a class that could not be set up are counted as skipped, with the reason; the framework
+ * names, as JUnit XML: a testsuite is a specification, and the root says which versions ran. Tests of a class that could not be set up are counted as skipped, with the reason; the framework
  * itself only logs them. It is run from source, so that it fits any version of the framework. It ends with status 0 when all tests were run, whatever they found.
  */
 final class Verdicts {
@@ -78,6 +79,8 @@ final class Verdicts {
         XMLStreamWriter xml = XMLOutputFactory.newFactory().createXMLStreamWriter(to);
         xml.writeStartDocument();
         xml.writeStartElement("testsuites");
+        xml.writeAttribute("smack", Smack.getVersion());
+        xml.writeAttribute("java", System.getProperty("java.version"));
         for (var entry : bySpecification.entrySet()) {
             xml.writeStartElement("testsuite");
             xml.writeAttribute("name", entry.getKey());

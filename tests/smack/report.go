@@ -1,46 +1,97 @@
 package smack
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 )
 
-// report is what docs/INTEROP.md says about a run, in Markdown: figures per specification, then what did not pass and why.
-func report(all []verdict) string {
+// Targets of the Makefile, as the marks in docs/INTEROP.md name them: with the framework's own tests, and with those of another build.
+const (
+	targetOwn  = "interop-smack"
+	targetMore = "interop-smack SINT_JAR"
+)
+
+// noSpec stands for the specification of tests that name none.
+const noSpec = "without one"
+
+// page is what docs/INTEROP.md says about a target.
+type page struct {
+	outcome
+	tls      outcome           // the run over STARTTLS; without verdicts there was none
+	accepted map[string]string // reasons of failures, by test
+	date     time.Time
+	server   string // commit
+	jar      string // file that has the tests; empty for those of the framework itself
+}
+
+// String returns the page in Markdown: what was run, figures per specification, then what did not pass and why.
+func (p page) String() string {
 	var b strings.Builder
-	counts := map[string]*[3]int{}
-	var sum [3]int
-	for _, v := range all {
-		if counts[v.spec] == nil {
-			counts[v.spec] = &[3]int{}
-		}
-		counts[v.spec][v.found]++
-		sum[v.found]++
+	fmt.Fprintf(&b, "%s, server of commit %s, Smack %s on Java %s", p.date.Format(time.DateOnly), p.server, p.smack, p.java)
+	if p.jar != "" {
+		fmt.Fprintf(&b, ", tests of %s", filepath.Base(p.jar))
 	}
-	b.WriteString("| specification | passed | failed | not possible |\n| --- | ---: | ---: | ---: |\n")
-	for _, spec := range slices.Sorted(maps.Keys(counts)) {
-		name := spec
-		if name == "" {
-			name = "without one"
-		}
-		fmt.Fprintf(&b, "| %s | %d | %d | %d |\n", name, counts[spec][passed], counts[spec][failed], counts[spec][skipped])
+	b.WriteString(".\n\n")
+	writeCounts(&b, p.verdicts)
+	if len(p.tls.verdicts) > 0 {
+		sum := count(p.tls.verdicts)
+		fmt.Fprintf(&b, "\nOver STARTTLS, of the tests of logins, rosters and in-band file transfer: %d passed, %d failed, %d not possible.\n", sum[passed], sum[failed], sum[skipped])
 	}
-	fmt.Fprintf(&b, "| all | %d | %d | %d |\n", sum[passed], sum[failed], sum[skipped])
-	writeReasons(&b, "Failed", failed, all)
-	writeReasons(&b, "Not possible", skipped, all)
+	p.writeFailures(&b)
+	writeReasons(&b, p.verdicts)
 	return b.String()
 }
 
-// writeReasons lists the tests that found this, one line for those of one specification that say the same.
-func writeReasons(b *strings.Builder, title string, found int, all []verdict) {
+// count counts verdicts by what was found.
+func count(all []verdict) (sum [3]int) {
+	for _, v := range all {
+		sum[v.found]++
+	}
+	return sum
+}
+
+// writeCounts writes the figures per specification.
+func writeCounts(b *strings.Builder, all []verdict) {
+	bySpec := map[string][]verdict{}
+	for _, v := range all {
+		bySpec[v.spec] = append(bySpec[v.spec], v)
+	}
+	b.WriteString("| specification | passed | failed | not possible |\n| --- | ---: | ---: | ---: |\n")
+	line := func(name string, sum [3]int) {
+		fmt.Fprintf(b, "| %s | %d | %d | %d |\n", name, sum[passed], sum[failed], sum[skipped])
+	}
+	for _, spec := range slices.Sorted(maps.Keys(bySpec)) {
+		line(cmp.Or(spec, noSpec), count(bySpec[spec]))
+	}
+	line("all", count(all))
+}
+
+// writeFailures lists the tests that failed, what they said and why that is accepted.
+func (p page) writeFailures(b *strings.Builder) {
+	if count(p.verdicts)[failed] == 0 {
+		return
+	}
+	b.WriteString("\nFailed:\n\n| specification | test | it says | accepted because |\n| --- | --- | --- | --- |\n")
+	for _, v := range p.verdicts {
+		if v.found == failed {
+			fmt.Fprintf(b, "| %s | %s | %s | %s |\n", cmp.Or(v.spec, noSpec), v.test, v.why, cmp.Or(p.accepted[v.test], "it is not"))
+		}
+	}
+}
+
+// writeReasons lists the tests that were not possible, one line for those of one specification that say the same.
+func writeReasons(b *strings.Builder, all []verdict) {
 	type reason struct{ spec, why string }
 	var order []reason
 	tests := map[reason][]string{}
 	for _, v := range all {
-		if v.found != found {
+		if v.found != skipped {
 			continue
 		}
 		r := reason{v.spec, v.why}
@@ -52,9 +103,9 @@ func writeReasons(b *strings.Builder, title string, found int, all []verdict) {
 	if len(order) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\n%s:\n\n| specification | tests | why |\n| --- | --- | --- |\n", title)
+	b.WriteString("\nNot possible:\n\n| specification | tests | why |\n| --- | --- | --- |\n")
 	for _, r := range order {
-		fmt.Fprintf(b, "| %s | %s | %s |\n", r.spec, shortList(tests[r]), r.why)
+		fmt.Fprintf(b, "| %s | %s | %s |\n", cmp.Or(r.spec, noSpec), shortList(tests[r]), r.why)
 	}
 }
 

@@ -24,9 +24,17 @@ type verdict struct {
 	why   string // of a failure or a skip
 }
 
+// outcome is what one run of the framework found, and by which versions.
+type outcome struct {
+	smack, java string
+	verdicts    []verdict // by specification, then by test
+}
+
 // readVerdicts reads JUnit XML as Verdicts.java writes it.
-func readVerdicts(text []byte) ([]verdict, error) {
+func readVerdicts(text []byte) (outcome, error) {
 	var file struct {
+		Smack  string `xml:"smack,attr"`
+		Java   string `xml:"java,attr"`
 		Suites []struct {
 			Name  string `xml:"name,attr"`
 			Cases []struct {
@@ -38,7 +46,7 @@ func readVerdicts(text []byte) ([]verdict, error) {
 		} `xml:"testsuite"`
 	}
 	if err := xml.Unmarshal(text, &file); err != nil {
-		return nil, fmt.Errorf("read verdicts: %w", err)
+		return outcome{}, fmt.Errorf("read verdicts: %w", err)
 	}
 	var all []verdict
 	for _, s := range file.Suites {
@@ -54,7 +62,8 @@ func readVerdicts(text []byte) ([]verdict, error) {
 		}
 	}
 	slices.SortFunc(all, func(a, b verdict) int { return cmp.Or(cmp.Compare(a.spec, b.spec), cmp.Compare(a.test, b.test)) })
-	return all, nil
+	smack, _, _ := strings.Cut(file.Smack, " ") // then the commit and its date, in parentheses
+	return outcome{smack: smack, java: file.Java, verdicts: all}, nil
 }
 
 // note is the element that says why a test did not pass.
