@@ -9,12 +9,15 @@ GOFLAGS    += -buildvcs=false
 export GOFLAGS
 
 # Debian packages that suites need: expat as a second opinion on XML, a client that others wrote, a browser's parser, file systems for power cuts, networks of our own.
-PACKAGES := python3 python3-slixmpp openssl xfsprogs iproute2 chromium
+PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 chromium
+# Node.js for the clients from npm comes from Debian where there is none.
+PACKAGES += $(shell command -v npm >/dev/null || echo npm)
+NPM_CLIENTS := tests/interop/testdata/npm
 # Suites beside the unit tests, by folder of tests/.
 SUITES := interop xml hostile crash powercut
 UNITS  = $$($(GO) list ./... | grep -v $(SUITES:%=-e /tests/%))
 
-.PHONY: build check fmt vet staticcheck unit fuzz test setup quickstart bench-peers bench-store interop-smack clean $(SUITES)
+.PHONY: build check fmt vet staticcheck unit fuzz test setup quickstart bench-peers bench-store interop-smack interop-table clean $(SUITES)
 
 build: ## the two static programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags=-s -o $(BIN)/ ./cmd/...
@@ -70,12 +73,18 @@ setup: ## what the tests need beyond Go
 	elif ! command -v apt-get >/dev/null; then echo "no apt-get: without" $$missing; \
 	elif [ "$$(id -u)" != 0 ]; then echo "not root, so these Debian packages are not installed:" $$missing; \
 	else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >$(LOGS)/apt.txt; fi
+	@if ! command -v npm >/dev/null; then echo "no npm: without the clients in JavaScript"; \
+	elif ! cmp -s $(NPM_CLIENTS)/package-lock.json $(NPM_CLIENTS)/node_modules/installed; then \
+	  cd $(NPM_CLIENTS) && npm ci >$(LOGS)/npm.txt && cp package-lock.json node_modules/installed; fi
 
 quickstart: build ## the README's first command, with real processes
 	$(BIN)/signalbox quickstart --once
 
 $(SUITES): ## suites on real processes, programs of others, file systems and networks
 	$(call run,$@,-count=1 -timeout 40m ./tests/$@/...)
+
+interop-table: ## the table of clients and features in docs/INTEROP.md, from a run with all of them
+	INTEROP_WRITE=1 $(GO) test -count=1 -timeout 10m -run '^TestClients$$' ./tests/interop
 
 bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a quarter of an hour per round; writes docs/BENCHMARKS.md
 	./tests/beside/install.sh ejabberd prosody

@@ -175,14 +175,15 @@ func (s *session) acknowledged(st *stream, el scan.Element) transport.Next {
 		s.mu.Unlock()
 		return transport.Read
 	}
-	sent := s.sm.acked + uint32(len(s.sm.unacked))
+	before := s.sm.acked
+	sent := before + uint32(len(s.sm.unacked))
 	var unheard []*outbound
 	if ok {
 		unheard, ok = s.sm.acknowledgeLocked(h)
 	}
 	if ok {
 		s.sm.requested = false
-		if len(s.sm.unacked) > 0 {
+		if len(s.sm.unacked) > 0 && h != before { // one that is not further yet is asked with the next stanza: asking at once would never end
 			if request := s.requestLocked(); request != nil {
 				st.conn.Control(request)
 			}

@@ -97,6 +97,30 @@ func TestResumptionSendsAgainInOrder(t *testing.T) {
 	}
 }
 
+// TestLaggingCountIsNotAskedForAtOnce: an endpoint that counts too few, or is still busy with a stanza, would otherwise be asked as fast as it answers.
+func TestLaggingCountIsNotAskedForAtOnce(t *testing.T) {
+	b := newBench(t)
+	k, _ := b.resumable(t)
+	for range requestEvery + 2 {
+		if err := b.deliver(t, "<message/>"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	k.wire.take()
+	for _, tc := range []struct{ h, want string }{{"0", ""}, {"1", ask}, {"1", ""}} {
+		k.feed("<a xmlns='urn:xmpp:sm:3' h='" + tc.h + "'/>")
+		if got := k.wire.take(); got != tc.want {
+			t.Errorf("after h = %s: %q, want %q", tc.h, got, tc.want)
+		}
+	}
+	if err := b.deliver(t, "<message/>"); err != nil {
+		t.Fatal(err)
+	}
+	if got := k.wire.take(); got != "<message/>"+ask {
+		t.Errorf("with the next stanza: %s", got)
+	}
+}
+
 // TestResumptionTakesOverALiveStream: the endpoint noticed the loss before we did (XEP-0198 section 5).
 func TestResumptionTakesOverALiveStream(t *testing.T) {
 	b := newBench(t)

@@ -1,2 +1,3 @@
-// Package interop holds tests with XMPP clients that others wrote, as endpoints of the real server.
+// Package interop holds tests with XMPP clients that others wrote, against the real server: as endpoints that answer pushes, and, in TestClients, with everything that a
+// standard client does.
 package interop

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -121,15 +122,16 @@ func (s *socket) feed() Next {
 }
 
 // secure writes what is queued and upgrades the connection. Bytes that the peer sent in plain text behind its request are refused: somebody else may have
-// put them there.
+// put them there. White space is no request and is dropped: RFC 6120 section 5.3.3 forbids it here, but older versions of the library go-xmpp send two newlines.
 func (s *socket) secure(ctx context.Context) error {
 	plain, err := s.beginSecuring()
 	if err != nil {
 		return err
 	}
-	if s.input.n > 0 {
-		return fmt.Errorf("%w: %d bytes of plain text followed the request for TLS", ErrTLS, s.input.n)
+	if rest := bytes.TrimLeft(s.input.held(), " \t\r\n"); len(rest) > 0 {
+		return fmt.Errorf("%w: %d bytes of plain text followed the request for TLS", ErrTLS, len(rest))
 	}
+	s.input.consume(s.input.n)
 	if s.driver.startTLS == nil {
 		return fmt.Errorf("%w: not available on this listener", ErrTLS)
 	}

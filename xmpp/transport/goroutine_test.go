@@ -192,6 +192,7 @@ func TestDriverUpgrades(t *testing.T) {
 		{"not offered", "secure\n", nil, ErrTLS},
 		{"handshake fails", "secure\n", func(context.Context, net.Conn) (net.Conn, link.TLS, error) { return nil, link.TLS{}, errors.New("no") }, ErrTLS},
 		{"plain text behind the request", "secure\nevil\n", func(_ context.Context, c net.Conn) (net.Conn, link.TLS, error) { return c, link.TLS{}, nil }, ErrTLS},
+		{"white space behind the request", "secure\n\n \t\r\n", func(_ context.Context, c net.Conn) (net.Conn, link.TLS, error) { return c, link.TLS{Version: 1}, nil }, nil},
 		{"works", "secure\n", func(_ context.Context, c net.Conn) (net.Conn, link.TLS, error) { return c, link.TLS{Version: 1}, nil }, nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
