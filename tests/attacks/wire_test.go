@@ -1,13 +1,13 @@
 package attacks
 
 import (
-	"bytes"
 	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -91,10 +91,16 @@ func (w *wire) read() error {
 // until reads until the mark has come, and returns and forgets all up to it.
 func (w *wire) until(mark string) string {
 	w.t.Helper()
+	return w.untilMatch(regexp.MustCompile(regexp.QuoteMeta(mark)))
+}
+
+// untilMatch is until for a pattern.
+func (w *wire) untilMatch(mark *regexp.Regexp) string {
+	w.t.Helper()
 	for {
-		if i := bytes.Index(w.seen, []byte(mark)); i >= 0 {
-			text := string(w.seen[:i+len(mark)])
-			w.seen = w.seen[i+len(mark):]
+		if at := mark.FindIndex(w.seen); at != nil {
+			text := string(w.seen[:at[1]])
+			w.seen = w.seen[at[1]:]
 			return text
 		}
 		if err := w.read(); err != nil {
