@@ -36,7 +36,7 @@ var streamOpening = []exchange{
 	{name: "to with a resource", says: strings.Replace(header, domain, "a@"+domain+"/w", 1), want: "stream:error improper-addressing"},
 }
 
-func numbered(format string, n int) string {
+func series(format string, n int) string {
 	var b strings.Builder
 	for i := range n {
 		fmt.Fprintf(&b, format, i)
@@ -63,7 +63,7 @@ var beforeLogin = []exchange{
 	{name: "20 kB", says: "<message><body>" + strings.Repeat("x", 20<<10) + "</body></message>", want: "stream:error policy-violation"},
 	{name: "attribute of 300 kB without an end", says: "<message to='" + strings.Repeat("x", 300<<10), want: "stream:error policy-violation"},
 	{name: "5000 deep", says: strings.Repeat("<a>", 5000), want: "stream:error policy-violation"},
-	{name: "10000 attributes", says: "<a" + numbered(" a%d=''", 10000) + "/>", want: "stream:error policy-violation"},
+	{name: "10000 attributes", says: "<a" + series(" a%d=''", 10000) + "/>", want: "stream:error policy-violation"},
 	// RFC 7590, section 5.4.3.3 of RFC 6120: nothing of the plain text lives on
 	{name: "iq behind starttls", listener: startTLS, says: "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>" + pingText, want: "proceed; cut"},
 }
