@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -126,8 +127,7 @@ func TestRow42KeptMessagesAreBounded(t *testing.T) {
 func TestRow58Bombs(t *testing.T) {
 	t.Parallel()
 	s := start(t, "managed", []string{"a"})
-	var sent int64
-	body := &counted{r: io.LimitReader(spaces{}, 100<<20), n: &sent}
+	body := &counted{r: io.LimitReader(spaces{}, 100<<20)}
 	req, err := http.NewRequestWithContext(t.Context(), "POST", s.URL()+"/v1/endpoints", body)
 	if err != nil {
 		t.Fatal(err)
@@ -140,8 +140,8 @@ func TestRow58Bombs(t *testing.T) {
 			t.Errorf("100 MB: status %d by HTTP/%d", resp.StatusCode, resp.ProtoMajor)
 		}
 	}
-	if sent > 32<<20 {
-		t.Errorf("%d bytes of 100 MB were taken", sent)
+	if n := body.n.Load(); n > 32<<20 {
+		t.Errorf("%d bytes of 100 MB were taken", n)
 	}
 	for _, bomb := range []string{
 		`{"to":"a","type":"x","payload":` + strings.Repeat("[", 30_000) + strings.Repeat("]", 30_000) + `}`,
@@ -164,12 +164,12 @@ func (spaces) Read(p []byte) (int, error) {
 
 type counted struct {
 	r io.Reader
-	n *int64
+	n atomic.Int64
 }
 
 func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	*c.n += int64(n)
+	c.n.Add(int64(n))
 	return n, err
 }
 
@@ -195,7 +195,7 @@ func metrics(t *testing.T, s *harness.Server) (text string, series map[string]fl
 // TestRows38And39SeriesAreBounded: whatever names strangers and endpoints make up, no metric gets a new series, and none names anybody.
 func TestRows38And39SeriesAreBounded(t *testing.T) {
 	t.Parallel()
-	const crowd = 20
+	const crowd = 8
 	s := start(t, "open", []string{"a"})
 	visit := func(n int) {
 		id := fmt.Sprintf("lodger-%d", n)
@@ -243,24 +243,33 @@ func TestRow27LoginsWriteLittle(t *testing.T) {
 		ids = append(ids, fmt.Sprintf("pc-%d", i))
 	}
 	s := start(t, "managed", ids)
-	const operations = "signalbox_store_batch_operations_sum"
-	_, before := metrics(t, s)
+	before, began := writes(t, s), time.Now()
 	var sessions []*wire
 	for _, id := range ids {
 		w := online(t, s, id, "r")
 		w.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", "resume='true'")
 		sessions = append(sessions, w)
 	}
-	harness.Await(t, func() bool { // until all that was caused is written
-		_, now := metrics(t, s)
-		return now["signalbox_store_queue_operations"] == 0
-	}, func() string { return "the store still writes" })
-	_, after := metrics(t, s)
-	if n := after[operations] - before[operations]; n > crowd || after[operations] == 0 {
-		t.Errorf("%d logins cost %v writes", crowd, n)
+	n := writes(t, s) - before
+	if others := time.Since(began).Seconds() + 1; n < crowd || n > crowd+others { // pushes whose time is over are looked for once a second
+		t.Errorf("%d logins cost %v writes, with at most %.0f others among them", crowd, n, others)
 	}
 	slices.Reverse(sessions)
 	for _, w := range sessions {
 		w.ping()
 	}
+}
+
+// writes is how many operations the store has committed, as soon as it has no more to do.
+func writes(t *testing.T, s *harness.Server) float64 {
+	t.Helper()
+	last := -1.0
+	harness.Await(t, func() bool { // counted a little after they are answered
+		_, now := metrics(t, s)
+		n := now["signalbox_store_batch_operations_sum"]
+		settled := n == last && now["signalbox_store_queue_operations"] == 0
+		last = n
+		return settled
+	}, func() string { return "the store still writes" })
+	return last
 }

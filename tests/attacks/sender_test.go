@@ -37,12 +37,16 @@ func TestRow06ForgedSenders(t *testing.T) {
 	t.Parallel()
 	s := start(t, "open", []string{"a", "b"})
 	b := online(t, s, "b", "w")
-	for _, from := range []string{
+	for i, from := range []string{
 		"b@" + domain, "b@" + domain + "/w", domain, "admin@" + domain, "a@elsewhere.test", "a@elsewhere.test/w", "a@" + domain + "/x", "a@" + domain + "/W",
 		"A@" + domain + "/w", "a@" + strings.ToUpper(domain) + "/w", "a@" + domain + "./w", "a@" + domain + "/", "a", "@" + domain, "ａ@" + domain + "/w",
 		"а@" + domain + "/w", "a&#x200b;@" + domain + "/w", " a@" + domain + "/w", "a@" + domain + "/w ", "a@" + domain + "/w&#x301;",
 	} {
-		for _, kind := range []string{"message", "set", "result", "presence", "subscribe"} {
+		most := 5
+		if i > 3 { // the spelling has nothing to do with the kind
+			most = 1
+		}
+		for _, kind := range []string{"message", "set", "result", "presence", "subscribe"}[:most] {
 			a := bound(t, s, "a", "w")
 			a.say(stanza(kind, `from="`+from+`"`, "b@"+domain+"/w") + pingText + ending)
 			if got, want := a.outcome(), "stream:error invalid-from"; got != want {
@@ -182,7 +186,7 @@ func TestRow44ManyResources(t *testing.T) {
 		t.Parallel()
 		s := start(t, "managed", []string{"a"})
 		var last *wire
-		for i := range 30 {
+		for i := range 12 {
 			w := bound(t, s, "a", "r"+string(rune('A'+i)))
 			if last != nil {
 				if got, want := last.outcome(), "stream:error conflict"; got != want {
@@ -200,7 +204,7 @@ func TestRow44ManyResources(t *testing.T) {
 		for i := range s.Config.XMPP.MaxResources {
 			all = append(all, bound(t, s, "a", "r"+string(rune('A'+i))))
 		}
-		for range 20 {
+		for range 5 {
 			w := authenticated(t, s, "a")
 			w.say(bind("more") + ending)
 			if got, want := w.outcome(), "iq error wait resource-constraint"; got != want {
@@ -230,7 +234,7 @@ func TestRow45Clones(t *testing.T) {
 	t.Parallel()
 	s := start(t, "managed", []string{"a"})
 	var last *wire
-	for range 30 {
+	for range 10 {
 		w := bound(t, s, "a", "r")
 		w.ask("<enable xmlns='urn:xmpp:sm:3' resume='true'/>", "resume='true'")
 		if last != nil {
