@@ -57,6 +57,9 @@ func TestRow06ForgedSenders(t *testing.T) {
 	if got := b.ping(); got != "" {
 		t.Errorf("the other client got %q", got)
 	}
+	if p := s.AwaitPresence(t, "a", "offline"); !strings.Contains(p, `"reason":"invalid_from"`) {
+		t.Errorf("what operators see of it is %s", p)
+	}
 }
 
 // TestRows07And08NothingBetweenEndpoints: where routing is managed an endpoint reaches no other one, nor another tenant's, with any kind of stanza, and learns nothing
