@@ -30,7 +30,7 @@ func (w *wire) scram(authzid, id, secret string, between func()) string {
 	first := "n=" + id + ",r=" + rand.Text()
 	challenge := w.saslStep(auth("SCRAM-SHA-256", gs2+first))
 	parts := strings.Split(challenge, ",")
-	if len(parts) != 3 {
+	if len(parts) < 3 {
 		return challenge
 	}
 	salt, err := base64.StdEncoding.DecodeString(parts[1][2:])
@@ -249,11 +249,11 @@ func TestRow46NobodyIsLockedOut(t *testing.T) {
 		all.Go(func() {
 			w := dial(t, s, directTLS)
 			w.ask(header, "</stream:features>")
-			for range 3 {
+			for range s.Config.XMPP.LoginTries {
 				w.ask(plain("", "a", "wrong"), "</failure>")
 			}
 			if got, want := w.outcome(), "stream:error policy-violation"; got != want {
-				t.Errorf("after three failures: %q, want %q", got, want)
+				t.Errorf("after too many failures: %q, want %q", got, want)
 			}
 		})
 	}
@@ -348,4 +348,29 @@ func wantEnd(t *testing.T, got string) {
 		}
 	}
 	t.Errorf("the answer is %q, want an end", got)
+}
+
+// TestRow51Redirects: a server that stops sends its endpoints where the operator wants them, whatever a client says of hosts, and before that nowhere.
+func TestRow51Redirects(t *testing.T) {
+	t.Parallel()
+	s := start(t, "managed", []string{"a"}, func(c *config.Config) { c.Drain.OtherHost = "node-2.example:443" })
+	const named = " from='a@evil.test' to="
+	w := dial(t, s, directTLS)
+	seen := w.ask(strings.Replace(header, " to=", named, 1), "</stream:features>")
+	seen += w.ask(plain("", "a", secret), "</success>")
+	w.ask(strings.Replace(header, " to=", named, 1), "</stream:features>") // repeats the name that the client gave itself
+	seen += w.ask(bind("r"), "</iq>")
+	elsewhere := dial(t, s, directTLS)
+	elsewhere.say(strings.Replace(header, domain, "evil.test", 1) + ending)
+	if got, want := elsewhere.outcome(), "stream:error host-unknown"; got != want {
+		t.Errorf("a stream to another host: %q, want %q", got, want)
+	}
+	if strings.Contains(seen, "see-other") {
+		t.Errorf("sent elsewhere by a server at work: %s", seen)
+	}
+	s.Stop()
+	text, _ := w.rest()
+	if !strings.Contains(text, ">node-2.example:443</see-other-host>") || strings.Contains(text, "evil") {
+		t.Errorf("sent elsewhere by %s", text)
+	}
 }

@@ -135,5 +135,5 @@ var boundSpoofing = []exchange{
 	{name: "second bind", says: bind("x"), want: "iq error cancel service-unavailable"},
 	// XEP-0050 section 3.1: commands are listed to those who may run them
 	{name: "list of commands", says: get("to='"+domain+"'", "<query xmlns='http://jabber.org/protocol/disco#items' node='http://jabber.org/protocol/commands'/>"),
-		want: "iq error cancel item-not-found | iq result", lacks: "<item "},
+		want: "iq result", lacks: "<item "},
 }
