@@ -33,7 +33,7 @@ func (s *session) takeMessage(st *stream, el *scan.Stanza) transport.Next {
 	case to == toServer:
 		return s.takeAnswers(st, el)
 	case to != toAccount && to != toOwn:
-		s.refuse(el, feature.Unavailable())
+		s.refuse(el, unreachable(to))
 	case s.srv.deps.IM == nil:
 		s.routeSelf(el, at)
 	default:

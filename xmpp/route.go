@@ -134,12 +134,8 @@ func (s *session) takeIQ(el *scan.Stanza) {
 	}
 	to, at := s.target(el)
 	switch {
-	case to == toNowhere:
-		s.refuse(el, feature.Refuse(stanza.Modify, stanza.JIDMalformed))
-	case to == toForeign:
-		s.refuse(el, feature.Refuse(stanza.Cancel, stanza.RemoteServerNotFound))
-	case to == toNobody:
-		s.refuse(el, feature.Unavailable())
+	case to == toNobody, to == toForeign, to == toNowhere:
+		s.refuse(el, unreachable(to))
 	case to == toAccount && at.Resource != "":
 		s.routeIQ(el, at)
 	case answer:
@@ -167,6 +163,17 @@ func (s *session) takeAnswer(el *scan.Stanza) {
 	var patience feature.Patience
 	defer patience.Stop()
 	s.State().Answered(&patience, to, el)
+}
+
+// unreachable is the answer to what is addressed to none of ours (RFC 6120 sections 8.3.3.8, 8.3.3.16 and 8.3.3.19).
+func unreachable(to target) feature.Answer {
+	switch to {
+	case toNowhere:
+		return feature.Refuse(stanza.Modify, stanza.JIDMalformed)
+	case toForeign:
+		return feature.Refuse(stanza.Cancel, stanza.RemoteServerNotFound)
+	}
+	return feature.Unavailable()
 }
 
 func (s *session) answer(el *scan.Stanza, to feature.Entity, k endpoint.Key) {
@@ -225,7 +232,8 @@ func (s *session) takePresence(el *scan.Stanza) {
 		return
 	}
 	typ := string(el.Type())
-	if typ != "" && typ != "unavailable" {
+	if typ != "" && typ != "unavailable" { // the others are for somebody, or unknown (section 4.7.1)
+		s.refuse(el, badRequest)
 		return
 	}
 	if available := typ == ""; s.setAvailable(available) {
