@@ -39,8 +39,8 @@ type line struct {
 	Detail string `json:"detail"`
 }
 
-// runTime is how long one run may take; only a client that hangs needs it.
-const runTime = 90 * time.Second
+// runTime is how long one run may take. Programs bound each of their steps, so only one that hangs needs it.
+const runTime = 3 * time.Minute
 
 // program runs a command of the client's own program, which takes the job from its environment. The program gets a process group of its own, and none of it is
 // left when this returns.

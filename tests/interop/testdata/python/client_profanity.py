@@ -104,7 +104,7 @@ class Client:
     def step_ping(self):
         self.await_log(FEATURES, since=0)
         self.type("/ping")
-        asked = self.await_log(r"SENT: <iq [^\n]*urn:xmpp:ping")
+        asked = self.await_log(r"SENT: <iq [^\n]*<ping xmlns=\"urn:xmpp:ping")
         number = re.search(r' id="([^"]*)"', asked).group(1)
         self.await_log(r'RECV: <iq (?=[^>]*\btype="result")(?=[^>]*\bid="' + re.escape(number) + '")')
 
