@@ -46,9 +46,9 @@ func (s *session) SendPresence(from string, raw []byte) {
 	}
 }
 
-// flushLocked sends the presence that waited while the client was inactive: nothing overtakes it (XEP-0352 section 5).
+// flushLocked sends the presence that waited while the client was inactive: nothing overtakes it (XEP-0352 section 5). Without a connection it waits on.
 func (s *session) flushLocked() {
-	if s.state == nil {
+	if s.state == nil || s.stream == nil {
 		return
 	}
 	for _, raw := range s.state.TakeHeld() {

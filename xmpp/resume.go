@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"signalbox/internal/endpoint"
+	"signalbox/xmpp/feature"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
 )
@@ -136,6 +137,9 @@ func (s *session) switchTo(st *stream, h uint32, a answer) (sw switched) {
 	if len(s.sm.unacked) > 0 {
 		st.conn.Control(s.requestLocked())
 	}
+	s.noteLocked(feature.Detached, false)
+	s.noteLocked(feature.Inactive, false) // what it said of itself is not restored (XEP-0352 section 5.2)
+	s.flushLocked()
 	return sw
 }
 

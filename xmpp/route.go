@@ -142,15 +142,31 @@ func (s *session) takeIQ(el *scan.Stanza) {
 		s.refuse(el, feature.Unavailable())
 	case to == toAccount && at.Resource != "":
 		s.routeIQ(el, at)
-	case request && to == toServer:
+	case answer:
+		s.takeAnswer(el)
+	case to == toServer:
 		s.answer(el, feature.Server, endpoint.Key{})
-	case request && to == toOwn:
+	case to == toOwn:
 		s.answer(el, feature.Own, s.key)
-	case request && s.srv.deps.IM == nil:
+	case s.srv.deps.IM == nil:
 		s.refuse(el, feature.Unavailable())
-	case request:
+	default:
 		s.answer(el, feature.Another, at.Key)
 	}
+}
+
+// takeAnswer takes what a client answers to a query of the server's own. What answers none is dropped: an id cannot be guessed.
+func (s *session) takeAnswer(el *scan.Stanza) {
+	if s.srv.deps.IM == nil {
+		return
+	}
+	to := string(el.To())
+	if to == "" {
+		to = s.bare
+	}
+	var patience feature.Patience
+	defer patience.Stop()
+	s.State().Answered(&patience, to, el)
 }
 
 func (s *session) answer(el *scan.Stanza, to feature.Entity, k endpoint.Key) {

@@ -167,6 +167,7 @@ func (s *session) detach(st *stream, r endpoint.Reason) {
 	round := s.sm.round
 	if suspend {
 		s.stream, s.heard = nil, st.lastHeard()
+		s.noteLocked(feature.Detached, true)
 		s.startExpiryLocked()
 	}
 	s.mu.Unlock()
@@ -175,6 +176,13 @@ func (s *session) detach(st *stream, r endpoint.Reason) {
 		s.srv.deps.Registry.Suspend(s.key, s, round, r)
 	case mine:
 		s.finish(r)
+	}
+}
+
+// noteLocked notes something of a client that has a state: one that was never asked for has nothing to lose.
+func (s *session) noteLocked(f feature.Flag, on bool) {
+	if s.state != nil {
+		s.state.Set(f, on)
 	}
 }
 

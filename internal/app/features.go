@@ -7,6 +7,7 @@ import (
 	"signalbox/internal/account"
 	"signalbox/xmpp"
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/feature/pubsub"
 	"signalbox/xmpp/im"
 )
 
@@ -33,7 +34,9 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 	if a.cfg.Account.Archive {
 		open = append(open, feature.Archive(a.accounts, a.log))
 	}
-	open = append(open, feature.MessageCarbons(a.im), feature.OfflineMessages(a.accounts, a.im, a.log), a.administration())
+	pep := pubsub.New(a.accounts, a.im, a.log)
+	open = append(open, feature.MessageCarbons(a.im), feature.OfflineMessages(a.accounts, a.im, a.log), a.administration(),
+		feature.ClientCaps(a.im, pep.Wanted), pep.Feature(), feature.PushNotifications(a.accounts, a.im, a.log))
 	set := feature.NewSet(extra, append(common, open...)...)
 	a.im.SetFeatures(set)
 	return set, nil

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 
+	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
 	"signalbox/xmpp/scan"
 )
@@ -38,6 +39,9 @@ type State struct {
 	presence Presence
 	directed map[string]struct{}
 	held     []held
+	caps     capabilities
+	asked    []asked
+	pushed   []account.PushTarget // enabled by this client (XEP-0357)
 }
 
 // held is a presence that waits until its client is active.
@@ -91,6 +95,9 @@ func (s *State) SetPresence(p Presence) (before Presence) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before, s.presence = s.presence, p
+	if !p.Available {
+		s.caps = capabilities{}
+	}
 	return before
 }
 
@@ -125,15 +132,16 @@ func (s *State) TakeDirected() []string {
 	return all
 }
 
-// Flag is something that a client asked for.
+// Flag is something that a client asked for, or is.
 type Flag uint8
 
-// What clients ask for.
+// What clients ask for and are.
 const (
 	Roster    Flag = iota // roster pushes (RFC 6121 section 2.1.6)
 	Blocklist             // pushes of its blocking list (XEP-0191 section 3.2)
 	Carbons               // copies of messages of other clients of the account (XEP-0280)
 	Inactive              // nothing that can wait (XEP-0352)
+	Detached              // not asked for: it lost its connection, and may resume (XEP-0198)
 )
 
 // Set notes what a client asked for, or that it does no longer.

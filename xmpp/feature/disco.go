@@ -2,6 +2,7 @@ package feature
 
 import (
 	"context"
+	"slices"
 
 	"mellium.im/xmpp/disco"
 	"mellium.im/xmpp/stanza"
@@ -10,8 +11,8 @@ import (
 // serverIdentity is what the server is.
 var serverIdentity = []Identity{{"server", "im", "Signalbox"}}
 
-// info answers XEP-0030 section 3 for the server and for accounts. Another's account is not told from one that does not exist unless a feature describes it to
-// the asker (section 8).
+// info answers XEP-0030 section 3 for the server and for accounts. Another's account is not told from one that does not exist unless a feature says that the asker
+// may know it (section 8).
 func info(s *Set) Feature {
 	return Feature{Vars: []string{disco.NSInfo}, AccountVars: []string{disco.NSInfo}, Requests: []Request{{
 		Namespace: disco.NSInfo, Local: "query", To: Server | Account, Get: func(ctx context.Context, q *Query) Answer {
@@ -19,7 +20,7 @@ func info(s *Set) Feature {
 			switch {
 			case len(node) == 0 && q.To == Server:
 				return Answer{Payload: appendInfo(nil, "", serverIdentity, s.vars)}
-			case len(node) == 0 && q.To == Own:
+			case len(node) == 0 && (q.To == Own || slices.ContainsFunc(s.knows, func(f func(context.Context, *Query) bool) bool { return f(ctx, q) })):
 				return Answer{Payload: s.AccountInfo()}
 			}
 			for _, describe := range s.describe {

@@ -23,6 +23,7 @@ type Feature struct {
 	Requests    []Request                                                    // the iq payloads that it answers
 	Describe    func(context.Context, *Query, string) (Answer, bool)         // disco#info of a node, or of another's account where the node is empty; false: not mine
 	List        func(context.Context, *Query, string, []byte) ([]byte, bool) // appends the disco#items of an entity or of a node of it; false: not mine
+	Knows       func(context.Context, *Query) bool                           // whether the asker may know what another's account is and offers
 
 	// Outgoing sees a message of a client before it is routed.
 	Outgoing func(context.Context, *Message)
@@ -32,6 +33,12 @@ type Feature struct {
 	Delivered func(context.Context, *Message, []Client)
 	// Stored takes a message that no client is there for; true: it is kept, and nobody else is asked.
 	Stored func(context.Context, *Message) bool
+	// Kept is told of a message that Stored has taken.
+	Kept func(context.Context, *Message)
+	// Present is told of every presence by which a client says that it is available, after it was made known and before Arrived.
+	Present func(context.Context, Client, *scan.Stanza)
+	// Revealed is told that an account lets another one have its presence from now on.
+	Revealed func(ctx context.Context, of, to endpoint.Key)
 	// Arrived is told when a client becomes available, after its presence was made known.
 	Arrived func(context.Context, Client)
 	// Left is told when a client that was available is no longer, with the presence that said so.
@@ -97,6 +104,10 @@ type Set struct {
 	outgoing, incoming []func(context.Context, *Message)
 	delivered          []func(context.Context, *Message, []Client)
 	stored             []func(context.Context, *Message) bool
+	kept               []func(context.Context, *Message)
+	knows              []func(context.Context, *Query) bool
+	present            []func(context.Context, Client, *scan.Stanza)
+	revealed           []func(ctx context.Context, of, to endpoint.Key)
 	arrived            []func(context.Context, Client)
 	left               []func(context.Context, Client, []byte)
 }
@@ -157,6 +168,22 @@ func (s *Set) add(f Feature) {
 	if f.Stored != nil {
 		s.stored = append(s.stored, f.Stored)
 	}
+	s.addHooks(f)
+}
+
+func (s *Set) addHooks(f Feature) {
+	if f.Kept != nil {
+		s.kept = append(s.kept, f.Kept)
+	}
+	if f.Knows != nil {
+		s.knows = append(s.knows, f.Knows)
+	}
+	if f.Present != nil {
+		s.present = append(s.present, f.Present)
+	}
+	if f.Revealed != nil {
+		s.revealed = append(s.revealed, f.Revealed)
+	}
 	if f.Arrived != nil {
 		s.arrived = append(s.arrived, f.Arrived)
 	}
@@ -202,7 +229,27 @@ func (s *Set) Delivered(ctx context.Context, m *Message, to []Client) {
 
 // Stored gives a message that nobody got to the first feature that keeps it; false: none does.
 func (s *Set) Stored(ctx context.Context, m *Message) bool {
-	return slices.ContainsFunc(s.stored, func(f func(context.Context, *Message) bool) bool { return f(ctx, m) })
+	if !slices.ContainsFunc(s.stored, func(f func(context.Context, *Message) bool) bool { return f(ctx, m) }) {
+		return false
+	}
+	for _, f := range s.kept {
+		f(ctx, m)
+	}
+	return true
+}
+
+// Present tells of a presence by which a client says that it is available.
+func (s *Set) Present(ctx context.Context, c Client, presence *scan.Stanza) {
+	for _, f := range s.present {
+		f(ctx, c, presence)
+	}
+}
+
+// Revealed tells that an account lets another one have its presence.
+func (s *Set) Revealed(ctx context.Context, of, to endpoint.Key) {
+	for _, f := range s.revealed {
+		f(ctx, of, to)
+	}
 }
 
 // Arrived tells that a client became available.

@@ -53,6 +53,7 @@ func (s *Service) arrive(ctx context.Context, c feature.Client, el *scan.Stanza)
 	if !before.Available {
 		s.greet(ctx, c, roster.Items)
 	}
+	s.features.Present(ctx, c, el)
 	if !before.Available || before.Priority < 0 && priority >= 0 {
 		s.features.Arrived(ctx, c)
 	}

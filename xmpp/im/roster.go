@@ -160,7 +160,7 @@ func (s *Service) removeItem(ctx context.Context, k endpoint.Key, contact string
 		s.tell(to.Key, appendPresence(nil, p.String(), k.JID(), contact))
 	}
 	s.push(to.Key, r.Contact)
-	s.reveal(k, to.Key, r.Owner)
-	s.reveal(to.Key, k, r.Contact)
+	s.reveal(ctx, k, to.Key, r.Owner)
+	s.reveal(ctx, to.Key, k, r.Contact)
 	return feature.Answer{}
 }

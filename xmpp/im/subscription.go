@@ -32,8 +32,8 @@ func (s *Service) subscription(ctx context.Context, c feature.Client, el *scan.S
 	if x.Answer != 0 {
 		s.tell(c.Key(), appendPresence(nil, x.Answer.String(), to.JID(), c.Key().JID()))
 	}
-	s.reveal(c.Key(), to, x.Owner)
-	s.reveal(to, c.Key(), x.Contact)
+	s.reveal(ctx, c.Key(), to, x.Owner)
+	s.reveal(ctx, to, c.Key(), x.Contact)
 	return feature.Answer{}
 }
 
@@ -45,7 +45,7 @@ func (s *Service) tell(k endpoint.Key, raw []byte) {
 }
 
 // reveal shows the presence of an account's clients to a contact that may know it from now on, or takes it away from one that may no longer.
-func (s *Service) reveal(of, to endpoint.Key, ch account.Change) {
+func (s *Service) reveal(ctx context.Context, of, to endpoint.Key, ch account.Change) {
 	before, after := ch.Before.Subscription&account.From != 0, ch.Item.Subscription&account.From != 0
 	if before == after || s.blocked(of, to) {
 		return
@@ -56,6 +56,9 @@ func (s *Service) reveal(of, to endpoint.Key, ch account.Change) {
 			raw = append(scan.AppendEscaped([]byte("<presence type='unavailable' from='"), c.JID()), "'/>"...)
 		}
 		s.tell(to, raw)
+	}
+	if after {
+		s.features.Revealed(ctx, of, to)
 	}
 }
 

@@ -43,6 +43,11 @@ func (e *Element) resolve(prefix []byte) []byte {
 			return unescapeValue(raw)
 		}
 	}
+	return e.inherited(prefix)
+}
+
+// inherited returns the namespace that prefix stands for around e.
+func (e *Element) inherited(prefix []byte) []byte {
 	for s := e.around; s != nil; s = s.outer {
 		for _, d := range s.decls {
 			if bytes.Equal(d.prefix, prefix) {
