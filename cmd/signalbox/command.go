@@ -12,6 +12,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		quickstartCommand(),
 		serveCommand(),
 		configCommand(),
+		doctorCommand(),
 		certsCommand(),
 		tokenCommand(),
 		endpointCommand(),

@@ -20,8 +20,18 @@ type Source struct {
 	Set      []string // key=value from the command line, lists comma separated
 }
 
+// ErrUnreadable marks errors of Load where a file cannot be read or is no YAML: what it sets is not known, and nothing was validated.
+var ErrUnreadable = errors.New("the configuration cannot be read")
+
+// unreadableError is the mistakes of a configuration that cannot be read.
+type unreadableError struct{ error }
+
+// Unwrap returns ErrUnreadable.
+func (unreadableError) Unwrap() error { return ErrUnreadable }
+
 // Load reads the configuration over Default and validates it. The error names every mistake at once, one per line, each with the path of its key or the name of
-// its variable. The warnings are about what was understood and has no effect yet, or was ignored; they come beside an error too.
+// its variable; beside an ErrUnreadable the configuration means nothing, beside others the good values stand. The warnings are about what was understood and
+// has no effect yet, or was ignored; they come beside an error too.
 func Load(s Source) (cfg Config, warnings []string, err error) {
 	l := loader{table: newTable(), cfg: Default(), given: map[string]bool{}}
 	dir, err := s.directory()
@@ -37,9 +47,10 @@ func Load(s Source) (cfg Config, warnings []string, err error) {
 	l.seed(ranks)
 	l.warnLater()
 	l.absolute(dir)
-	if !l.unreadable {
-		l.validate()
+	if l.unreadable {
+		return l.cfg, l.warnings, unreadableError{errors.Join(l.errs...)}
 	}
+	l.validate()
 	return l.cfg, l.warnings, errors.Join(l.errs...)
 }
 

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -165,4 +166,25 @@ func FuzzLoad(f *testing.F) {
 			t.Errorf("loading what was printed = %v\n%s", err, printed)
 		}
 	})
+}
+
+// TestUnreadable: what cannot be read is told from what is wrong in it.
+func TestUnreadable(t *testing.T) {
+	for _, tc := range []struct {
+		name, file string
+		unreadable bool
+	}{
+		{"no YAML", "domain: [a\n", true},
+		{"a mistake", "domain: A\npush: {window: many}\n", false},
+		{"nothing wrong", "domain: a.example\ndata_dir: /d\n", false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, _, err := Load(source{file: tc.file}.write(t)); errors.Is(err, ErrUnreadable) != tc.unreadable {
+				t.Errorf("Load() = %v, want that it is unreadable: %v", err, tc.unreadable)
+			}
+		})
+	}
+	if _, _, err := Load(Source{File: filepath.Join(t.TempDir(), "none.yaml")}); !errors.Is(err, ErrUnreadable) {
+		t.Errorf("Load() = %v, want that it is unreadable", err)
+	}
 }

@@ -14,6 +14,15 @@ func (s *Server) trusted(a netip.Addr) bool {
 	return slices.ContainsFunc(s.proxies, func(p netip.Prefix) bool { return p.Contains(a.WithZone("")) })
 }
 
+// Trusts reports whether connections from a must begin with a PROXY protocol header. Entries that are no ranges trust nobody.
+func (c Config) Trusts(a netip.Addr) bool {
+	a = a.Unmap().WithZone("")
+	return slices.ContainsFunc(c.TrustedProxies, func(text string) bool {
+		p, err := parseRange(text)
+		return err == nil && p.Contains(a)
+	})
+}
+
 // proxyHeader reads the header that a trusted proxy must send, so that nobody can forge one through a proxy that passes bytes
 // through. With the command LOCAL, a proxy's own health check, the address stays that of the connection.
 func (v *visit) proxyHeader() error {

@@ -136,3 +136,12 @@ func TestSourceLimitBehindProxy(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func TestTrusts(t *testing.T) {
+	cfg := Config{TrustedProxies: []string{"192.0.2.0/24", "2001:db8::1", "no range"}}
+	for addr, want := range map[string]bool{"192.0.2.7": true, "::ffff:192.0.2.7": true, "2001:db8::1": true, "192.0.3.7": false, "127.0.0.1": false} {
+		if got := cfg.Trusts(netip.MustParseAddr(addr)); got != want {
+			t.Errorf("Trusts(%s) = %v, want %v", addr, got, want)
+		}
+	}
+}

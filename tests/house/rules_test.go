@@ -33,10 +33,11 @@ var layers = []struct {
 	{"internal/agent", 4, "agent"},
 	{"internal/client", 4, "client"},
 	{"internal/config", 5, "config"},
-	{"internal/app", 6, "app"},
-	{"cmd/signalbox", 7, "cmd"},
-	{"cmd/signalbox-agent", 7, "cmd-agent"},
-	{"tests", 8, "tests"},
+	{"internal/doctor", 6, "doctor"},
+	{"internal/app", 7, "app"},
+	{"cmd/signalbox", 8, "cmd"},
+	{"cmd/signalbox-agent", 8, "cmd-agent"},
+	{"tests", 9, "tests"},
 }
 
 // confined says which packages alone may import a module, so that its types stay where they are used.
@@ -138,6 +139,8 @@ func TestLayerRuleBites(t *testing.T) {
 		{"internal/endpoint", "internal/access"},
 		{"internal/account", "internal/push"},
 		{"internal/app", "cmd/signalbox"},
+		{"internal/doctor", "internal/app"},
+		{"internal/api", "internal/doctor"},
 		{"internal/nowhere", "certs"},
 	} {
 		if violation(tc.from, tc.to) == "" {

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/internal/app"
+	"signalbox/internal/config"
+	"signalbox/internal/doctor"
+)
+
+func doctorCommand() *cobra.Command {
+	var s settings
+	var out output
+	c := &cobra.Command{
+		Use:   "doctor [STEP...]",
+		Short: "Check an installation step by step, and say what is wrong and what to do",
+		Long: "Checks an installation step by step, beside a running server or before its first start, and changes nothing. The steps are " + stepList() + ", all if none is\n" +
+			"named; the configuration is always checked. Each line says ok, warning or wrong, what was found, and what to do. Run it on the server's machine as the user\n" +
+			"that runs the server. Status 1 if anything is wrong, 0 with warnings alone, 78 if the configuration cannot be read.",
+		Example: "  signalbox doctor --config /etc/signalbox/signalbox.yaml\n" +
+			"  signalbox doctor tls xmpp -o json",
+		Args:      checkSteps,
+		ValidArgs: stepNames(),
+		RunE: func(c *cobra.Command, args []string) error {
+			src := s.source()
+			in := doctor.Installation{File: fileName(src)}
+			in.Config, in.Warnings, in.Err = config.Load(src)
+			in.Running = announced(in.Config.DataDir)
+			steps := make([]doctor.Step, len(args))
+			for i, a := range args {
+				steps[i] = doctor.Step(a)
+			}
+			checks := doctor.Examine(c.Context(), in, steps...)
+			if err := out.print(c.OutOrStdout(), checks, func(w io.Writer) error { return writeChecks(w, checks) }); err != nil {
+				return failed(err)
+			}
+			return verdict(in, checks)
+		},
+	}
+	s.flags(c)
+	out.flag(c)
+	return c
+}
+
+// verdict is the error that the findings end the program with.
+func verdict(in doctor.Installation, checks []doctor.Check) error {
+	if in.Unreadable() {
+		return marked(exitConfig, fmt.Errorf("the configuration cannot be read (%s)", in.File))
+	}
+	wrong := 0
+	for _, c := range checks {
+		if !c.OK {
+			wrong++
+		}
+	}
+	if wrong > 0 {
+		return failed(fmt.Errorf("%d of %s found something wrong", wrong, plural(len(checks), "check")))
+	}
+	return nil
+}
+
+// checkSteps accepts names of steps.
+func checkSteps(_ *cobra.Command, args []string) error {
+	for _, a := range args {
+		switch {
+		case slices.Contains(stepNames(), a):
+		case slices.Contains(doctor.Later(), a):
+			return fmt.Errorf("%s: this version does not have that part yet; steps are %s", a, stepList())
+		default:
+			return fmt.Errorf("%q is no step; steps are %s", a, stepList())
+		}
+	}
+	return nil
+}
+
+func stepNames() (names []string) {
+	for _, s := range doctor.Steps() {
+		names = append(names, string(s))
+	}
+	return names
+}
+
+func stepList() string { return strings.Join(stepNames(), ", ") }
+
+// announced returns where a running server says that it listens; nil if none does, or if the file is not ours to read.
+func announced(dataDir string) (addrs map[string][]string) {
+	text, err := os.ReadFile(filepath.Join(dataDir, app.ReadyFile))
+	if err != nil || json.Unmarshal(text, &addrs) != nil {
+		return nil
+	}
+	return addrs
+}
+
+// writeChecks writes a line for each check, and below it what to do.
+func writeChecks(w io.Writer, checks []doctor.Check) error {
+	for _, c := range checks {
+		if _, err := fmt.Fprintf(w, "%-6s  %-7s  %s: %s\n", c.Step, state(c), c.Check, oneLine(c.Detail)); err != nil {
+			return err
+		}
+		if c.Action == "" {
+			continue
+		}
+		if _, err := fmt.Fprintf(w, "%19s%s: %s\n", "", actionWord(c), oneLine(c.Action)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func state(c doctor.Check) string {
+	switch {
+	case !c.OK:
+		return "wrong"
+	case c.Warning:
+		return "warning"
+	}
+	return "ok"
+}
+
+func actionWord(c doctor.Check) string {
+	if c.OK && !c.Warning {
+		return "hint"
+	}
+	return "to do"
+}
+
+// oneLine keeps errors of several lines in theirs.
+func oneLine(text string) string {
+	return strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\t' }), "; ")
+}

@@ -1,0 +1,141 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// port is one address at which endpoints are served.
+type port struct {
+	key       string // of the configuration, such as listen.tls
+	addr      string // where it is
+	startTLS  bool   // TLS begins after the stream's <starttls/>
+	announced bool   // a server that runs says that it listens there
+}
+
+func (p port) String() string { return p.key + " " + p.addr }
+
+// trouble is why a port is not as it should be.
+type trouble struct {
+	detail, action string
+	closed         bool // nothing listens there
+}
+
+// Error returns what was seen.
+func (t *trouble) Error() string { return t.detail }
+
+// visitPorts has each port that endpoints may come to looked at. Closed ports of a server that does not run are no mistake; visit returns what is wrong with one.
+func (x *examination) visitPorts(visit func(port) *trouble) {
+	var idle []string
+	alive := false
+	ports := append(x.ports("listen.tls", x.cfg.Listen.TLS, x.Running["tls"], false), x.ports("listen.xmpp", x.cfg.Listen.XMPP, x.Running["xmpp"], true)...)
+	for _, p := range ports {
+		switch t := visit(p); {
+		case t != nil && t.closed && !p.announced:
+			idle = append(idle, p.String())
+		case t != nil && t.closed:
+			x.wrong(p.String(), t.detail, t.action)
+		default:
+			alive = true
+		}
+	}
+	switch {
+	case len(idle) == 0:
+		if len(ports) == 0 && x.Running == nil {
+			x.warn("server", "the server does not run: its ports were not tried", "start it, and ask again")
+		}
+	case alive:
+		x.wrong(strings.Join(idle, ", "), "nothing listens there", "restart the server, and see in its log whether it could open the port")
+	default:
+		x.warn("server", "the server does not run: nothing listens on "+strings.Join(idle, ", "), "start it, and ask again")
+	}
+}
+
+// ports returns the addresses to try: those that a running server announces for the configured ones, else the configured ones themselves, but for ports that are only
+// chosen at the start.
+func (x *examination) ports(key string, configured, announced []string, startTLS bool) (ports []port) {
+	for i, c := range configured {
+		_, number, err := net.SplitHostPort(c)
+		if err != nil {
+			continue // a mistake of the configuration
+		}
+		switch {
+		case x.Running == nil && number != "0":
+			ports = append(ports, port{key: key, addr: c, startTLS: startTLS})
+		case x.Running == nil:
+		case i < len(announced) && (number == "0" || strings.HasSuffix(announced[i], ":"+number)):
+			ports = append(ports, port{key: key, addr: announced[i], startTLS: startTLS, announced: true})
+		default:
+			x.wrong(key+" "+c, "the running server does not listen there", "restart the server, so that it takes the configuration as it is now")
+		}
+	}
+	return ports
+}
+
+// dial connects. The connection ends with patience, whatever is done with it.
+func (x *examination) dial(ctx context.Context, p port) (net.Conn, *trouble) {
+	d := net.Dialer{Timeout: patience}
+	conn, err := d.DialContext(ctx, "tcp", p.addr) // without a host, or with that for all addresses: this machine
+	if err != nil {
+		return nil, x.unreachable(err)
+	}
+	err = conn.SetDeadline(time.Now().Add(patience))
+	if local, ok := conn.LocalAddr().(*net.TCPAddr); err == nil && ok && x.cfg.Listen.Trusts(local.AddrPort().Addr()) {
+		_, err = conn.Write([]byte("PROXY UNKNOWN\r\n")) // as a proxy's own health check
+	}
+	if err != nil {
+		_ = conn.Close() // it is broken already
+		return nil, unanswered(err)
+	}
+	return conn, nil
+}
+
+// unreachable says why there is no connection.
+func (x *examination) unreachable(err error) *trouble {
+	switch {
+	case errors.Is(err, syscall.ECONNREFUSED) && x.expired() != "":
+		return &trouble{"nothing listens there: " + x.expired(), "install a bundle that is valid now; the server opens the port by itself", true}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return &trouble{"nothing listens there: connection refused", "start the server; if it runs, see in its log why it could not open the port", true}
+	case isTimeout(err):
+		return &trouble{fmt.Sprintf("no connection within %v", patience), "let the firewall of this machine pass the port; see whether the server is overloaded", false}
+	}
+	return &trouble{"no connection: " + err.Error(), "set the key to an address that this machine has", false}
+}
+
+// expired says why a server keeps its ports closed, or nothing.
+func (x *examination) expired() string {
+	for _, b := range x.bundles {
+		if e := b.Problem(x.now); e != nil && b.Path == x.requiredPath() {
+			return "a server keeps its ports closed while " + e.Detail
+		}
+	}
+	return ""
+}
+
+func (x *examination) requiredPath() string {
+	for _, f := range x.report.Files {
+		if f.Required {
+			return f.Path
+		}
+	}
+	return ""
+}
+
+// unanswered says why a conversation with a port did not get on.
+func unanswered(err error) *trouble {
+	if isTimeout(err) {
+		return &trouble{detail: fmt.Sprintf("does not answer within %v", patience), action: "see whether another program has the port (ss -ltnp), or the server is overloaded"}
+	}
+	return &trouble{detail: "closes the connection without an answer: " + err.Error(), action: "see whether another program has the port (ss -ltnp); listen.trusted_proxies and the limits of listen close connections too"}
+}
+
+func isTimeout(err error) bool {
+	var e net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &e) && e.Timeout()
+}
