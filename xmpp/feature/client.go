@@ -39,6 +39,7 @@ type State struct {
 	presence Presence
 	directed map[string]struct{}
 	held     []held
+	over     bool // nothing makes it available any more
 	caps     capabilities
 	asked    []asked
 	pushed   []account.PushTarget // enabled by this client (XEP-0357)
@@ -90,27 +91,42 @@ func (s *State) Presence() Presence {
 	return s.presence
 }
 
-// SetPresence replaces it and returns what it was.
-func (s *State) SetPresence(p Presence) (before Presence) {
+// SetPresence replaces it and returns what it was; false: the client has ended, and is not available.
+func (s *State) SetPresence(p Presence) (before Presence, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.over && p.Available {
+		return s.presence, false
+	}
 	before, s.presence = s.presence, p
 	if !p.Available {
 		s.caps = capabilities{}
 	}
-	return before
+	return before, true
+}
+
+// End notes that the client has ended; true: somebody knows it as available.
+func (s *State) End() (known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	return s.presence.Available || len(s.directed) > 0
 }
 
 // maxDirected bounds to how many addresses a client may have shown itself that are not its contacts.
 const maxDirected = 1000
 
-// Direct notes whether an address has got the client's presence though it is no contact (RFC 6121 section 4.6); false: there are too many.
+// Direct notes whether an address has got the client's presence though it is no contact (RFC 6121 section 4.6); false: there are too many, or the
+// client has ended.
 func (s *State) Direct(to string, available bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !available {
 		delete(s.directed, to)
 		return true
+	}
+	if s.over {
+		return false
 	}
 	if s.directed == nil {
 		s.directed = make(map[string]struct{})
@@ -121,6 +137,14 @@ func (s *State) Direct(to string, available bool) bool {
 		return false
 	}
 	return true
+}
+
+// Directs reports whether an address has got the client's presence that way.
+func (s *State) Directs(to string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.directed[to]
+	return ok
 }
 
 // TakeDirected returns those addresses and forgets them.

@@ -8,13 +8,12 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp/feature"
-	"signalbox/xmpp/scan"
 )
 
 // Blocked implements feature.BlockedPresence: contacts that the account is about to block see its clients go (XEP-0191 section 3.3).
 func (s *Service) Blocked(ctx context.Context, c feature.Client, addresses []string) {
 	s.reshow(ctx, c.Key(), addresses, func(own feature.Client) []byte {
-		return append(scan.AppendEscaped([]byte("<presence type='unavailable' from='"), own.JID()), "'/>"...)
+		return unavailable(own)
 	})
 }
 

@@ -4,6 +4,7 @@ package im
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,9 @@ type Service struct {
 	features  *feature.Set
 	log       *zap.Logger
 	later     later
+
+	seed   maphash.Seed
+	orders [64]sync.Mutex
 }
 
 // Deps are the parts that a service needs.
@@ -46,6 +50,7 @@ type Deps struct {
 func New(domain string, deps Deps, log *zap.Logger) *Service {
 	return &Service{
 		domain: domain, accounts: deps.Accounts, directory: deps.Directory, clients: deps.Clients, log: log.Named("im"), later: later{wake: make(chan struct{}, 1)},
+		seed: maphash.MakeSeed(),
 	}
 }
 
@@ -73,6 +78,12 @@ func (s *Service) parse(text string) (Address, bool) {
 		return Address{}, false
 	}
 	return Address{endpoint.Key{Domain: s.domain, ID: j.Localpart()}, j.Resourcepart()}, true
+}
+
+// order is locked by whoever tells others of the presence of an account's clients, from reading it to the last that is told: so nobody is told what is over as the
+// newest word. Nothing that may wait is done meanwhile, and no second one is locked.
+func (s *Service) order(k endpoint.Key) *sync.Mutex {
+	return &s.orders[maphash.Comparable(s.seed, k)%uint64(len(s.orders))]
 }
 
 // Domain implements feature.Host.
