@@ -216,17 +216,24 @@ func (s *Service) retire(c feature.Client, known bool, contacts []account.Item, 
 	s.broadcast(c, contacts, raw)
 }
 
-// showAt sends a presence of a client to the client with a full JID, or to all available ones with a bare JID.
+// showAt sends a presence that a client directed to an address.
 func (s *Service) showAt(from feature.Client, to Address, raw []byte) {
-	clients := s.clients(to.Key)
-	if to.Resource == "" {
-		clients = available(clients, -128)
-	}
-	for _, c := range clients {
-		if (to.Resource == "" || c.JID() == to.String()) && !s.shun(from, c) {
-			c.Send(raw)
+	for _, c := range s.at(to) {
+		if !s.shun(from, c) {
+			c.SendPresence(from.JID(), raw)
 		}
 	}
+}
+
+// at returns who gets a presence that is directed to an address: the client with a full JID, all available ones of an account.
+func (s *Service) at(to Address) []feature.Client {
+	if to.Resource == "" {
+		return s.available(to.Key, -128)
+	}
+	if c := s.client(to); c != nil {
+		return []feature.Client{c}
+	}
+	return nil
 }
 
 // Directed takes a presence that a client sends to an address (RFC 6121 sections 3, 4.3 and 4.6).

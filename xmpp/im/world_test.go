@@ -67,12 +67,13 @@ type world struct {
 	*Service
 	t     *testing.T
 	store *pausing
+	set   *feature.Set
 
 	mu    sync.Mutex
 	bound []*client
 }
 
-func newWorld(t *testing.T, features ...func(*world) feature.Feature) *world {
+func newWorld(t *testing.T, change ...func(*account.Config)) *world {
 	t.Helper()
 	s, err := store.Open(t.Context(), filepath.Join(t.TempDir(), store.FileName), store.Default(), zap.NewNop(), nil)
 	if err != nil {
@@ -91,7 +92,11 @@ func newWorld(t *testing.T, features ...func(*world) feature.Feature) *world {
 		}
 	})
 	w := &world{t: t, store: &pausing{Store: s.Accounts()}}
-	accounts, err := account.New(account.Default(), w.store)
+	cfg := account.Default()
+	for _, c := range change {
+		c(&cfg)
+	}
+	accounts, err := account.New(cfg, w.store)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,11 +104,9 @@ func newWorld(t *testing.T, features ...func(*world) feature.Feature) *world {
 		t.Fatal(err)
 	}
 	w.Service = New("x.test", Deps{Accounts: accounts, Directory: s, Clients: w.clientsOf}, zap.NewNop())
-	var all []feature.Feature
-	for _, f := range features {
-		all = append(all, f(w))
-	}
-	w.SetFeatures(feature.NewSet(nil, all...))
+	w.set = feature.NewSet(nil, w.Roster(), feature.Blocking(accounts, w, w, zap.NewNop()), feature.LastActivity(accounts, w, zap.NewNop()),
+		feature.Archive(accounts, zap.NewNop()), feature.MessageCarbons(w), feature.OfflineMessages(accounts, w, zap.NewNop()))
+	w.SetFeatures(w.set)
 	for _, id := range []string{"alice", "bob", "carol"} {
 		if err := s.CreateEndpoint(ctx, endpoint.Endpoint{Key: key(id), Enabled: true}, endpoint.Secret{}); err != nil {
 			t.Fatal(err)
@@ -190,4 +193,32 @@ func (w *world) says(c *client, raw string) feature.Answer {
 		return w.Directed(c, &el, to)
 	}
 	return w.Presence(c, &el)
+}
+
+// asks lets a client send an iq to its own account.
+func (w *world) asks(c *client, set bool, payload string) feature.Answer {
+	w.t.Helper()
+	el, err := scan.ParseInStream([]byte("<iq id='1'>"+payload+"</iq>"), scan.Limits{Bytes: 1 << 20})
+	if err != nil {
+		w.t.Fatalf("%s: %v", payload, err)
+	}
+	q := &feature.Query{Set: set, Stanza: &el, From: c, To: feature.Own, Account: c.key}
+	defer q.Patience.Stop()
+	for child := range el.Element().Children() {
+		q.Payload = child
+	}
+	return w.set.Answer(&q.Patience, q)
+}
+
+// archived returns the archive of an account.
+func (w *world) archived(id string) (all []string) {
+	w.t.Helper()
+	r, err := w.accounts.Query(w.t.Context(), key(id), account.Filter{}, account.Page{Max: 50})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, m := range r.Messages {
+		all = append(all, m.ID.String())
+	}
+	return all
 }
