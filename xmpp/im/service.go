@@ -136,13 +136,13 @@ func (s *Service) trouble(what string, k endpoint.Key, err error) feature.Answer
 	return feature.Refuse(stanza.Wait, stanza.InternalServerError)
 }
 
-// Run does what sessions that ended leave to do, until ctx is done.
+// Run does what sessions that ended leave to do, until ctx is done and nothing of it is left.
 func (s *Service) Run(ctx context.Context) error {
 	s.later.run(ctx)
 	return nil
 }
 
-// workWithin bounds how long one piece of work may wait for the store.
+// workWithin bounds how long one piece of work may wait for the store, and all that is left at the end.
 const workWithin = 10 * time.Second
 
 // later is a queue of work that nobody waits for. What it holds is bounded by the sessions that there were.
@@ -172,19 +172,22 @@ func (l *later) take() []func(context.Context) {
 }
 
 func (l *later) run(ctx context.Context) {
-	for {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(workWithin, stop) })()
+	for over := false; ; {
 		for _, f := range l.take() {
-			if ctx.Err() != nil {
-				return
-			}
-			bounded, cancel := context.WithTimeout(ctx, workWithin)
+			bounded, cancel := context.WithTimeout(working, workWithin)
 			f(bounded)
 			cancel()
+		}
+		if over {
+			return
 		}
 		select {
 		case <-l.wake:
 		case <-ctx.Done():
-			return
+			over = true
 		}
 	}
 }
