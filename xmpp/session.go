@@ -23,6 +23,7 @@ type session struct {
 	stream    *stream // nil while suspended and after the end
 	facts     endpoint.Facts
 	ended     endpoint.Reason // zero while it lives
+	known     bool            // to its client, which was told that it is bound
 	available bool            // between initial and unavailable presence
 	heard     time.Time       // when the lost stream last received bytes
 	sm        management

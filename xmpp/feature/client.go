@@ -15,11 +15,13 @@ import (
 type Client interface {
 	Key() endpoint.Key
 	JID() string // full
-	// Send puts a stanza of jabber:client behind what the client was sent before. What finds no room, or no connection, is lost to this client; false says so.
+	// Send puts a stanza of jabber:client behind what the client was sent before, and for one that is Detached behind what it will be sent when it resumes. What finds
+	// no room, or a client that is not told yet that it is bound or cannot resume, is lost to this client; false says so.
 	Send(raw []byte) bool
-	// SendMessage is Send of a message that goes to others of its account, or is kept, if the session ends before the client acknowledged it (XEP-0198 section 4).
+	// SendMessage is Send of a message that goes to others of its account, or is kept, if the session ends before the client acknowledged it (XEP-0198 section 4). One
+	// that is Detached gets none.
 	SendMessage(raw []byte) bool
-	// SendPresence is Send of a presence of somebody, which may wait while the client is Inactive: then only the newest of each sender is kept.
+	// SendPresence is Send of a presence of somebody, which may wait while the client is Inactive or Detached: then only the newest of each sender is kept.
 	SendPresence(from string, raw []byte)
 	// State returns what is kept of this client as long as it is bound.
 	State() *State
@@ -45,7 +47,7 @@ type State struct {
 	pushed   []account.PushTarget // enabled by this client (XEP-0357)
 }
 
-// held is a presence that waits until its client is active.
+// held is a presence that waits until its client is active, or has a connection again.
 type held struct {
 	from string
 	raw  []byte
@@ -54,11 +56,12 @@ type held struct {
 // maxHeld bounds how many presences wait for a client.
 const maxHeld = 100
 
-// Hold keeps a presence in place of an older one of the same sender; false: the client is active, or too many wait.
+// Hold keeps a presence in place of an older one of the same sender; false: the client is active and has a connection, or too
+// many wait.
 func (s *State) Hold(from string, raw []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.flags[Inactive] {
+	if !s.flags[Inactive] && !s.flags[Detached] {
 		return false
 	}
 	s.held = slices.DeleteFunc(s.held, func(h held) bool { return h.from == from })

@@ -8,6 +8,7 @@ import (
 	"mellium.im/xmpp/stanza"
 
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
 )
 
 // TestRefusedMessageLeavesNothing: what an account must not send because it blocks the recipient is in no archive and no copy of it goes to anybody.
@@ -83,5 +84,19 @@ func TestStopDoesWhatIsLeft(t *testing.T) {
 	}
 	if n, err := w.accounts.CountOffline(t.Context(), key("bob")); n != 1 || err != nil {
 		t.Errorf("%d messages wait, %v", n, err)
+	}
+}
+
+// TestRequestToDetachedClient: who asks a client that lost its connection hears so, and does not wait for somebody who may never come back.
+func TestRequestToDetachedClient(t *testing.T) {
+	w := newWorld(t)
+	alice, bob := w.bind("alice", "pc"), w.bind("bob", "pc")
+	bob.state.Set(feature.Detached, true)
+	el, err := scan.ParseInStream([]byte("<iq type='get' id='1' to='bob@x.test/pc'><ping xmlns='urn:xmpp:ping'/></iq>"), scan.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := w.Request(alice, &el, Address{key("bob"), "pc"}); a.Condition != stanza.ServiceUnavailable || bob.take() != "" {
+		t.Errorf("answer: %+v", a)
 	}
 }
