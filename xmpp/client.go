@@ -27,24 +27,24 @@ func (s *session) State() *feature.State {
 }
 
 // Send implements feature.Client.
-func (s *session) Send(raw []byte) bool { return s.send(raw, false) }
+func (s *session) Send(raw []byte) bool { return s.send(raw, nil) }
 
 // SendMessage implements feature.Client.
-func (s *session) SendMessage(raw []byte) bool { return s.send(raw, true) }
+func (s *session) SendMessage(raw []byte, copies *feature.Copies) bool { return s.send(raw, copies) }
 
-func (s *session) send(raw []byte, message bool) bool {
+func (s *session) send(raw []byte, copies *feature.Copies) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.sendLocked(raw, message)
+	return s.sendLocked(raw, copies)
 }
 
 // sendLocked sends behind what waited. Without a connection a message is not taken, since it is kept elsewhere; all else waits for the resumption.
-func (s *session) sendLocked(raw []byte, message bool) bool {
-	if s.stream == nil && !message {
+func (s *session) sendLocked(raw []byte, copies *feature.Copies) bool {
+	if s.stream == nil && copies == nil {
 		return s.awaitLocked(raw)
 	}
 	s.flushLocked()
-	return s.known && s.deliverLocked(endpoint.Stanza{Raw: raw}, message) == nil
+	return s.known && s.deliverLocked(endpoint.Stanza{Raw: raw}, copies) == nil
 }
 
 // awaitLocked queues a stanza for the resumption of a session that lost its connection, as if it had been sent on it; false: there will be none, or too much waits.
@@ -69,7 +69,7 @@ func (s *session) SendPresence(from string, raw []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == nil || !s.state.Hold(from, raw) {
-		s.sendLocked(raw, false) // presence that finds no room is lost
+		s.sendLocked(raw, nil) // presence that finds no room is lost
 	}
 }
 
@@ -79,7 +79,7 @@ func (s *session) flushLocked() {
 		return
 	}
 	for _, raw := range s.state.TakeHeld() {
-		_ = s.deliverLocked(endpoint.Stanza{Raw: raw}, false)
+		_ = s.deliverLocked(endpoint.Stanza{Raw: raw}, nil)
 	}
 }
 

@@ -37,7 +37,7 @@ func TestNothingBeforeTheWordOfTheBind(t *testing.T) {
 			sent := false
 			b.deps.Logins = checking{b.deps.Logins, func() {
 				for _, c := range Clients(b.deps.Registry)(keyPC1) {
-					sent = c.Send([]byte("<message id='early'/>")) || c.SendMessage([]byte("<message id='early'/>")) || sent
+					sent = c.Send([]byte("<message id='early'/>")) || c.SendMessage([]byte("<message id='early'/>"), feature.NewCopies(1)) || sent
 				}
 			}}
 			k := b.connect(t)
@@ -72,7 +72,7 @@ func TestWhatWaitsForAResumption(t *testing.T) {
 	if !c.State().Has(feature.Detached) {
 		t.Error("requests are taken that nobody answers")
 	}
-	if c.SendMessage([]byte("<message/>")) {
+	if c.SendMessage([]byte("<message/>"), feature.NewCopies(1)) {
 		t.Error("a message that can be kept waits in memory")
 	}
 	again := b.connect(t)
@@ -99,5 +99,45 @@ func TestWhatWaitsForAResumptionIsBounded(t *testing.T) {
 	b.deps.Registry.Disconnect(keyPC1, endpoint.ReasonDisconnected)
 	if c.Send([]byte("<iq/>")) {
 		t.Error("a session that has ended takes a stanza")
+	}
+}
+
+// TestOneCopyReturns: a message that several clients of an account got comes back from none of them while one may have read it.
+func TestOneCopyReturns(t *testing.T) {
+	for _, tc := range []struct {
+		name    string
+		acks    bool // the other client acknowledges it
+		lost    bool // the other client is lost as well
+		returns int
+	}{{"the other is there", false, false, 0}, {"the other has read it and is gone", true, true, 0}, {"both are lost", false, true, 1}} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := openBench(t)
+			one, _ := b.resumable(t)
+			two := b.connect(t)
+			two.feed(strings.Replace(login1, "agent", "other", 1) + enable + "<presence/>")
+			copies := feature.NewCopies(2)
+			for _, c := range Clients(b.deps.Registry)(keyPC1) {
+				c.SendMessage([]byte("<message id='m'/>"), copies)
+			}
+			returned := 0
+			end := func(k *talk) {
+				ended, _ := k.session.Load().close(endpoint.ReasonResumeExpired)
+				returned += len(ended.lost)
+			}
+			if tc.acks {
+				s := two.session.Load()
+				s.mu.Lock()
+				n := len(s.sm.unacked)
+				s.mu.Unlock()
+				two.feed("<a xmlns='urn:xmpp:sm:3' h='" + count(uint32(n)) + "'/>")
+			}
+			if tc.lost {
+				end(two)
+			}
+			end(one)
+			if returned != tc.returns {
+				t.Errorf("%d return, want %d", returned, tc.returns)
+			}
+		})
 	}
 }

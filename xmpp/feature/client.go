@@ -19,8 +19,8 @@ type Client interface {
 	// no room, or a client that is not told yet that it is bound or cannot resume, is lost to this client; false says so.
 	Send(raw []byte) bool
 	// SendMessage is Send of a message that goes to others of its account, or is kept, if the session ends before the client acknowledged it (XEP-0198 section 4). One
-	// that is Detached gets none.
-	SendMessage(raw []byte) bool
+	// that is Detached gets none. What is not taken is not noted in copies.
+	SendMessage(raw []byte, copies *Copies) bool
 	// SendPresence is Send of a presence of somebody, which may wait while the client is Inactive or Detached: then only the newest of each sender is kept.
 	SendPresence(from string, raw []byte)
 	// State returns what is kept of this client as long as it is bound.

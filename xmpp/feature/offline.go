@@ -72,7 +72,7 @@ func (o *offline) deliver(ctx context.Context, c Client) {
 		}
 		sent := after
 		for _, m := range page {
-			if !c.SendMessage(o.delayed(m)) {
+			if !c.SendMessage(o.delayed(m), NewCopies(1)) {
 				break
 			}
 			sent = m.ID

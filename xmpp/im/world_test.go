@@ -27,11 +27,11 @@ type client struct {
 	sent []string
 }
 
-func (c *client) Key() endpoint.Key                 { return c.key }
-func (c *client) JID() string                       { return c.key.JID() + "/" + c.resource }
-func (c *client) State() *feature.State             { return &c.state }
-func (c *client) SendMessage(raw []byte) bool       { return c.Send(raw) }
-func (c *client) SendPresence(_ string, raw []byte) { c.Send(raw) }
+func (c *client) Key() endpoint.Key                              { return c.key }
+func (c *client) JID() string                                    { return c.key.JID() + "/" + c.resource }
+func (c *client) State() *feature.State                          { return &c.state }
+func (c *client) SendMessage(raw []byte, _ *feature.Copies) bool { return c.Send(raw) }
+func (c *client) SendPresence(_ string, raw []byte)              { c.Send(raw) }
 
 func (c *client) Send(raw []byte) bool {
 	c.mu.Lock()

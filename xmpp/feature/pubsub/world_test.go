@@ -23,12 +23,12 @@ type client struct {
 	state feature.State
 }
 
-func (c *client) Key() endpoint.Key                    { return c.key }
-func (c *client) JID() string                          { return c.key.JID() + "/r" }
-func (c *client) State() *feature.State                { return &c.state }
-func (c *client) Send(raw []byte) bool                 { c.sent = append(c.sent, string(raw)); return true }
-func (c *client) SendMessage(raw []byte) bool          { return c.Send(raw) }
-func (c *client) SendPresence(from string, raw []byte) { c.Send(raw) }
+func (c *client) Key() endpoint.Key                              { return c.key }
+func (c *client) JID() string                                    { return c.key.JID() + "/r" }
+func (c *client) State() *feature.State                          { return &c.state }
+func (c *client) Send(raw []byte) bool                           { c.sent = append(c.sent, string(raw)); return true }
+func (c *client) SendMessage(raw []byte, _ *feature.Copies) bool { return c.Send(raw) }
+func (c *client) SendPresence(from string, raw []byte)           { c.Send(raw) }
 
 // world is a service on a real store, with accounts pc-1 to pc-4: the owner, a contact that gets its presence, a stranger, and somebody who is shut out.
 type world struct {
