@@ -49,10 +49,19 @@ func (c *client) take() string {
 	return all
 }
 
-// pausing is a store whose rosters are read when the test says so. It implements account.Store.
+// pausing is a store in which something happens before a roster is read or a message is kept. It implements account.Store.
 type pausing struct {
 	account.Store
 	pause func(endpoint.Key)
+	queue func()
+}
+
+func (p *pausing) Queue(k endpoint.Key, size int, step func(account.Tx) error, done func(error)) {
+	if f := p.queue; f != nil {
+		p.queue = nil
+		f()
+	}
+	p.Store.Queue(k, size, step, done)
 }
 
 func (p *pausing) Roster(ctx context.Context, k endpoint.Key) (account.Roster, error) {
