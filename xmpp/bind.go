@@ -53,7 +53,7 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 	b := appendReply(make([]byte, 0, 256), el, "result", s.jid)
 	b = append(b, "<bind xmlns='"+nsBind+"'><jid>"...)
 	b = scan.AppendEscaped(b, s.jid)
-	st.conn.Control(append(b, "</jid></bind></iq>"...))
+	s.welcome(st, append(b, "</jid></bind></iq>"...))
 	return st.settle()
 }
 

@@ -19,21 +19,49 @@ func (s *session) State() *feature.State {
 	defer s.mu.Unlock()
 	if s.state == nil {
 		s.state = new(feature.State)
+		if s.stream == nil {
+			s.state.Set(feature.Detached, true)
+		}
 	}
 	return s.state
 }
 
 // Send implements feature.Client.
-func (s *session) Send(raw []byte) bool { return s.send(raw, false) }
+func (s *session) Send(raw []byte) bool { return s.send(raw, nil) }
 
 // SendMessage implements feature.Client.
-func (s *session) SendMessage(raw []byte) bool { return s.send(raw, true) }
+func (s *session) SendMessage(raw []byte, copies *feature.Copies) bool { return s.send(raw, copies) }
 
-func (s *session) send(raw []byte, message bool) bool {
+func (s *session) send(raw []byte, copies *feature.Copies) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.sendLocked(raw, copies)
+}
+
+// sendLocked sends behind what waited. Without a connection a message is not taken, since it is kept elsewhere; all else waits for the resumption.
+func (s *session) sendLocked(raw []byte, copies *feature.Copies) bool {
+	if s.stream == nil && copies == nil {
+		return s.awaitLocked(raw)
+	}
 	s.flushLocked()
-	return s.deliverLocked(endpoint.Stanza{Raw: raw}, message) == nil
+	return s.known && s.deliverLocked(endpoint.Stanza{Raw: raw}, copies) == nil
+}
+
+// awaitLocked queues a stanza for the resumption of a session that lost its connection, as if it had been sent on it; false: there will be none, or too much waits.
+func (s *session) awaitLocked(raw []byte) bool {
+	if !s.sm.resumable || s.sm.bytes+len(raw) > s.srv.cfg.QueueBytes {
+		return false
+	}
+	s.sm.sentLocked(&outbound{raw: raw})
+	return true
+}
+
+// welcome tells the client that it is bound. Nothing is sent to it before.
+func (s *session) welcome(st *stream, b []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st.conn.Control(b)
+	s.known = true
 }
 
 // SendPresence implements feature.Client.
@@ -41,18 +69,17 @@ func (s *session) SendPresence(from string, raw []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.state == nil || !s.state.Hold(from, raw) {
-		s.flushLocked()
-		_ = s.deliverLocked(endpoint.Stanza{Raw: raw}, false) // presence that finds no room is lost
+		s.sendLocked(raw, nil) // presence that finds no room is lost
 	}
 }
 
-// flushLocked sends the presence that waited while the client was inactive: nothing overtakes it (XEP-0352 section 5). Without a connection it waits on.
+// flushLocked sends the presence that waited while the client was inactive or had no connection: no stanza of others overtakes it (XEP-0352 section 5).
 func (s *session) flushLocked() {
 	if s.state == nil || s.stream == nil {
 		return
 	}
 	for _, raw := range s.state.TakeHeld() {
-		_ = s.deliverLocked(endpoint.Stanza{Raw: raw}, false)
+		_ = s.deliverLocked(endpoint.Stanza{Raw: raw}, nil)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/xmpp/feature"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
 )
@@ -39,7 +40,7 @@ type management struct {
 type outbound struct {
 	raw     []byte
 	written func(time.Time)
-	message bool // comes back to its account if the session ends without acknowledging it
+	copies  *feature.Copies // of a message that comes back to its account if the session ends without acknowledging it; nil: it does not
 	called  atomic.Bool
 }
 
@@ -109,6 +110,9 @@ func (m *management) acknowledgeLocked(h uint32) (unheard []*outbound, ok bool) 
 	}
 	for _, o := range m.unacked[:n] {
 		m.bytes -= len(o.raw)
+		if o.copies != nil {
+			o.copies.Read()
+		}
 		if o.written != nil && !o.called.Load() {
 			unheard = append(unheard, o)
 		}

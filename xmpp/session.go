@@ -23,6 +23,7 @@ type session struct {
 	stream    *stream // nil while suspended and after the end
 	facts     endpoint.Facts
 	ended     endpoint.Reason // zero while it lives
+	known     bool            // to its client, which was told that it is bound
 	available bool            // between initial and unavailable presence
 	heard     time.Time       // when the lost stream last received bytes
 	sm        management
@@ -52,11 +53,11 @@ func (s *session) Deliver(e endpoint.Stanza) error {
 	if !s.available {
 		return endpoint.ErrOffline
 	}
-	return s.deliverLocked(e, false)
+	return s.deliverLocked(e, nil)
 }
 
-// deliverLocked queues a stanza; message says that it comes back to its account if the session ends without acknowledging it.
-func (s *session) deliverLocked(e endpoint.Stanza, message bool) error {
+// deliverLocked queues a stanza; one with copies comes back to its account if the session ends without acknowledging it.
+func (s *session) deliverLocked(e endpoint.Stanza, copies *feature.Copies) error {
 	if s.stream == nil {
 		return endpoint.ErrOffline
 	}
@@ -66,7 +67,7 @@ func (s *session) deliverLocked(e endpoint.Stanza, message bool) error {
 	if s.sm.bytes > 0 && s.sm.bytes+len(e.Raw) > s.srv.cfg.QueueBytes {
 		return endpoint.ErrFull
 	}
-	o := &outbound{raw: e.Raw, written: e.Written, message: message}
+	o := &outbound{raw: e.Raw, written: e.Written, copies: copies}
 	request := s.requestLocked()
 	if err := s.stream.conn.Send(o.raw, request, o.done()); err != nil {
 		if request != nil {
@@ -122,7 +123,7 @@ func (s *session) End(r endpoint.Reason) {
 // ending is what a session leaves when it ends.
 type ending struct {
 	stream *stream
-	lost   [][]byte // messages that were sent and not acknowledged
+	lost   [][]byte // messages that were sent to this client or to none that is left, and not acknowledged
 }
 
 // gone tells everybody who should know that the session has ended.
@@ -149,7 +150,7 @@ func (s *session) closeLocked(r endpoint.Reason) (end ending, first bool) {
 		s.heard = end.stream.lastHeard()
 	}
 	for _, o := range s.sm.unacked {
-		if o.message {
+		if o.copies != nil && o.copies.Lost() {
 			end.lost = append(end.lost, o.raw)
 		}
 	}

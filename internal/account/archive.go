@@ -47,8 +47,16 @@ func (s *Service) Append(k endpoint.Key, m Message) ArchiveID {
 	m.ID = s.nextID(now)
 	p := s.Preferences(k)
 	s.store.Queue(k, len(m.Stanza), func(tx Tx) error {
-		if keep, err := p.keep(tx, &m); err != nil || !keep {
-			return err
+		keep, onRoster := p.keep(m.With, m.Resource)
+		if onRoster {
+			c, err := tx.Contact(m.With)
+			if err != nil {
+				return err
+			}
+			keep = c.Listed
+		}
+		if !keep {
+			return nil
 		}
 		return tx.Archive(&m, s.cfg.ArchiveCount, s.cfg.ArchiveBytes)
 	}, nil)

@@ -65,19 +65,26 @@ func (s *Service) SetPreferences(ctx context.Context, k endpoint.Key, p Preferen
 	return s.store.Change(ctx, k, func(tx Tx) error { return tx.SavePreferences(p) }, func() { s.cache.setPreferences(k, p) })
 }
 
-// keep reports whether a message goes into the archive. The most exact word counts: of the full JID, of the bare one, of the default.
-func (p Preferences) keep(tx Tx, m *Message) (bool, error) {
-	for _, jid := range []string{m.With + "/" + m.Resource, m.With} {
+// Archives reports whether messages with another party, a bare JID and a resource, are archived. It reads memory alone unless that depends on the roster.
+func (s *Service) Archives(ctx context.Context, k endpoint.Key, with, resource string) (bool, error) {
+	keep, onRoster := s.Preferences(k).keep(with, resource)
+	if !onRoster {
+		return keep, nil
+	}
+	_, listed, err := s.Contact(ctx, k, with)
+	return listed, err
+}
+
+// keep reports whether messages with another party go into the archive, or whether that depends on the roster. The most exact word counts: of the full JID, of the
+// bare one, of the default.
+func (p Preferences) keep(with, resource string) (keep, onRoster bool) {
+	for _, jid := range []string{with + "/" + resource, with} {
 		switch {
 		case slices.Contains(p.Never, jid):
-			return false, nil
+			return false, false
 		case slices.Contains(p.Always, jid):
-			return true, nil
+			return true, false
 		}
 	}
-	if p.Default != ArchiveRoster {
-		return p.Default == ArchiveAlways, nil
-	}
-	c, err := tx.Contact(m.With)
-	return c.Listed, err
+	return p.Default == ArchiveAlways, p.Default == ArchiveRoster
 }

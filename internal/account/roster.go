@@ -135,8 +135,8 @@ func (s *Service) advance(ctx context.Context, k endpoint.Key, contact string, s
 }
 
 // Send is Outbound, and where the contact has an account here its Inbound and the answer that it may give, all in one transaction: between two accounts here, who
-// has `to` always meets `from`, whatever their sessions do at the same time. The stanza is the one that the contact gets. Errors: ErrInvalid, ErrTooLarge, ErrFull of
-// either account.
+// has `to` always meets `from`, whatever their sessions do at the same time. The stanza is the one that the contact gets. To ask a contact that blocks
+// the owner is to ask somebody who has no account here (XEP-0191 section 3.3). Errors: ErrInvalid, ErrTooLarge, ErrFull of either account.
 func (s *Service) Send(ctx context.Context, k endpoint.Key, contact string, p Presence, stanza []byte) (Exchange, error) {
 	if err := checkContact(k, contact); err != nil {
 		return Exchange{}, err
@@ -155,6 +155,9 @@ func (s *Service) Send(ctx context.Context, k endpoint.Key, contact string, p Pr
 		other, err := counterpart(tx, k, contact)
 		if err != nil {
 			return err
+		}
+		if p == Subscribe && s.ignores(k, contact) {
+			other = nil
 		}
 		if x.Local = other != nil; x.Local && owner.change.Pass {
 			other.inbound(p, stanza)
@@ -227,6 +230,12 @@ func (s *Service) changeBoth(ctx context.Context, k endpoint.Key, contact string
 			s.cache.note(other, holdsContacts)
 		}
 	})
+}
+
+// ignores reports whether the contact has an account here that blocks this one.
+func (s *Service) ignores(k endpoint.Key, contact string) bool {
+	other, ok := local(k, contact)
+	return ok && s.IsBlocked(other, k.JID())
 }
 
 // counterpart begins the contact's part, or returns nil if the contact has no account here.

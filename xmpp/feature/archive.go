@@ -61,11 +61,18 @@ func (a *archive) outgoing(_ context.Context, m *Message) {
 }
 
 // incoming keeps a message and tells its recipient by which id it is kept (XEP-0359).
-func (a *archive) incoming(_ context.Context, m *Message) {
+func (a *archive) incoming(ctx context.Context, m *Message) {
 	if !kept(m) {
 		return
 	}
 	with, resource := splitJID(m.From)
+	keep, err := a.accounts.Archives(ctx, m.To, with, resource)
+	if err != nil {
+		a.log.Error("contact could not be read", telemetry.Endpoint(m.To.JID()), telemetry.Cause(err))
+	}
+	if !keep {
+		return
+	}
 	id := a.accounts.Append(m.To, account.Message{With: with, Resource: resource, Stanza: m.Raw(), At: time.Now().UTC()})
 	b := appendAttribute([]byte("<stanza-id xmlns='"+nsStanzaID+"'"), "by", m.To.JID())
 	m.Add(append(appendAttribute(b, "id", id.String()), "/>"...))

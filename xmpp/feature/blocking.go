@@ -78,12 +78,11 @@ func (b *blocking) block(ctx context.Context, q *Query) Answer {
 	if len(list) == 0 {
 		return Refuse(stanza.Modify, stanza.BadRequest)
 	}
-	// The unavailable presence goes out first: afterwards nothing of the account reaches them.
-	b.presence.Blocked(ctx, q.From, list)
 	added, err := b.accounts.Block(ctx, q.Account, list...)
 	if err != nil {
 		return b.mistake(err, q)
 	}
+	b.presence.Blocked(ctx, q.From, added) // nothing of the account reaches them after that
 	b.push(q, appendBlocked("block", added))
 	return Answer{}
 }

@@ -15,11 +15,13 @@ import (
 type Client interface {
 	Key() endpoint.Key
 	JID() string // full
-	// Send puts a stanza of jabber:client behind what the client was sent before. What finds no room, or no connection, is lost to this client; false says so.
+	// Send puts a stanza of jabber:client behind what the client was sent before, and for one that is Detached behind what it will be sent when it resumes. What finds
+	// no room, or a client that is not told yet that it is bound or cannot resume, is lost to this client; false says so.
 	Send(raw []byte) bool
-	// SendMessage is Send of a message that goes to others of its account, or is kept, if the session ends before the client acknowledged it (XEP-0198 section 4).
-	SendMessage(raw []byte) bool
-	// SendPresence is Send of a presence of somebody, which may wait while the client is Inactive: then only the newest of each sender is kept.
+	// SendMessage is Send of a message that goes to others of its account, or is kept, if the session ends before the client acknowledged it (XEP-0198 section 4). One
+	// that is Detached gets none. What is not taken is not noted in copies.
+	SendMessage(raw []byte, copies *Copies) bool
+	// SendPresence is Send of a presence of somebody, which may wait while the client is Inactive or Detached: then only the newest of each sender is kept.
 	SendPresence(from string, raw []byte)
 	// State returns what is kept of this client as long as it is bound.
 	State() *State
@@ -39,12 +41,13 @@ type State struct {
 	presence Presence
 	directed map[string]struct{}
 	held     []held
+	over     bool // nothing makes it available any more
 	caps     capabilities
 	asked    []asked
 	pushed   []account.PushTarget // enabled by this client (XEP-0357)
 }
 
-// held is a presence that waits until its client is active.
+// held is a presence that waits until its client is active, or has a connection again.
 type held struct {
 	from string
 	raw  []byte
@@ -53,11 +56,12 @@ type held struct {
 // maxHeld bounds how many presences wait for a client.
 const maxHeld = 100
 
-// Hold keeps a presence in place of an older one of the same sender; false: the client is active, or too many wait.
+// Hold keeps a presence in place of an older one of the same sender; false: the client is active and has a connection, or too
+// many wait.
 func (s *State) Hold(from string, raw []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.flags[Inactive] {
+	if !s.flags[Inactive] && !s.flags[Detached] {
 		return false
 	}
 	s.held = slices.DeleteFunc(s.held, func(h held) bool { return h.from == from })
@@ -90,28 +94,43 @@ func (s *State) Presence() Presence {
 	return s.presence
 }
 
-// SetPresence replaces it and returns what it was.
-func (s *State) SetPresence(p Presence) (before Presence) {
+// SetPresence replaces it and returns what it was; false: the client has ended, and is not available.
+func (s *State) SetPresence(p Presence) (before Presence, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.over && p.Available {
+		return s.presence, false
+	}
 	before, s.presence = s.presence, p
 	if !p.Available {
 		s.caps = capabilities{}
 		delete(s.flags, Missed)
 	}
-	return before
+	return before, true
+}
+
+// End notes that the client has ended; true: somebody knows it as available.
+func (s *State) End() (known bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	return s.presence.Available || len(s.directed) > 0
 }
 
 // maxDirected bounds to how many addresses a client may have shown itself that are not its contacts.
 const maxDirected = 1000
 
-// Direct notes whether an address has got the client's presence though it is no contact (RFC 6121 section 4.6); false: there are too many.
+// Direct notes whether an address has got the client's presence though it is no contact (RFC 6121 section 4.6); false: there are too many, or the
+// client has ended.
 func (s *State) Direct(to string, available bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !available {
 		delete(s.directed, to)
 		return true
+	}
+	if s.over {
+		return false
 	}
 	if s.directed == nil {
 		s.directed = make(map[string]struct{})
@@ -122,6 +141,14 @@ func (s *State) Direct(to string, available bool) bool {
 		return false
 	}
 	return true
+}
+
+// Directs reports whether an address has got the client's presence that way.
+func (s *State) Directs(to string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, ok := s.directed[to]
+	return ok
 }
 
 // TakeDirected returns those addresses and forgets them.

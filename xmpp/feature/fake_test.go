@@ -28,8 +28,8 @@ func (c *fakeClient) Send(raw []byte) bool {
 	}
 	return !c.gone
 }
-func (c *fakeClient) SendMessage(raw []byte) bool          { return c.Send(raw) }
-func (c *fakeClient) SendPresence(from string, raw []byte) { c.Send(raw) }
+func (c *fakeClient) SendMessage(raw []byte, _ *Copies) bool { return c.Send(raw) }
+func (c *fakeClient) SendPresence(from string, raw []byte)   { c.Send(raw) }
 
 // take returns what was sent and forgets it.
 func (c *fakeClient) take() []string {

@@ -25,7 +25,7 @@ type Feature struct {
 	List        func(context.Context, *Query, string, []byte) ([]byte, bool) // appends the disco#items of an entity or of a node of it; false: not mine
 	Knows       func(context.Context, *Query) bool                           // whether the asker may know what another's account is and offers
 
-	// Outgoing sees a message of a client before it is routed.
+	// Outgoing sees a message of a client before it is routed, and may refuse it.
 	Outgoing func(context.Context, *Message)
 	// Incoming sees a message to an account here before it is delivered, and may refuse it or add to it.
 	Incoming func(context.Context, *Message)
@@ -204,10 +204,12 @@ func (s *Set) Answer(ctx context.Context, q *Query) Answer {
 // Stream returns the stream features that are offered after login, as XML.
 func (s *Set) Stream() string { return s.stream }
 
-// Outgoing shows a message to the features of its sender.
+// Outgoing shows a message to the features of its sender, until one refuses it.
 func (s *Set) Outgoing(ctx context.Context, m *Message) {
 	for _, f := range s.outgoing {
-		f(ctx, m)
+		if f(ctx, m); m.Refused() {
+			return
+		}
 	}
 }
 

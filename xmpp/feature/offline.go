@@ -2,11 +2,13 @@ package feature
 
 import (
 	"context"
+	"hash/maphash"
 	"time"
 
 	"go.uber.org/zap"
 
 	"signalbox/internal/account"
+	"signalbox/internal/endpoint"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp/scan"
 )
@@ -16,13 +18,18 @@ const offlinePage = 50 // messages that are read at once
 // offline keeps messages for accounts without an available client (XEP-0160).
 type offline struct {
 	accounts *account.Service
-	domain   string
+	host     Host
 	log      *zap.Logger
+	seed     maphash.Seed
+	turns    [64]chan struct{} // a token is in that of an account while its messages are delivered
 }
 
 // OfflineMessages offers XEP-0160.
 func OfflineMessages(accounts *account.Service, host Host, log *zap.Logger) Feature {
-	o := &offline{accounts, host.Domain(), log}
+	o := &offline{accounts: accounts, host: host, log: log, seed: maphash.MakeSeed()}
+	for i := range o.turns {
+		o.turns[i] = make(chan struct{}, 1)
+	}
 	return Feature{Vars: []string{"msgoffline"}, Stored: o.store, Arrived: o.deliver}
 }
 
@@ -43,9 +50,22 @@ func (o *offline) store(ctx context.Context, m *Message) bool {
 		if err != nil && !account.Refused(err) {
 			o.log.Error("a message could not be kept", telemetry.Endpoint(m.To.JID()), telemetry.Cause(err))
 		}
+		if err == nil {
+			o.overtaken(ctx, m.To)
+		}
 		return err == nil
 	case <-ctx.Done():
 		return false
+	}
+}
+
+// overtaken gives what was just kept to a client that came meanwhile, and found nothing.
+func (o *offline) overtaken(ctx context.Context, k endpoint.Key) {
+	for _, c := range o.host.Clients(k) {
+		if p := c.State().Presence(); p.Available && p.Priority >= 0 && !c.State().Has(Detached) {
+			o.deliver(ctx, c)
+			return
+		}
 	}
 }
 
@@ -64,6 +84,13 @@ func (o *offline) deliver(ctx context.Context, c Client) {
 	if c.State().Presence().Priority < 0 {
 		return
 	}
+	turn := o.turns[maphash.Comparable(o.seed, c.Key())%uint64(len(o.turns))]
+	select {
+	case turn <- struct{}{}:
+		defer func() { <-turn }()
+	case <-ctx.Done():
+		return
+	}
 	for after := account.OfflineID(0); ; {
 		page, err := o.accounts.Offline(ctx, c.Key(), after, offlinePage)
 		if err != nil {
@@ -72,18 +99,31 @@ func (o *offline) deliver(ctx context.Context, c Client) {
 		}
 		sent := after
 		for _, m := range page {
-			if !c.SendMessage(o.delayed(m)) {
+			if !c.SendMessage(o.delayed(m), NewCopies(1)) {
 				break
 			}
 			sent = m.ID
 		}
 		if sent != after {
-			o.accounts.DeleteOffline(c.Key(), sent, nil)
+			o.forget(ctx, c.Key(), sent)
 		}
 		if len(page) < offlinePage || sent != page[len(page)-1].ID {
 			return
 		}
 		after = sent
+	}
+}
+
+// forget deletes what was delivered, and waits for that, so that it is not read and delivered once more.
+func (o *offline) forget(ctx context.Context, k endpoint.Key, upTo account.OfflineID) {
+	deleted := make(chan error, 1)
+	o.accounts.DeleteOffline(k, upTo, func(err error) { deleted <- err })
+	select {
+	case err := <-deleted:
+		if err != nil {
+			o.accounts.DeleteOffline(k, upTo, nil) // waits until the disk takes it
+		}
+	case <-ctx.Done():
 	}
 }
 
@@ -94,11 +134,11 @@ func (o *offline) delayed(m account.Offline) []byte {
 		return m.Stanza // it was accepted when it came
 	}
 	for c := range el.Element().Children() {
-		if from, _ := c.Attr("from"); c.Is(nsDelay, "delay") && string(from) == o.domain {
+		if from, _ := c.Attr("from"); c.Is(nsDelay, "delay") && string(from) == o.host.Domain() {
 			return m.Stanza
 		}
 	}
-	return scan.Edit{From: string(el.From()), Append: appendDelay(nil, o.domain, m.At)}.AppendTo(make([]byte, 0, len(m.Stanza)+128), &el)
+	return scan.Edit{From: string(el.From()), Append: appendDelay(nil, o.host.Domain(), m.At)}.AppendTo(make([]byte, 0, len(m.Stanza)+128), &el)
 }
 
 const nsDelay = "urn:xmpp:delay"

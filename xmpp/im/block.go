@@ -8,23 +8,29 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp/feature"
-	"signalbox/xmpp/scan"
 )
 
-// Blocked implements feature.BlockedPresence: contacts that the account is about to block see its clients go (XEP-0191 section 3.3).
+// Blocked implements feature.BlockedPresence: whom the account blocks from now on sees its clients go (XEP-0191 section 3.3).
 func (s *Service) Blocked(ctx context.Context, c feature.Client, addresses []string) {
-	s.reshow(ctx, c.Key(), addresses, func(own feature.Client) []byte {
-		return append(scan.AppendEscaped([]byte("<presence type='unavailable' from='"), own.JID()), "'/>"...)
+	s.reshow(ctx, c.Key(), addresses, func(own, theirs feature.Client, _ []byte) {
+		if !s.accounts.IsBlocked(theirs.Key(), own.JID()) {
+			theirs.SendPresence(own.JID(), unavailable(own))
+		}
+	})
+	s.undirect(c.Key(), addresses)
+}
+
+// Unblocked implements feature.BlockedPresence: whom the account blocked until now sees its clients come (section 3.4).
+func (s *Service) Unblocked(ctx context.Context, c feature.Client, addresses []string) {
+	s.reshow(ctx, c.Key(), addresses, func(own, theirs feature.Client, raw []byte) {
+		if !s.shun(own, theirs) {
+			theirs.SendPresence(own.JID(), raw)
+		}
 	})
 }
 
-// Unblocked implements feature.BlockedPresence: contacts that the account blocks no longer see its clients come (section 3.4).
-func (s *Service) Unblocked(ctx context.Context, c feature.Client, addresses []string) {
-	s.reshow(ctx, c.Key(), addresses, func(own feature.Client) []byte { return own.State().Presence().Raw })
-}
-
-// reshow sends a presence of each available client of an account to those of its contacts that the addresses cover, unless the contact blocks the account.
-func (s *Service) reshow(ctx context.Context, k endpoint.Key, addresses []string, presence func(feature.Client) []byte) {
+// reshow calls f with each available client of an account, its presence, and each available client of those of its contacts that the addresses cover.
+func (s *Service) reshow(ctx context.Context, k endpoint.Key, addresses []string, f func(own, theirs feature.Client, raw []byte)) {
 	roster, err := s.accounts.Roster(ctx, k)
 	if err != nil {
 		s.log.Error("roster could not be read", telemetry.Endpoint(k.JID()), telemetry.Cause(err))
@@ -32,20 +38,46 @@ func (s *Service) reshow(ctx context.Context, k endpoint.Key, addresses []string
 	}
 	for _, item := range roster.Items {
 		to, ok := s.parse(item.JID)
-		if !ok || item.Subscription&account.From == 0 || !covered(item.JID, addresses) || s.blocked(k, to.Key) {
+		if !ok || item.Subscription&account.From == 0 {
 			continue
 		}
-		for _, own := range s.available(k, -128) {
-			s.tell(to.Key, presence(own))
+		s.eachPresence(k, func(own feature.Client, raw []byte) {
+			for _, theirs := range s.available(to.Key, -128) {
+				if covered(theirs.JID(), addresses) {
+					f(own, theirs, raw)
+				}
+			}
+		})
+	}
+}
+
+// undirect ends the presence that clients of an account directed to those whom the addresses cover.
+func (s *Service) undirect(k endpoint.Key, addresses []string) {
+	order := s.order(k)
+	order.Lock()
+	defer order.Unlock()
+	for _, own := range s.clients(k) {
+		for _, to := range own.State().TakeDirected() {
+			if !covered(to, addresses) {
+				own.State().Direct(to, true)
+				continue
+			}
+			at, _ := s.parse(to)
+			for _, theirs := range s.at(at) {
+				if !s.accounts.IsBlocked(theirs.Key(), own.JID()) {
+					theirs.SendPresence(own.JID(), unavailable(own))
+				}
+			}
 		}
 	}
 }
 
-// covered reports whether one of the addresses is the bare JID or its domain.
-func covered(bare string, addresses []string) bool {
-	_, domain, _ := strings.Cut(bare, "@")
+// covered reports whether one of the addresses is the JID, its bare JID, its domain with the resource, or its domain.
+func covered(jid string, addresses []string) bool {
+	bare, _, _ := strings.Cut(jid, "/")
+	local := strings.IndexByte(bare, '@') + 1
 	for _, a := range addresses {
-		if a == bare || a == domain {
+		if a == jid || a == bare || a == jid[local:] || a == bare[local:] {
 			return true
 		}
 	}

@@ -1,6 +1,8 @@
 package im
 
 import (
+	"strings"
+
 	"mellium.im/xmpp/jid"
 	"mellium.im/xmpp/stanza"
 
@@ -31,14 +33,11 @@ func (s *Service) forged(c scan.Element) bool {
 	return false
 }
 
-// ours reports whether an attribute names this server or one of its accounts, in whatever notation.
+// ours reports whether an attribute names this server or one of its accounts, in whatever spelling.
 func (s *Service) ours(c scan.Element, attribute string) bool {
 	value, _ := c.Attr(attribute)
-	if string(value) == s.domain {
-		return true
-	}
 	j, err := jid.Parse(string(value))
-	return err == nil && j.Domainpart() == s.domain
+	return err == nil && strings.TrimSuffix(j.Domainpart(), ".") == s.domain
 }
 
 // serverOwned are the namespaces in which clients take orders from their own server alone (attack row 31).

@@ -14,7 +14,7 @@ func (s *Service) Request(from feature.Client, el *scan.Stanza, to Address) feat
 		return a
 	}
 	c := s.client(to)
-	if c == nil || s.accounts.IsBlocked(to.Key, from.JID()) {
+	if c == nil || c.State().Has(feature.Detached) || s.accounts.IsBlocked(to.Key, from.JID()) {
 		return feature.Unavailable()
 	}
 	if s.accounts.IsBlocked(from.Key(), to.String()) {

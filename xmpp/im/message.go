@@ -93,7 +93,7 @@ func (s *Service) deliver(ctx context.Context, m *feature.Message, to Address, c
 // not negative.
 func (s *Service) handOver(m *feature.Message, to Address, clients []feature.Client) []feature.Client {
 	if to.Resource != "" {
-		if c := find(clients, to); c != nil && s.sendMessage(c, m) {
+		if c := find(clients, to); c != nil && s.sendMessage(c, m, feature.NewCopies(1)) {
 			return []feature.Client{c}
 		}
 		if m.Type != "chat" {
@@ -103,16 +103,29 @@ func (s *Service) handOver(m *feature.Message, to Address, clients []feature.Cli
 	if m.Type == "groupchat" || m.Type == "error" {
 		return nil
 	}
-	return slices.DeleteFunc(available(clients, 0), func(c feature.Client) bool { return !s.sendMessage(c, m) })
+	got := available(clients, 0)
+	if len(got) == 0 {
+		return nil
+	}
+	copies, none := feature.NewCopies(len(got)), false
+	got = slices.DeleteFunc(got, func(c feature.Client) bool {
+		sent := s.sendMessage(c, m, copies)
+		none = !sent && copies.Lost() || none // those that took it are lost by now
+		return !sent
+	})
+	if none {
+		return nil
+	}
+	return got
 }
 
 // sendMessage sends what would be kept for a client that is not there so that it comes back if this one is lost.
-func (s *Service) sendMessage(c feature.Client, m *feature.Message) bool {
+func (s *Service) sendMessage(c feature.Client, m *feature.Message, copies *feature.Copies) bool {
 	raw := m.Raw()
 	if m.Type != "chat" && m.Type != "normal" {
 		return c.Send(raw)
 	}
-	return c.SendMessage(raw)
+	return c.SendMessage(raw, copies)
 }
 
 // returned gives a message that a lost client did not acknowledge to the others of its account, or to whoever keeps it (XEP-0198 section 4).
@@ -123,7 +136,7 @@ func (s *Service) returned(ctx context.Context, lost feature.Client, raw []byte)
 	}
 	to := Address{Key: lost.Key()}
 	for _, c := range s.available(to.Key, 0) {
-		if c != lost && c.Send(raw) {
+		if c != lost && c.SendMessage(raw, feature.NewCopies(1)) {
 			return
 		}
 	}

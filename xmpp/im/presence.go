@@ -41,15 +41,16 @@ func (s *Service) arrive(ctx context.Context, c feature.Client, el *scan.Stanza)
 		}
 	}
 	p := feature.Presence{Available: true, Priority: int8(priority), Raw: s.routed(c, el)}
-	before := c.State().SetPresence(p)
+	before, ok := c.State().SetPresence(p)
+	if !ok {
+		return feature.Answer{} // it has ended
+	}
 	roster, err := s.accounts.Roster(ctx, c.Key())
 	if err != nil {
+		c.State().SetPresence(before) // so that the client may try again
 		return s.trouble("roster could not be read", c.Key(), err)
 	}
-	for _, own := range s.available(c.Key(), -128) {
-		own.SendPresence(c.JID(), p.Raw)
-	}
-	s.broadcast(c, roster.Items, p.Raw)
+	s.announce(c, roster.Items)
 	if !before.Available {
 		s.greet(ctx, c, roster.Items)
 	}
@@ -60,7 +61,34 @@ func (s *Service) arrive(ctx context.Context, c feature.Client, el *scan.Stanza)
 	return feature.Answer{}
 }
 
-// broadcast sends a presence to the contacts that may know it. One that the account blocks, or that blocks the account, hears nothing.
+// announce tells the account's own clients and its contacts of a client, unless that has ended meanwhile: then they hear so in any case.
+func (s *Service) announce(c feature.Client, contacts []account.Item) {
+	order := s.order(c.Key())
+	order.Lock()
+	defer order.Unlock()
+	p := c.State().Presence()
+	if !p.Available {
+		return
+	}
+	for _, own := range s.available(c.Key(), -128) {
+		own.SendPresence(c.JID(), p.Raw)
+	}
+	s.broadcast(c, contacts, p.Raw)
+}
+
+// eachPresence calls f with the clients of an account that are available, and their presence, in order with all else that is told of them.
+func (s *Service) eachPresence(k endpoint.Key, f func(c feature.Client, raw []byte)) {
+	order := s.order(k)
+	order.Lock()
+	defer order.Unlock()
+	for _, c := range s.clients(k) {
+		if p := c.State().Presence(); p.Available {
+			f(c, p.Raw)
+		}
+	}
+}
+
+// broadcast sends a presence to the contacts that may know it.
 func (s *Service) broadcast(from feature.Client, contacts []account.Item, raw []byte) {
 	for _, item := range contacts {
 		if item.Subscription&account.From == 0 {
@@ -72,14 +100,18 @@ func (s *Service) broadcast(from feature.Client, contacts []account.Item, raw []
 	}
 }
 
-// show sends a presence of a client to all available clients of another account.
+// show sends a presence of a client to all available clients of another account. One that the sender blocks, or whose account blocks the sender, hears nothing.
 func (s *Service) show(from feature.Client, to endpoint.Key, raw []byte) {
-	if s.blocked(from.Key(), to) {
-		return
-	}
 	for _, c := range s.available(to, -128) {
-		c.SendPresence(from.JID(), raw)
+		if !s.shun(from, c) {
+			c.SendPresence(from.JID(), raw)
+		}
 	}
+}
+
+// shun reports whether one of two clients is blocked by the account of the other.
+func (s *Service) shun(a, b feature.Client) bool {
+	return s.accounts.IsBlocked(a.Key(), b.JID()) || s.accounts.IsBlocked(b.Key(), a.JID())
 }
 
 // blocked reports whether one of two accounts blocks the other.
@@ -89,19 +121,21 @@ func (s *Service) blocked(a, b endpoint.Key) bool {
 
 // greet sends a client that became available what it missed: the presence of the account's other clients and of its contacts, and who asks for its own.
 func (s *Service) greet(ctx context.Context, c feature.Client, contacts []account.Item) {
-	for _, own := range s.available(c.Key(), -128) {
+	s.eachPresence(c.Key(), func(own feature.Client, raw []byte) {
 		if own != c {
-			c.Send(own.State().Presence().Raw)
+			c.Send(raw)
 		}
-	}
+	})
 	for _, item := range contacts {
 		to, ok := s.parse(item.JID)
-		if !ok || item.Subscription&account.To == 0 || s.blocked(c.Key(), to.Key) {
+		if !ok || item.Subscription&account.To == 0 {
 			continue
 		}
-		for _, theirs := range s.available(to.Key, -128) {
-			c.Send(theirs.State().Presence().Raw)
-		}
+		s.eachPresence(to.Key, func(theirs feature.Client, raw []byte) {
+			if !s.shun(c, theirs) {
+				c.Send(raw)
+			}
+		})
 	}
 	pending, err := s.accounts.Pending(ctx, c.Key())
 	if err != nil {
@@ -124,11 +158,9 @@ func (s *Service) Ended(c feature.Client, lost [][]byte) {
 			}
 		})
 	}
-	if !c.State().Presence().Available {
-		return
+	if c.State().End() {
+		s.later.add(func(ctx context.Context) { s.leave(ctx, c, unavailable(c)) })
 	}
-	raw := append(scan.AppendEscaped([]byte("<presence type='unavailable' from='"), c.JID()), "'/>"...)
-	s.later.add(func(ctx context.Context) { s.leave(ctx, c, raw) })
 }
 
 // Resumed says that a client has a connection again: what was kept for it meanwhile is sent. It does not block.
@@ -138,25 +170,70 @@ func (s *Service) Resumed(c feature.Client) {
 	}
 }
 
+// unavailable is what the server says of a client that is gone, or that somebody may no longer see.
+func unavailable(c feature.Client) []byte {
+	return append(scan.AppendEscaped([]byte("<presence type='unavailable' from='"), c.JID()), "'/>"...)
+}
+
 // leave makes a client unavailable.
 func (s *Service) leave(ctx context.Context, c feature.Client, raw []byte) {
-	before := c.State().SetPresence(feature.Presence{})
-	for _, to := range c.State().TakeDirected() {
-		s.Route(ctx, to, raw)
+	before, _ := c.State().SetPresence(feature.Presence{})
+	var roster account.Roster
+	if before.Available {
+		var err error
+		if roster, err = s.accounts.Roster(ctx, c.Key()); err != nil {
+			s.log.Error("roster could not be read", telemetry.Endpoint(c.Key().JID()), telemetry.Cause(err))
+		}
 	}
-	if !before.Available {
+	s.retire(c, before.Available, roster.Items, raw)
+	if before.Available {
+		s.features.Left(ctx, c, raw)
+	}
+}
+
+// retire tells everybody who knew a client as available that it is not. Where another one has its address by now, that one's presence is the newer word.
+func (s *Service) retire(c feature.Client, known bool, contacts []account.Item, raw []byte) {
+	order := s.order(c.Key())
+	order.Lock()
+	defer order.Unlock()
+	next := new(feature.State)
+	for _, other := range s.clients(c.Key()) {
+		if other != c && other.JID() == c.JID() {
+			next = other.State()
+		}
+	}
+	for _, to := range c.State().TakeDirected() {
+		if at, ok := s.parse(to); ok && !next.Directs(to) {
+			s.showAt(c, at, raw)
+		}
+	}
+	if !known || next.Presence().Available {
 		return
 	}
 	for _, own := range append(s.available(c.Key(), -128), c) {
 		own.SendPresence(c.JID(), raw)
 	}
-	roster, err := s.accounts.Roster(ctx, c.Key())
-	if err != nil {
-		s.log.Error("roster could not be read", telemetry.Endpoint(c.Key().JID()), telemetry.Cause(err))
-		return
+	s.broadcast(c, contacts, raw)
+}
+
+// showAt sends a presence that a client directed to an address.
+func (s *Service) showAt(from feature.Client, to Address, raw []byte) {
+	for _, c := range s.at(to) {
+		if !s.shun(from, c) {
+			c.SendPresence(from.JID(), raw)
+		}
 	}
-	s.broadcast(c, roster.Items, raw)
-	s.features.Left(ctx, c, raw)
+}
+
+// at returns who gets a presence that is directed to an address: the client with a full JID, all available ones of an account.
+func (s *Service) at(to Address) []feature.Client {
+	if to.Resource == "" {
+		return s.available(to.Key, -128)
+	}
+	if c := s.client(to); c != nil {
+		return []feature.Client{c}
+	}
+	return nil
 }
 
 // Directed takes a presence that a client sends to an address (RFC 6121 sections 3, 4.3 and 4.6).
@@ -165,7 +242,7 @@ func (s *Service) Directed(c feature.Client, el *scan.Stanza, to Address) featur
 	defer ctx.Stop()
 	switch typ := string(el.Type()); typ {
 	case "", "unavailable":
-		return s.direct(ctx, c, el, to, typ == "")
+		return s.direct(c, el, to, typ == "")
 	case "probe":
 		return s.probe(ctx, c, to)
 	case "error":
@@ -183,21 +260,18 @@ func (s *Service) Directed(c feature.Client, el *scan.Stanza, to Address) featur
 }
 
 // direct shows the client's presence to one address. Whoever saw it that way hears when it ends.
-func (s *Service) direct(ctx context.Context, c feature.Client, el *scan.Stanza, to Address, available bool) feature.Answer {
+func (s *Service) direct(c feature.Client, el *scan.Stanza, to Address, available bool) feature.Answer {
 	if s.accounts.IsBlocked(c.Key(), to.String()) || s.accounts.IsBlocked(to.Key, c.JID()) {
 		return feature.Answer{}
 	}
+	raw := s.routed(c, el)
+	order := s.order(c.Key())
+	order.Lock()
+	defer order.Unlock()
 	if !c.State().Direct(to.String(), available) {
 		return feature.Refuse(stanza.Wait, stanza.ResourceConstraint)
 	}
-	raw := s.routed(c, el)
-	if to.Resource != "" {
-		s.Route(ctx, to.String(), raw)
-		return feature.Answer{}
-	}
-	for _, theirs := range s.available(to.Key, -128) {
-		theirs.Send(raw)
-	}
+	s.showAt(c, to, raw)
 	return feature.Answer{}
 }
 
@@ -213,12 +287,12 @@ func (s *Service) probe(ctx context.Context, c feature.Client, to Address) featu
 		}
 	}
 	found := false
-	for _, theirs := range s.available(to.Key, -128) {
+	s.eachPresence(to.Key, func(theirs feature.Client, raw []byte) {
 		if to.Resource == "" || theirs.JID() == to.String() {
-			c.Send(theirs.State().Presence().Raw)
+			c.Send(raw)
 			found = true
 		}
-	}
+	})
 	if !found {
 		c.Send(appendPresence(nil, "unavailable", to.JID(), c.Key().JID()))
 	}

@@ -4,6 +4,7 @@ package im
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"slices"
 	"sync"
 	"time"
@@ -33,6 +34,9 @@ type Service struct {
 	features  *feature.Set
 	log       *zap.Logger
 	later     later
+
+	seed   maphash.Seed
+	orders [64]sync.Mutex
 }
 
 // Deps are the parts that a service needs.
@@ -46,6 +50,7 @@ type Deps struct {
 func New(domain string, deps Deps, log *zap.Logger) *Service {
 	return &Service{
 		domain: domain, accounts: deps.Accounts, directory: deps.Directory, clients: deps.Clients, log: log.Named("im"), later: later{wake: make(chan struct{}, 1)},
+		seed: maphash.MakeSeed(),
 	}
 }
 
@@ -73,6 +78,12 @@ func (s *Service) parse(text string) (Address, bool) {
 		return Address{}, false
 	}
 	return Address{endpoint.Key{Domain: s.domain, ID: j.Localpart()}, j.Resourcepart()}, true
+}
+
+// order is locked by whoever tells others of the presence of an account's clients, from reading it to the last that is told: so nobody is told what is over as the
+// newest word. Nothing that may wait is done meanwhile, and no second one is locked.
+func (s *Service) order(k endpoint.Key) *sync.Mutex {
+	return &s.orders[maphash.Comparable(s.seed, k)%uint64(len(s.orders))]
 }
 
 // Domain implements feature.Host.
@@ -125,13 +136,13 @@ func (s *Service) trouble(what string, k endpoint.Key, err error) feature.Answer
 	return feature.Refuse(stanza.Wait, stanza.InternalServerError)
 }
 
-// Run does what sessions that ended leave to do, until ctx is done.
+// Run does what sessions that ended leave to do, until ctx is done and nothing of it is left.
 func (s *Service) Run(ctx context.Context) error {
 	s.later.run(ctx)
 	return nil
 }
 
-// workWithin bounds how long one piece of work may wait for the store.
+// workWithin bounds how long one piece of work may wait for the store, and all that is left at the end.
 const workWithin = 10 * time.Second
 
 // later is a queue of work that nobody waits for. What it holds is bounded by the sessions that there were.
@@ -161,19 +172,22 @@ func (l *later) take() []func(context.Context) {
 }
 
 func (l *later) run(ctx context.Context) {
-	for {
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(workWithin, stop) })()
+	for over := false; ; {
 		for _, f := range l.take() {
-			if ctx.Err() != nil {
-				return
-			}
-			bounded, cancel := context.WithTimeout(ctx, workWithin)
+			bounded, cancel := context.WithTimeout(working, workWithin)
 			f(bounded)
 			cancel()
+		}
+		if over {
+			return
 		}
 		select {
 		case <-l.wake:
 		case <-ctx.Done():
-			return
+			over = true
 		}
 	}
 }

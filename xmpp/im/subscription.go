@@ -50,13 +50,12 @@ func (s *Service) reveal(ctx context.Context, of, to endpoint.Key, ch account.Ch
 	if before == after || s.blocked(of, to) {
 		return
 	}
-	for _, c := range s.available(of, -128) {
-		raw := c.State().Presence().Raw
+	s.eachPresence(of, func(c feature.Client, raw []byte) {
 		if !after {
-			raw = append(scan.AppendEscaped([]byte("<presence type='unavailable' from='"), c.JID()), "'/>"...)
+			raw = unavailable(c)
 		}
-		s.tell(to, raw)
-	}
+		s.show(c, to, raw)
+	})
 	if after {
 		s.features.Revealed(ctx, of, to)
 	}

@@ -33,8 +33,8 @@ func (c *client) Send(raw []byte) bool {
 	}
 	return !c.gone
 }
-func (c *client) SendMessage(raw []byte) bool          { return c.Send(raw) }
-func (c *client) SendPresence(from string, raw []byte) { c.Send(raw) }
+func (c *client) SendMessage(raw []byte, _ *feature.Copies) bool { return c.Send(raw) }
+func (c *client) SendPresence(from string, raw []byte)           { c.Send(raw) }
 
 // world is a service on a real store, with accounts pc-1 to pc-4: the owner, a contact that gets its presence, a stranger, and somebody who is shut out.
 type world struct {
