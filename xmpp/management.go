@@ -232,7 +232,7 @@ func (s *session) manageLocked(resume bool) []byte {
 	}
 	s.sm.resumable = true
 	s.sm.id = randomID()
-	s.srv.resumables.add(s.sm.id, s)
+	s.srv.deps.Resumptions.Keep(s.sm.id, s)
 	return []byte("<enabled xmlns='" + nsSM + "' id='" + s.sm.id + "' resume='true' max='" + strconv.Itoa(int(s.srv.cfg.ResumeTimeout/time.Second)) + "'" + s.srv.location() + "/>")
 }
 

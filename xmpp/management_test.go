@@ -204,7 +204,7 @@ func TestSuspendedSessionsExpire(t *testing.T) {
 		if got := b.changes.String(); got != "bound available suspended:connection_lost ended:resume_expired" {
 			t.Errorf("changes: %s", got)
 		}
-		if b.resumables.find(id) != nil {
+		if _, ok := b.deps.Resumptions.Find(id); ok {
 			t.Error("an expired session can still be found")
 		}
 	})

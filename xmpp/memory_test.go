@@ -161,7 +161,7 @@ func newBench(t testing.TB, change ...func(*Config)) *bench {
 	mechanisms.OfferTokens(b.tokens, cfg.FastLifetime)
 	registry := endpoint.NewRegistry(bus.Local{}, presences{}, cfg.Resources(), prometheus.NewRegistry())
 	registry.Watch(b.changes)
-	deps := Deps{SASL: mechanisms, Logins: accounts{secret}, Registry: registry, Pushes: b.answers, Features: feature.NewSet(nil, feature.Ping())}
+	deps := Deps{SASL: mechanisms, Logins: accounts{secret}, Registry: registry, Resumptions: endpoint.NewResumptions(), Pushes: b.answers, Features: feature.NewSet(nil, feature.Ping())}
 	if cfg.Routing == RoutingOpen {
 		deps.IM = openRouting(t, registry)
 		deps.IM.SetFeatures(deps.Features)

@@ -289,10 +289,12 @@ func TestEverythingAtOnce(t *testing.T) {
 		}
 	})
 	all.Wait()
-	b.resumables.endAll(endpoint.ReasonShutdown)
+	for _, left := range b.deps.Resumptions.All() {
+		left.End(endpoint.ReasonShutdown)
+	}
 	b.deps.Registry.Disconnect(keyPC1, endpoint.ReasonShutdown)
-	if _, ok := b.deps.Registry.Live(keyPC1); ok || len(b.resumables.byID) != 0 || len(b.streams) != 0 {
-		t.Errorf("left: live %v, %d to resume, %d streams", ok, len(b.resumables.byID), len(b.streams))
+	if _, ok := b.deps.Registry.Live(keyPC1); ok || len(b.deps.Resumptions.All()) != 0 || len(b.streams) != 0 {
+		t.Errorf("left: live %v, %d to resume, %d streams", ok, len(b.deps.Resumptions.All()), len(b.streams))
 	}
 }
 

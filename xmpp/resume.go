@@ -1,43 +1,11 @@
 package xmpp
 
 import (
-	"sync"
-
 	"signalbox/internal/endpoint"
 	"signalbox/xmpp/feature"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
 )
-
-// resumables finds sessions by the id under which they can be resumed. The zero value is empty. It is safe for concurrent use.
-type resumables struct {
-	mu   sync.Mutex
-	byID map[string]*session
-}
-
-func (r *resumables) add(id string, s *session) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.byID == nil {
-		r.byID = make(map[string]*session)
-	}
-	r.byID[id] = s
-}
-
-func (r *resumables) find(id string) *session {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.byID[id]
-}
-
-func (r *resumables) remove(id string) {
-	if id == "" {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.byID, id)
-}
 
 // resumption is what <resume/> asks for.
 type resumption struct {
@@ -58,8 +26,9 @@ type answer func(jid string, resumed []byte) []byte
 
 // resumeAs resumes the session that r names, and tells it by a; false: there is none of this endpoint.
 func (st *stream) resumeAs(r *resumption, a answer) (next transport.Next, found bool) {
-	s := st.srv.resumables.find(r.id)
-	if s == nil || s.key != st.login.key {
+	kept, _ := st.srv.deps.Resumptions.Find(r.id)
+	s, ok := kept.(*session)
+	if !ok || s.key != st.login.key {
 		return transport.Read, false
 	}
 	if !r.valid {
@@ -141,17 +110,4 @@ func (s *session) switchTo(st *stream, h uint32, a answer) (sw switched) {
 	s.noteLocked(feature.Inactive, false) // what it said of itself is not restored (XEP-0352 section 5.2)
 	s.flushLocked()
 	return sw
-}
-
-// endAll ends every session that waits to be resumed.
-func (r *resumables) endAll(reason endpoint.Reason) {
-	r.mu.Lock()
-	all := make([]*session, 0, len(r.byID))
-	for _, s := range r.byID {
-		all = append(all, s)
-	}
-	r.mu.Unlock()
-	for _, s := range all {
-		s.End(reason)
-	}
 }

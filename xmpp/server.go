@@ -26,16 +26,16 @@ import (
 
 // Deps are the parts that a server needs.
 type Deps struct {
-	SASL     *sasl.Server
-	Logins   sasl.Accounts
-	Registry *endpoint.Registry
-	Pushes   Pushes
-	Features *feature.Set
-	IM       *im.Service   // routes between accounts; nil: endpoints talk to the server alone
-	StartTLS link.StartTLS // nil: no upgrade of plain-text connections
-
-	Drain     time.Duration // over which sessions are closed when the server stops
-	OtherHost string        // where they are sent then; empty: they come back by themselves
+	SASL        *sasl.Server
+	Logins      sasl.Accounts
+	Registry    *endpoint.Registry
+	Resumptions endpoint.Resumptions
+	Pushes      Pushes
+	Features    *feature.Set
+	IM          *im.Service   // routes between accounts; nil: endpoints talk to the server alone
+	StartTLS    link.StartTLS // nil: no upgrade of plain-text connections
+	Drain       time.Duration // over which sessions are closed when the server stops
+	OtherHost   string        // where they are sent then; empty: they come back by themselves
 }
 
 // Server speaks XMPP with endpoints of one domain. It implements link.Handler and is safe for concurrent use.
@@ -48,9 +48,8 @@ type Server struct {
 	driver  transport.Driver
 	wheel   *transport.Wheel
 
-	base       time.Time // origin of the streams' clocks, which steps of the wall clock must not touch
-	resumables resumables
-	events     sync.Pool // of *scan.Event, lent while a stream takes bytes
+	base   time.Time // origin of the streams' clocks, which steps of the wall clock must not touch
+	events sync.Pool // of *scan.Event, lent while a stream takes bytes
 
 	mu      sync.Mutex
 	streams map[*stream]struct{}
@@ -131,7 +130,9 @@ func (s *Server) closeAll() {
 	})
 	s.driver.Wait()
 	cut.Stop()
-	s.resumables.endAll(s.farewell())
+	for _, left := range s.deps.Resumptions.All() {
+		left.End(s.farewell())
+	}
 }
 
 // close lets no stream begin any more and returns those that are open.

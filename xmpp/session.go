@@ -155,7 +155,9 @@ func (s *session) closeLocked(r endpoint.Reason) (end ending, first bool) {
 		}
 	}
 	s.stopExpiryLocked()
-	s.srv.resumables.remove(s.sm.id)
+	if s.sm.id != "" {
+		s.srv.deps.Resumptions.Forget(s.sm.id)
+	}
 	s.sm = management{}
 	return end, true
 }

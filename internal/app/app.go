@@ -145,16 +145,16 @@ func (a *App) buildEdges(context.Context) (err error) {
 		return err
 	}
 	a.xmpp, err = xmpp.New(a.cfg.XMPP, a.cfg.Domain, xmpp.Deps{
-		SASL:     mechanisms,
-		Logins:   a.store,
-		Registry: a.endpoint,
-		Pushes:   a.pushes,
-		Features: set,
-		IM:       a.im,
-		StartTLS: a.listen.StartTLS,
-		Drain:    a.cfg.Drain.Period,
-
-		OtherHost: a.cfg.Drain.OtherHost,
+		SASL:        mechanisms,
+		Logins:      a.store,
+		Registry:    a.endpoint,
+		Resumptions: endpoint.NewResumptions(),
+		Pushes:      a.pushes,
+		Features:    set,
+		IM:          a.im,
+		StartTLS:    a.listen.StartTLS,
+		Drain:       a.cfg.Drain.Period,
+		OtherHost:   a.cfg.Drain.OtherHost,
 	}, a.log, a.registry)
 	if err != nil {
 		return err
