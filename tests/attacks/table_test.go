@@ -12,8 +12,10 @@ type row struct {
 
 // arriving are tests of parts that are not here yet. A test that is here must not be in this list.
 var arriving = []string{
-	"conversation component", "conversation component_refused", "conversation open_component", "tests.TestComponentBounds", "tests.TestComponentHandshakeReplay",
-	"tests.TestComponentMutualTLS", "tests.TestComponentTaken", "xmpp/component.TestHandshake",
+	"conversation component", "conversation component_refused", "conversation open_component", "internal/upload.TestExpiredSlot",
+	"internal/upload.TestPutRefusals", "internal/upload.TestQuota", "internal/upload.TestRequestRefusals", "internal/upload.TestSlowUpload",
+	"internal/upload.TestTypes", "tests.TestComponentBounds", "tests.TestComponentHandshakeReplay", "tests.TestComponentMutualTLS",
+	"tests.TestComponentTaken", "tests.TestUpload", "xmpp/component.TestHandshake",
 }
 
 var rows = []row{
@@ -105,7 +107,10 @@ var rows = []row{
 	{39, "medium", "metrics that name people, or grow with them", "No label names an endpoint, an address or a caller.", "",
 		[]string{"tests/attacks.TestRows38And39SeriesAreBounded", "tests.TestMetricNames"}},
 	{40, "medium", "cross-site requests, scripts and odd paths in a web console", "", "There is no console. The API routes exact paths and takes tokens, no cookies.", nil},
-	{41, "medium", "uploads that are larger than said, dangerous to look at, or without end", "", "There are no uploads.", nil},
+	{41, "medium", "uploads that are larger than said, dangerous to look at, or without end",
+		"A slot takes the file that was promised, once and in time; its address cannot be guessed, browsers save it and run nothing of it, accounts have a quota.", "There are no uploads.",
+		[]string{"internal/upload.TestPutRefusals", "internal/upload.TestRequestRefusals", "internal/upload.TestTypes", "internal/upload.TestQuota", "internal/upload.TestExpiredSlot",
+			"internal/upload.TestSlowUpload", "tests.TestUpload"}},
 	{42, "medium", "filling what waits for an account", "Bounded by count and bytes for each account; its senders get an error, others' messages and all pushes have room of their own. There is no bound by sender or age.", "",
 		[]string{"tests/attacks.TestRow42KeptMessagesAreBounded", "conversation open_offline", "conversation queue_full"}},
 	{43, "medium", "stream management without acknowledgements", "What is not acknowledged is bounded in bytes; pushes beyond it stay stored, who asks on is ended as `queue_full`.", "",
