@@ -3,6 +3,7 @@ package account
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // Bounds that are not configured. What is longer is refused with ErrTooLarge.
@@ -27,23 +28,24 @@ const (
 
 // Config bounds what one account holds.
 type Config struct {
-	Archive      bool `key:"archive" doc:"Keep the messages that accounts write and get, for their owners to search (XEP-0313)."`
-	RosterItems  int  `key:"roster_items" doc:"Contacts in one roster, 1 to 10000."`
-	Blocked      int  `key:"blocked" doc:"Addresses in one blocking list, 1 to 10000."`
-	Nodes        int  `key:"nodes" doc:"Nodes of one account (XEP-0163), 1 to 1000."`
-	NodeItems    int  `key:"node_items" doc:"Items that one node may keep, 1 to 1000."`
-	NodeBytes    int  `key:"node_bytes" doc:"Bytes of all items of one account, at least 65536."`
-	OfflineCount int  `key:"offline_count" doc:"Messages that wait for one account without a session, 1 to 10000; one more is refused."`
-	OfflineBytes int  `key:"offline_bytes" doc:"Bytes of messages that wait for one account, 65536 to 67108864; a message beyond them is refused."`
-	ArchiveCount int  `key:"archive_count" doc:"Messages in the archive of one account, 1 to 1000000; the oldest give way."`
-	ArchiveBytes int  `key:"archive_bytes" doc:"Bytes of messages in the archive of one account, at least 262144; the oldest give way."`
-	PushTargets  int  `key:"push_targets" doc:"Push registrations of one account (XEP-0357), 1 to 100."`
+	Archive      bool          `key:"archive" doc:"Keep the messages that accounts write and get, for their owners to search (XEP-0313)."`
+	RosterItems  int           `key:"roster_items" doc:"Contacts in one roster, 1 to 10000."`
+	Blocked      int           `key:"blocked" doc:"Addresses in one blocking list, 1 to 10000."`
+	Nodes        int           `key:"nodes" doc:"Nodes of one account (XEP-0163), 1 to 1000."`
+	NodeItems    int           `key:"node_items" doc:"Items that one node may keep, 1 to 1000."`
+	NodeBytes    int           `key:"node_bytes" doc:"Bytes of all items of one account, at least 65536."`
+	OfflineCount int           `key:"offline_count" doc:"Messages that wait for one account without a session, 1 to 10000; one more is refused."`
+	OfflineAge   time.Duration `key:"offline_age" doc:"How long a message waits for an account without a session, unless its sender wants less (XEP-0079); 1h to 8760h."`
+	OfflineBytes int           `key:"offline_bytes" doc:"Bytes of messages that wait for one account, 65536 to 67108864; a message beyond them is refused."`
+	ArchiveCount int           `key:"archive_count" doc:"Messages in the archive of one account, 1 to 1000000; the oldest give way."`
+	ArchiveBytes int           `key:"archive_bytes" doc:"Bytes of messages in the archive of one account, at least 262144; the oldest give way."`
+	PushTargets  int           `key:"push_targets" doc:"Push registrations of one account (XEP-0357), 1 to 100."`
 }
 
 // Default returns the configuration of an installation that sets nothing.
 func Default() Config {
 	return Config{
-		RosterItems: 1000, Blocked: 1000, Nodes: 100, NodeItems: 100, NodeBytes: 4 << 20, OfflineCount: 100, OfflineBytes: 1 << 20,
+		RosterItems: 1000, Blocked: 1000, Nodes: 100, NodeItems: 100, NodeBytes: 4 << 20, OfflineCount: 100, OfflineAge: 28 * 24 * time.Hour, OfflineBytes: 1 << 20,
 		ArchiveCount: 10_000, ArchiveBytes: 64 << 20, PushTargets: 10,
 	}
 }
@@ -58,6 +60,9 @@ func (c Config) Validate() error {
 		case most > 0 && (value < least || value > most):
 			errs = append(errs, fmt.Errorf("%s: must be %d to %d", key, least, most))
 		}
+	}
+	if c.OfflineAge < time.Hour || c.OfflineAge > 365*24*time.Hour {
+		errs = append(errs, fmt.Errorf("offline_age: must be 1h to 8760h"))
 	}
 	check("roster_items", c.RosterItems, 1, 10_000)
 	check("blocked", c.Blocked, 1, 10_000)

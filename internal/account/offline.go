@@ -15,7 +15,7 @@ type Offline struct {
 	ID      OfflineID // set by the store
 	Stanza  []byte    // nobody changes it after the hand-over
 	At      time.Time // when it came, for its delay (XEP-0203)
-	Expires time.Time // zero: never
+	Expires time.Time // when it need not be delivered any more; StoreOffline bounds it by Config.OfflineAge
 }
 
 // StoreOffline keeps a message for an account that has no session, and calls done, once, when it is durable or refused: ErrFull where the account's messages would
@@ -42,6 +42,9 @@ func (s *Service) storeOffline(tx Tx, m *Offline) error {
 	}
 	if count >= s.cfg.OfflineCount || bytes+len(m.Stanza) > s.cfg.OfflineBytes {
 		return ErrFull
+	}
+	if last := tx.Now().Add(s.cfg.OfflineAge); m.Expires.IsZero() || m.Expires.After(last) {
+		m.Expires = last
 	}
 	return tx.AddOffline(m)
 }

@@ -111,7 +111,7 @@ var rows = []row{
 		"A slot takes the file that was promised, once and in time; its address cannot be guessed, browsers save it and run nothing of it, accounts have a quota.", "There are no uploads.",
 		[]string{"internal/upload.TestPutRefusals", "internal/upload.TestRequestRefusals", "internal/upload.TestTypes", "internal/upload.TestQuota", "internal/upload.TestExpiredSlot",
 			"internal/upload.TestSlowUpload", "tests.TestUpload"}},
-	{42, "medium", "filling what waits for an account", "Bounded by count and bytes for each account; its senders get an error, others' messages and all pushes have room of their own. There is no bound by sender or age.", "",
+	{42, "medium", "filling what waits for an account", "Bounded by count and bytes for each account; its senders get an error, others' messages and all pushes have room of their own. After 28 days they go. There is no bound by sender.", "",
 		[]string{"tests/attacks.TestRow42KeptMessagesAreBounded", "conversation open_offline", "conversation queue_full"}},
 	{43, "medium", "stream management without acknowledgements", "What is not acknowledged is bounded in bytes; pushes beyond it stay stored, who asks on is ended as `queue_full`.", "",
 		[]string{"xmpp.TestQueueIsBoundedInBytes", "tests/hostile.TestNeverAcknowledges", "tests/hostile.TestReceivesWithoutAcknowledging", "xmpp.TestAnswersAreAskedFor"}},
