@@ -31,14 +31,20 @@ func doctorCommand() *cobra.Command {
 		ValidArgs: stepNames(),
 		RunE: func(c *cobra.Command, args []string) error {
 			src := s.source()
-			in := doctor.Installation{File: fileName(src)}
+			in := doctor.Installation{File: src.File}
 			in.Config, in.Warnings, in.Err = config.Load(src)
+			if name := fileName(src); name != src.File {
+				in.Warnings = append(in.Warnings, src.File+": does not exist; --config names another")
+			}
 			in.Running = announced(in.Config.DataDir)
 			steps := make([]doctor.Step, len(args))
 			for i, a := range args {
 				steps[i] = doctor.Step(a)
 			}
 			checks := doctor.Examine(c.Context(), in, steps...)
+			if err := c.Context().Err(); err != nil {
+				return failed(fmt.Errorf("check the installation: %w", err))
+			}
 			if err := out.print(c.OutOrStdout(), checks, func(w io.Writer) error { return writeChecks(w, checks) }); err != nil {
 				return failed(err)
 			}

@@ -15,8 +15,11 @@ const soon = 30 * 24 * time.Hour
 
 // certificates is the step tls: are the bundles good, and does a running server show them so that a client accepts them?
 func (x *examination) certificates(ctx context.Context) {
-	if !x.hasDomain() || !x.survey() {
+	if !x.hasDomain() {
 		return
+	}
+	if err := x.survey(); err != nil {
+		x.warn("bundles", "not checked: the configuration names no place for them", "correct certs.dir, and ask again")
 	}
 	for _, f := range x.report.Files {
 		x.bundle(f)
@@ -24,17 +27,13 @@ func (x *examination) certificates(ctx context.Context) {
 	x.visitPorts(func(p port) *trouble { return x.handshakes(ctx, p) })
 }
 
-// survey reads the bundles, once, and reports whether the configuration says where they are.
-func (x *examination) survey() bool {
+// survey reads the bundles, once. It fails where the configuration does not say where they are.
+func (x *examination) survey() (err error) {
 	if x.report.Files != nil {
-		return true
+		return nil
 	}
-	var err error
-	x.report, x.bundles, err = certs.Survey(x.cfg.Certs, certs.RequiredFor(x.cfg.BaseDomain, x.cfg.Domain), x.now)
-	if err != nil {
-		x.warn("bundles", "not checked: the configuration names no place for them", "correct certs.dir, and ask again")
-	}
-	return err == nil
+	x.report, x.bundles, err = certs.Survey(x.Config.Certs, certs.RequiredFor(x.Config.BaseDomain, x.Config.Domain), x.now)
+	return err
 }
 
 // bundle tells what is wrong with one file, and its flaws.
@@ -49,7 +48,10 @@ func (x *examination) bundle(f certs.FileReport) {
 	switch {
 	case len(f.Problems) > 0:
 	case f.NotAfter.Sub(x.now) < soon:
-		x.warn(f.Path, fmt.Sprintf("expires on %s, in %d days", until, int(f.NotAfter.Sub(x.now).Hours())/24), "have it renewed and installed in time; it is taken over without a restart")
+		x.warn(f.Path, fmt.Sprintf("expires on %s, in %d days", until, int(f.NotAfter.Sub(x.now).Hours())/24),
+			"have it renewed and installed in time; it is taken over without a restart")
+	case len(f.Warnings) > 0:
+		x.well(f.Path, "covers "+someOf(f.Names)+" until "+until, "")
 	default:
 		x.well(f.Path, "key, chain and names are good: covers "+someOf(f.Names)+" until "+until, "")
 	}

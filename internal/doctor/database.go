@@ -21,7 +21,7 @@ const asServer = "run doctor as the user that runs signalbox; if it says the sam
 
 // database is the step store: is the database there, of this version, and can it be written?
 func (x *examination) database(ctx context.Context) {
-	path, err := store.Locate(x.cfg.Store.URL, x.cfg.DataDir)
+	path, err := store.Locate(x.Config.Store.URL, x.Config.DataDir)
 	if err != nil {
 		x.warn("database", "not checked: the configuration names no place for it", "correct store.url or data_dir, and ask again")
 		return
@@ -60,7 +60,7 @@ func (x *examination) directory(dir string) bool {
 func (x *examination) space(dir string) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
-		x.warn(dir, "its free space is not known: "+err.Error(), "")
+		x.warn(dir+", space", "its free space is not known: "+err.Error(), "")
 		return
 	}
 	x.judgeSpace(dir, s.Bavail*uint64(s.Bsize))
@@ -69,10 +69,10 @@ func (x *examination) space(dir string) {
 func (x *examination) judgeSpace(dir string, free uint64) {
 	detail := fmt.Sprintf("%d MiB are free", free>>20)
 	if free < leastFree {
-		x.warn(dir, detail+"; without space pushes are refused with 507", "free space on that file system, or move data_dir to a larger one")
+		x.warn(dir+", space", detail+"; without space pushes are refused with 507", "free space on that file system, or move data_dir to a larger one")
 		return
 	}
-	x.well(dir, detail, "")
+	x.well(dir+", space", detail, "")
 }
 
 func (x *examination) noDatabase(path string) {
@@ -85,7 +85,7 @@ func (x *examination) noDatabase(path string) {
 
 // schema compares the database with this program, and tries whether it can be written.
 func (x *examination) schema(ctx context.Context, path string) {
-	ctx, cancel := context.WithTimeout(ctx, 2*patience) // the second look may wait for another process as long as the driver does
+	ctx, cancel := context.WithTimeout(ctx, 2*x.patience) // the second look may wait for another process as long as the driver does
 	defer cancel()
 	s, err := store.Inspect(ctx, path)
 	switch {
@@ -106,8 +106,8 @@ func (x *examination) schema(ctx context.Context, path string) {
 		x.well(path, fmt.Sprintf("schema version %d, that of this program", s.Version), "")
 	}
 	if err := store.TryWrite(ctx, path); err != nil {
-		x.wrong(path, err.Error(), asServer)
+		x.wrong(path+", write", err.Error(), asServer)
 		return
 	}
-	x.well(path, "can be written", "")
+	x.well(path+", write", "can be written", "")
 }

@@ -30,7 +30,7 @@ func Steps() []Step { return []Step{DNS, TLS, Store, XMPP} }
 // Later returns the names of steps whose parts this version does not have.
 func Later() []string { return []string{"turn", "management", "gateway"} }
 
-// patience bounds everything that is waited for: one lookup, one conversation with one port, one look into the database.
+// patience bounds everything that is waited for: one lookup, one conversation with one port; the database's driver waits as long for a lock.
 const patience = 5 * time.Second
 
 // Check is what one look came to.
@@ -64,39 +64,40 @@ type resolver interface {
 }
 
 // Examine takes the steps that are asked for, none means all, and returns what it found in their order. It connects to the listeners of the configuration and to DNS
-// alone, changes nothing, and waits five seconds at most for each answer. Where the configuration cannot be read, that is all it says.
+// alone, changes nothing, and waits five seconds at most for each answer. Where the configuration cannot be read, that is all it says. Once ctx
+// ends the rest is left out.
 func Examine(ctx context.Context, in Installation, steps ...Step) []Check {
-	return examine(ctx, in, net.DefaultResolver, steps)
+	x := &examination{Installation: in, dns: net.DefaultResolver, now: time.Now(), patience: patience, step: Configuration}
+	x.take(ctx, steps)
+	return x.checks
 }
 
-func examine(ctx context.Context, in Installation, dns resolver, asked []Step) []Check {
-	x := &examination{Installation: in, cfg: in.Config, dns: dns, now: time.Now(), step: Configuration}
+// take takes the steps that are asked for.
+func (x *examination) take(ctx context.Context, asked []Step) {
 	if !x.configuration() {
-		return x.checks
+		return
 	}
 	for _, s := range []struct {
 		step Step
 		take func(context.Context)
 	}{{DNS, x.names}, {TLS, x.certificates}, {Store, x.database}, {XMPP, x.streams}} {
-		if len(asked) == 0 || slices.Contains(asked, s.step) {
+		if ctx.Err() == nil && (len(asked) == 0 || slices.Contains(asked, s.step)) {
 			x.step = s.step
 			s.take(ctx)
 		}
 	}
-	return x.checks
 }
 
 // examination is one run. One goroutine uses it.
 type examination struct {
 	Installation
-	cfg    config.Config
-	dns    resolver
-	now    time.Time
-	step   Step
-	checks []Check
-
-	bundles []*certs.Bundle // that the files give, from the step tls on
-	report  certs.Report
+	dns      resolver
+	now      time.Time
+	patience time.Duration
+	step     Step
+	checks   []Check
+	bundles  []*certs.Bundle // that the files give, once surveyed
+	report   certs.Report
 }
 
 // well notes that something is as it should be; hint may say how it could be better.
@@ -114,8 +115,8 @@ func (x *examination) wrong(check, detail, action string) {
 
 // hasDomain reports whether there is a domain to ask for, and says so if not. That it must be set stands among the mistakes of the configuration.
 func (x *examination) hasDomain() bool {
-	if x.cfg.Domain == "" {
+	if x.Config.Domain == "" {
 		x.warn("domain", "not checked: the configuration names no domain", "set domain, and ask again")
 	}
-	return x.cfg.Domain != ""
+	return x.Config.Domain != ""
 }

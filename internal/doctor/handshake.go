@@ -23,7 +23,7 @@ func (x *examination) secure(ctx context.Context, p port, alpn []string) (*tls.C
 		return nil, t
 	}
 	if p.startTLS {
-		if t := askForTLS(conn, x.cfg.Domain); t != nil {
+		if t := askForTLS(conn, x.Config.Domain); t != nil {
 			_ = conn.Close() // that there is no TLS is known
 			return nil, t
 		}
@@ -40,7 +40,7 @@ func (x *examination) secure(ctx context.Context, p port, alpn []string) (*tls.C
 }
 
 // serverName is the name that clients ask for and verify.
-func (x *examination) serverName() string { return certs.RequiredFor("", x.cfg.Domain).Domain }
+func (x *examination) serverName() string { return certs.RequiredFor("", x.Config.Domain).Domain }
 
 // notSecured says why a handshake failed.
 func (x *examination) notSecured(err error) *trouble {

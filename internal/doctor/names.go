@@ -12,6 +12,9 @@ import (
 	"strings"
 )
 
+// noDNS is what to do where DNS gives no answer at all.
+const noDNS = "see that this machine reaches its DNS server (/etc/resolv.conf), then ask again"
+
 // service is a kind of SRV record that clients look for, and the listener that answers it.
 type service struct {
 	name      string // as in the record, without the underscore
@@ -30,8 +33,8 @@ func (x *examination) names(ctx context.Context) {
 		return
 	}
 	services := []service{
-		{name: "xmpps-client", key: "listen.tls", standard: "443", listeners: x.cfg.Listen.TLS}, // XEP-0368
-		{name: "xmpp-client", key: "listen.xmpp", standard: "5222", listeners: x.cfg.Listen.XMPP},
+		{name: "xmpps-client", key: "listen.tls", standard: "443", listeners: x.Config.Listen.TLS}, // XEP-0368
+		{name: "xmpp-client", key: "listen.xmpp", standard: "5222", listeners: x.Config.Listen.XMPP},
 	}
 	led := false // clients are led to a host, so that the domain needs no address
 	for i := range services {
@@ -39,8 +42,8 @@ func (x *examination) names(ctx context.Context) {
 		s.records, s.err = x.lookupSRV(ctx, s.name)
 		led = led || offers(s.records)
 	}
-	x.host(ctx, x.cfg.Domain, led)
-	if public := publicHost(x.cfg.XMPP.WebSocketURL); public != "" && public != x.cfg.Domain {
+	x.host(ctx, x.Config.Domain, led)
+	if public := publicHost(x.Config.XMPP.WebSocketURL); public != "" && public != x.Config.Domain {
 		x.host(ctx, public, false)
 	}
 	for _, s := range services {
@@ -68,13 +71,13 @@ func (x *examination) host(ctx context.Context, host string, led bool) {
 	case isNotFound(err):
 		x.wrong(host, "does not resolve: no endpoint finds this server by that name", "add an A or AAAA record for "+host+" with the address of this server")
 	default:
-		x.wrong(host, "cannot be looked up: "+err.Error(), "see that this machine reaches its DNS server (/etc/resolv.conf), then ask again")
+		x.wrong(host, "cannot be looked up: "+err.Error(), noDNS)
 	}
 }
 
 // service compares the records of a service with its listener.
 func (x *examination) service(ctx context.Context, s service) {
-	name, ports := s.record(x.cfg.Domain), portsOf(s.listeners)
+	name, ports := s.record(x.Config.Domain), portsOf(s.listeners)
 	switch {
 	case isNotFound(s.err) || s.err == nil && len(s.records) == 0:
 		x.absent(s, ports)
@@ -95,7 +98,7 @@ func (x *examination) service(ctx context.Context, s service) {
 
 // absent judges that there is no record: then clients try the standard port of the domain itself.
 func (x *examination) absent(s service, ports []string) {
-	name := s.record(x.cfg.Domain)
+	name := s.record(x.Config.Domain)
 	hint := func(port string) string {
 		return fmt.Sprintf("a record spares clients the guess: %s SRV 0 0 %s HOST", name, port)
 	}
@@ -103,15 +106,16 @@ func (x *examination) absent(s service, ports []string) {
 	case len(s.listeners) == 0:
 		x.well(name, "no such record, and "+s.key+" is empty", "")
 	case slices.Contains(ports, s.standard):
-		x.well(name, "no such record: clients try port "+s.standard+" of "+x.cfg.Domain, hint(s.standard))
+		x.well(name, "no such record: clients try port "+s.standard+" of "+x.Config.Domain, hint(s.standard))
 	default:
-		x.warn(name, fmt.Sprintf("no such record: clients try port %s of %s, where %s is not", s.standard, x.cfg.Domain, s.key), hint(cmp.Or(strings.Join(ports, ","), "PORT")))
+		x.warn(name, fmt.Sprintf("no such record: clients try port %s of %s, where %s is not", s.standard, x.Config.Domain, s.key),
+			hint(cmp.Or(strings.Join(ports, ","), "PORT")))
 	}
 }
 
 // target judges one record by where it leads.
 func (x *examination) target(ctx context.Context, s service, r *net.SRV, ports []string) {
-	name, host, port := s.record(x.cfg.Domain), strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port))
+	name, host, port := s.record(x.Config.Domain), strings.TrimSuffix(r.Target, "."), strconv.Itoa(int(r.Port))
 	if host == "" {
 		return
 	}
@@ -121,7 +125,7 @@ func (x *examination) target(ctx context.Context, s service, r *net.SRV, ports [
 	case err != nil && isNotFound(err):
 		x.wrong(name, "leads to "+where+", and "+host+" does not resolve", "add an A or AAAA record for "+host+", or correct the SRV record")
 	case err != nil:
-		x.wrong(name, "leads to "+where+", and "+host+" cannot be looked up: "+err.Error(), "see that this machine reaches its DNS server (/etc/resolv.conf), then ask again")
+		x.wrong(name, "leads to "+where+", and "+host+" cannot be looked up: "+err.Error(), noDNS)
 	case len(ports) > 0 && !slices.Contains(ports, port):
 		x.warn(name, fmt.Sprintf("leads to %s, but %s is port %s", where, s.key, strings.Join(ports, ", ")),
 			"correct the port in the record, unless a router in front of this server translates it")
@@ -131,15 +135,15 @@ func (x *examination) target(ctx context.Context, s service, r *net.SRV, ports [
 }
 
 func (x *examination) lookupHost(ctx context.Context, host string) ([]string, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, x.patience)
 	defer cancel()
 	return x.dns.LookupHost(ctx, host)
 }
 
 func (x *examination) lookupSRV(ctx context.Context, name string) ([]*net.SRV, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, x.patience)
 	defer cancel()
-	_, records, err := x.dns.LookupSRV(ctx, name, "tcp", x.cfg.Domain)
+	_, records, err := x.dns.LookupSRV(ctx, name, "tcp", x.Config.Domain)
 	return records, err
 }
 

@@ -3,11 +3,12 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"strings"
 	"syscall"
 	"time"
+
+	"signalbox/certs"
 )
 
 // port is one address at which endpoints are served.
@@ -26,14 +27,11 @@ type trouble struct {
 	closed         bool // nothing listens there
 }
 
-// Error returns what was seen.
-func (t *trouble) Error() string { return t.detail }
-
 // visitPorts has each port that endpoints may come to looked at. Closed ports of a server that does not run are no mistake; visit returns what is wrong with one.
 func (x *examination) visitPorts(visit func(port) *trouble) {
 	var idle []string
 	alive := false
-	ports := append(x.ports("listen.tls", x.cfg.Listen.TLS, x.Running["tls"], false), x.ports("listen.xmpp", x.cfg.Listen.XMPP, x.Running["xmpp"], true)...)
+	ports := append(x.ports("listen.tls", x.Config.Listen.TLS, x.Running["tls"], false), x.ports("listen.xmpp", x.Config.Listen.XMPP, x.Running["xmpp"], true)...)
 	for _, p := range ports {
 		switch t := visit(p); {
 		case t != nil && t.closed && !p.announced:
@@ -79,13 +77,14 @@ func (x *examination) ports(key string, configured, announced []string, startTLS
 
 // dial connects. The connection ends with patience, whatever is done with it.
 func (x *examination) dial(ctx context.Context, p port) (net.Conn, *trouble) {
-	d := net.Dialer{Timeout: patience}
+	d := net.Dialer{Timeout: x.patience}
 	conn, err := d.DialContext(ctx, "tcp", p.addr) // without a host, or with that for all addresses: this machine
 	if err != nil {
 		return nil, x.unreachable(err)
 	}
-	err = conn.SetDeadline(time.Now().Add(patience))
-	if local, ok := conn.LocalAddr().(*net.TCPAddr); err == nil && ok && x.cfg.Listen.Trusts(local.AddrPort().Addr()) {
+	err = conn.SetDeadline(time.Now().Add(x.patience))
+	context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // whoever asked does not wait any longer
+	if local, ok := conn.LocalAddr().(*net.TCPAddr); err == nil && ok && x.Config.Listen.Trusts(local.AddrPort().Addr()) {
 		_, err = conn.Write([]byte("PROXY UNKNOWN\r\n")) // as a proxy's own health check
 	}
 	if err != nil {
@@ -103,25 +102,16 @@ func (x *examination) unreachable(err error) *trouble {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &trouble{"nothing listens there: connection refused", "start the server; if it runs, see in its log why it could not open the port", true}
 	case isTimeout(err):
-		return &trouble{fmt.Sprintf("no connection within %v", patience), "let the firewall of this machine pass the port; see whether the server is overloaded", false}
+		return &trouble{"no connection in time", "let the firewall of this machine pass the port; see whether the server is overloaded", false}
 	}
 	return &trouble{"no connection: " + err.Error(), "set the key to an address that this machine has", false}
 }
 
 // expired says why a server keeps its ports closed, or nothing.
 func (x *examination) expired() string {
-	for _, b := range x.bundles {
-		if e := b.Problem(x.now); e != nil && b.Path == x.requiredPath() {
-			return "a server keeps its ports closed while " + e.Detail
-		}
-	}
-	return ""
-}
-
-func (x *examination) requiredPath() string {
 	for _, f := range x.report.Files {
-		if f.Required {
-			return f.Path
+		if f.Required && f.Outcome == certs.Loaded && len(f.Problems) > 0 {
+			return "a server keeps its ports closed while " + f.Problems[0].Detail
 		}
 	}
 	return ""
@@ -130,9 +120,12 @@ func (x *examination) requiredPath() string {
 // unanswered says why a conversation with a port did not get on.
 func unanswered(err error) *trouble {
 	if isTimeout(err) {
-		return &trouble{detail: fmt.Sprintf("does not answer within %v", patience), action: "see whether another program has the port (ss -ltnp), or the server is overloaded"}
+		return &trouble{detail: "does not answer in time", action: "see whether another program has the port (ss -ltnp), or the server is overloaded"}
 	}
-	return &trouble{detail: "closes the connection without an answer: " + err.Error(), action: "see whether another program has the port (ss -ltnp); listen.trusted_proxies and the limits of listen close connections too"}
+	return &trouble{
+		detail: "closes the connection without an answer: " + err.Error(),
+		action: "see whether another program has the port (ss -ltnp); listen.trusted_proxies and the limits of listen close connections too",
+	}
 }
 
 func isTimeout(err error) bool {

@@ -10,17 +10,19 @@ import (
 
 // streams is the step xmpp: is nothing unsafe configured, and does each open port answer a client's stream with what it needs to log in?
 func (x *examination) streams(ctx context.Context) {
-	if addr := x.cfg.XMPP.InsecurePlaintext; addr != "" {
-		x.wrong("xmpp.insecure_plaintext", "unsafe: clients log in without TLS on "+addr+", and secrets cross it in clear", "empty xmpp.insecure_plaintext and restart the server")
+	if addr := x.Config.XMPP.InsecurePlaintext; addr != "" {
+		x.wrong("xmpp.insecure_plaintext", "unsafe: clients log in without TLS on "+addr+", and secrets cross it in clear",
+			"empty xmpp.insecure_plaintext and restart the server")
 	}
-	if x.cfg.XMPP.Routing == xmpp.RoutingOpen {
+	if x.Config.XMPP.Routing == xmpp.RoutingOpen {
 		x.warn("xmpp.routing", "is open: every account may write to every other one", "set it to managed, unless people are meant to talk over this server")
 	} else {
 		x.well("xmpp.routing", "is managed: endpoints talk to the server alone", "")
 	}
-	if !x.hasDomain() || !x.survey() {
+	if !x.hasDomain() {
 		return
 	}
+	_ = x.survey() // for why ports are closed; the step tls tells the rest
 	x.visitPorts(func(p port) *trouble { return x.stream(ctx, p) })
 }
 
@@ -43,7 +45,7 @@ func (x *examination) stream(ctx context.Context, p port) *trouble {
 	}
 	var f features
 	if t == nil {
-		f, t = loginFeatures(conn, x.cfg.Domain)
+		f, t = loginFeatures(conn, x.Config.Domain)
 	}
 	if t != nil {
 		x.wrong(p.String()+", over TLS", t.detail, t.action)
@@ -60,7 +62,7 @@ func (x *examination) plainFeatures(ctx context.Context, p port) *trouble {
 		return t
 	}
 	defer conn.Close()
-	f, t := converse(conn).open(x.cfg.Domain)
+	f, t := converse(conn).open(x.Config.Domain)
 	switch {
 	case t != nil:
 		return t
