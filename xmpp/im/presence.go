@@ -179,11 +179,7 @@ func unavailable(c feature.Client) []byte {
 // leave makes a client unavailable.
 func (s *Service) leave(ctx context.Context, c feature.Client, raw []byte) {
 	before, _ := c.State().SetPresence(feature.Presence{})
-	roster, err := s.accounts.Roster(ctx, c.Key())
-	if err != nil {
-		s.log.Error("roster could not be read", telemetry.Endpoint(c.Key().JID()), telemetry.Cause(err))
-	}
-	s.retire(c, before.Available, roster.Items, raw)
+	s.retire(c, before.Available, s.contacts(ctx, c.Key()), raw)
 	if before.Available {
 		s.features.Left(ctx, c, raw)
 	}
