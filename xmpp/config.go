@@ -23,7 +23,7 @@ const (
 // Config holds the limits and times of XMPP streams.
 type Config struct {
 	Routing         string        `key:"routing" doc:"Who may write to whom: managed (endpoints talk to the server, default-deny between them) or open (ordinary routing between accounts)."`
-	MaxResources    int           `key:"max_resources" doc:"Sessions that one account may have at the same time where routing is open, each with a resource of its own; 1 to 100. A managed endpoint has one."`
+	MaxResources    int           `key:"max_resources" doc:"Sessions that one account may have at the same time where routing is open, each with a resource of its own; those that lost their connection make room for new ones; 1 to 100. A managed endpoint has one."`
 	ClientCA        string        `key:"client_ca" doc:"PEM file with the authorities that sign certificates of endpoints, for logins by EXTERNAL (XEP-0178); empty: no client certificates are asked for. Read again with the bundles."`
 	MaxStanzaBytes  int           `key:"max_stanza_bytes" doc:"Largest stanza after login, in bytes; 10000 to 2097152."`
 	MaxLoginBytes   int           `key:"max_login_bytes" doc:"Largest element before login, in bytes; 10000 to 65536."`

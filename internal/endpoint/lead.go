@@ -10,8 +10,8 @@ import (
 // ErrResources says that an endpoint has as many sessions as it may have.
 var ErrResources = errors.New("the endpoint has as many sessions as it may have")
 
-// Bind makes s a session of the endpoint, or returns ErrResources. An older session with the same resource, or the only one where there may be one, is told to
-// end as replaced; it does not turn the endpoint offline when it does.
+// Bind makes s a session of the endpoint, or returns ErrResources. An older session with the same resource, or the only one where there may be one, or one
+// that is suspended where there are as many as may be, is told to end as replaced; it does not turn the endpoint offline when it does.
 func (r *Registry) Bind(k Key, s Session) error {
 	now := clock()
 	sh := r.shard(k)
@@ -44,14 +44,21 @@ func (r *Registry) Bind(k Key, s Session) error {
 	return nil
 }
 
-// displacedLocked returns the entry whose place a new session takes; nil: none.
-func (r *Registry) displacedLocked(all []*entry, s Session) *entry {
+// displacedLocked returns the entry whose place a new session takes: that with its resource, or where there are as many as may be, the one that was suspended first;
+// nil: none.
+func (r *Registry) displacedLocked(all []*entry, s Session) (lost *entry) {
 	for _, e := range all {
 		if r.most == 1 || e.session.Facts().Resource == s.Facts().Resource {
 			return e
 		}
+		if e.suspended && (lost == nil || e.since.Before(lost.since)) {
+			lost = e
+		}
 	}
-	return nil
+	if len(all) < r.most {
+		return nil
+	}
+	return lost
 }
 
 // Available says whether the session takes stanzas from now on.

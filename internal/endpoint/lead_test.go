@@ -101,7 +101,7 @@ func TestLeadIsTheTruth(t *testing.T) {
 			if step == 0 {
 				l := &life{fake: &fake{r: r, k: pc1, name: rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(rt, "resource")}, up: true}
 				if l.bind() == nil {
-					all = slices.DeleteFunc(all, func(o *life) bool { return o.name == l.name })
+					all = slices.DeleteFunc(all, func(o *life) bool { return o.ended.Name != "" })
 					all = append(all, l)
 				}
 			} else if len(all) > 0 {
@@ -165,5 +165,23 @@ func (w *terms) SessionChanged(c Change) {
 		w.interrupted = c.Kind == Suspended
 	case Ended:
 		w.leads = false
+	}
+}
+
+// TestLostSessionsGiveWay: a client that cannot resume its sessions is not shut out by them: the one that was lost first makes room.
+func TestLostSessionsGiveWay(t *testing.T) {
+	r, _, _ := newSharedRegistry(t, 3)
+	a, b, c, d := &fake{r: r, k: pc1, name: "a"}, &fake{r: r, k: pc1, name: "b"}, &fake{r: r, k: pc1, name: "c"}, &fake{r: r, k: pc1, name: "d"}
+	for _, s := range []*fake{a, b, c} {
+		if err := s.bind(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.Suspend(pc1, b, 0, ReasonSilent)
+	for lost := clock(); !clock().After(lost); { // the next microsecond
+	}
+	r.Suspend(pc1, a, 0, ReasonSilent)
+	if err := d.bind(); err != nil || b.ended.Name != ReasonReplaced.Name || a.ended.Name != "" || c.ended.Name != "" {
+		t.Errorf("d is bound: %v; a ended as %q, b as %q, c as %q: want b replaced", err, a.ended.Name, b.ended.Name, c.ended.Name)
 	}
 }

@@ -115,7 +115,7 @@ var rows = []row{
 		[]string{"tests/attacks.TestRow42KeptMessagesAreBounded", "conversation open_offline", "conversation queue_full"}},
 	{43, "medium", "stream management without acknowledgements", "What is not acknowledged is bounded in bytes; pushes beyond it stay stored, who asks on is ended as `queue_full`.", "",
 		[]string{"xmpp.TestQueueIsBoundedInBytes", "tests/hostile.TestNeverAcknowledges", "tests/hostile.TestReceivesWithoutAcknowledging", "xmpp.TestAnswersAreAskedFor"}},
-	{44, "medium", "sessions without number for one account", "A managed endpoint has one; where routing is open `xmpp.max_resources`, beyond which `resource-constraint`.", "",
+	{44, "medium", "sessions without number for one account", "A managed endpoint has one; where routing is open `xmpp.max_resources`, beyond which one that lost its connection makes room, or `resource-constraint`.", "",
 		[]string{"tests/attacks.TestRow44ManyResources", "internal/endpoint.TestResources"}},
 	{45, "medium", "machines cloned from one image that fight for one identity", "Each takes over from the other, and the reason `replaced` says so; it costs others nothing. There is no quarantine.", "",
 		[]string{"tests/attacks.TestRow45Clones", "tests/hostile.TestQuarrel", "internal/endpoint.TestTakeover", "conversation conflict", "conversation conflict_kills_resumption"}},

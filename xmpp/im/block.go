@@ -2,6 +2,7 @@ package im
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"signalbox/internal/account"
@@ -12,7 +13,7 @@ import (
 
 // Blocked implements feature.BlockedPresence: whom the account blocks from now on sees its clients go (XEP-0191 section 3.3).
 func (s *Service) Blocked(ctx context.Context, c feature.Client, addresses []string) {
-	s.reshow(ctx, c.Key(), addresses, func(own, theirs feature.Client, _ []byte) {
+	s.reshow(c.Key(), s.contacts(ctx, c.Key()), addresses, func(own, theirs feature.Client, _ []byte) {
 		if !s.accounts.IsBlocked(theirs.Key(), own.JID()) {
 			theirs.SendPresence(own.JID(), unavailable(own))
 		}
@@ -20,23 +21,38 @@ func (s *Service) Blocked(ctx context.Context, c feature.Client, addresses []str
 	s.undirect(c.Key(), addresses)
 }
 
-// Unblocked implements feature.BlockedPresence: whom the account blocked until now sees its clients come (section 3.4).
+// Unblocked implements feature.BlockedPresence: whom the account blocked until now sees its clients come (section 3.4), and they see who is there.
 func (s *Service) Unblocked(ctx context.Context, c feature.Client, addresses []string) {
-	s.reshow(ctx, c.Key(), addresses, func(own, theirs feature.Client, raw []byte) {
+	contacts := s.contacts(ctx, c.Key())
+	s.reshow(c.Key(), contacts, addresses, func(own, theirs feature.Client, raw []byte) {
 		if !s.shun(own, theirs) {
 			theirs.SendPresence(own.JID(), raw)
 		}
 	})
+	for _, item := range contacts {
+		to, ok := s.parse(item.JID)
+		names := func(a string) bool { return covered(item.JID, []string{a}) || covered(a, []string{item.JID}) }
+		if !ok || item.Subscription&account.To == 0 || !slices.ContainsFunc(addresses, names) {
+			continue
+		}
+		for _, own := range s.available(c.Key(), -128) {
+			s.probe(ctx, own, to)
+		}
+	}
 }
 
-// reshow calls f with each available client of an account, its presence, and each available client of those of its contacts that the addresses cover.
-func (s *Service) reshow(ctx context.Context, k endpoint.Key, addresses []string, f func(own, theirs feature.Client, raw []byte)) {
+// contacts returns the roster of an account for what is done without it if it cannot be read.
+func (s *Service) contacts(ctx context.Context, k endpoint.Key) []account.Item {
 	roster, err := s.accounts.Roster(ctx, k)
 	if err != nil {
 		s.log.Error("roster could not be read", telemetry.Endpoint(k.JID()), telemetry.Cause(err))
-		return
 	}
-	for _, item := range roster.Items {
+	return roster.Items
+}
+
+// reshow calls f with each available client of an account, its presence, and each available client of those of its contacts that the addresses cover.
+func (s *Service) reshow(k endpoint.Key, contacts []account.Item, addresses []string, f func(own, theirs feature.Client, raw []byte)) {
+	for _, item := range contacts {
 		to, ok := s.parse(item.JID)
 		if !ok || item.Subscription&account.From == 0 {
 			continue

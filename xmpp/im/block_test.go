@@ -100,3 +100,39 @@ func TestBlockedAsk(t *testing.T) {
 		t.Errorf("alice got %q", got)
 	}
 }
+
+// TestUnblocking: both see again what they did not see of each other while one was blocked.
+func TestUnblocking(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		gone bool // bob goes while he is blocked
+		want string
+	}{
+		{"still there", false, "<presence from='bob@x.test/pc'><show>away</show></presence>"},
+		{"gone", true, "<presence type='unavailable' from='bob@x.test' to='alice@x.test'/>"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			w := newWorld(t)
+			bob, alice := w.bind("bob", "pc"), w.bind("alice", "pc")
+			w.says(bob, "<presence/>")
+			w.says(alice, "<presence/>")
+			w.asks(alice, true, block("bob@x.test"))
+			w.says(bob, "<presence><show>away</show></presence>")
+			if tc.gone {
+				w.end(bob)
+				w.work()
+			}
+			alice.take()
+			bob.take()
+			if a := w.asks(alice, true, "<unblock xmlns='urn:xmpp:blocking'><item jid='bob@x.test'/></unblock>"); a.Condition != "" {
+				t.Fatalf("answer: %+v", a)
+			}
+			if got := alice.take(); got != tc.want {
+				t.Errorf("alice got %q, want %q", got, tc.want)
+			}
+			if got := bob.take(); !tc.gone && got != aliceHere {
+				t.Errorf("bob got %q", got)
+			}
+		})
+	}
+}

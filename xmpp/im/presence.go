@@ -2,6 +2,7 @@ package im
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -178,14 +179,7 @@ func unavailable(c feature.Client) []byte {
 // leave makes a client unavailable.
 func (s *Service) leave(ctx context.Context, c feature.Client, raw []byte) {
 	before, _ := c.State().SetPresence(feature.Presence{})
-	var roster account.Roster
-	if before.Available {
-		var err error
-		if roster, err = s.accounts.Roster(ctx, c.Key()); err != nil {
-			s.log.Error("roster could not be read", telemetry.Endpoint(c.Key().JID()), telemetry.Cause(err))
-		}
-	}
-	s.retire(c, before.Available, roster.Items, raw)
+	s.retire(c, before.Available, s.contacts(ctx, c.Key()), raw)
 	if before.Available {
 		s.features.Left(ctx, c, raw)
 	}
@@ -202,18 +196,26 @@ func (s *Service) retire(c feature.Client, known bool, contacts []account.Item, 
 			next = other.State()
 		}
 	}
+	replaced := next.Presence().Available
 	for _, to := range c.State().TakeDirected() {
-		if at, ok := s.parse(to); ok && !next.Directs(to) {
+		at, ok := s.parse(to)
+		if hears := (known || replaced) && subscribed(contacts, at); ok && !hears && !next.Directs(to) {
 			s.showAt(c, at, raw)
 		}
 	}
-	if !known || next.Presence().Available {
+	if !known || replaced {
 		return
 	}
 	for _, own := range append(s.available(c.Key(), -128), c) {
 		own.SendPresence(c.JID(), raw)
 	}
 	s.broadcast(c, contacts, raw)
+}
+
+// subscribed reports whether one of the contacts gets the account's presence.
+func subscribed(contacts []account.Item, to Address) bool {
+	i := slices.IndexFunc(contacts, func(item account.Item) bool { return item.JID == to.JID() })
+	return i >= 0 && contacts[i].Subscription&account.From != 0
 }
 
 // showAt sends a presence that a client directed to an address.
