@@ -50,8 +50,9 @@ func eligible(m *Message) bool {
 	return false
 }
 
+// sent copies what one client wrote to the others. What an account writes to itself they get as its recipients.
 func (c *carbons) sent(_ context.Context, m *Message) {
-	if eligible(m) {
+	if eligible(m) && m.To != m.Sender.Key() {
 		c.copy(m, "sent", m.Sender.Key().JID(), c.host.Clients(m.Sender.Key()), []Client{m.Sender})
 	}
 }

@@ -68,7 +68,7 @@ func (l *last) left(_ context.Context, c Client, raw []byte) {
 		}
 	}
 	status := ""
-	if el, err := scan.ParseInStream(raw, scan.Limits{}); err == nil {
+	if el, err := scan.ParseInStream(raw, scan.Accepted); err == nil {
 		status = el.Element().Child(scan.NamespaceClient, "status").Text()
 	}
 	l.accounts.SetLast(c.Key(), status, time.Now().UTC())

@@ -129,7 +129,7 @@ func (o *offline) forget(ctx context.Context, k endpoint.Key, upTo account.Offli
 
 // delayed stamps a message, unless it was stamped by us before.
 func (o *offline) delayed(m account.Offline) []byte {
-	el, err := scan.ParseInStream(m.Stanza, scan.Limits{Bytes: 4 << 20, Depth: 256, Attributes: 256, Namespaces: 256})
+	el, err := scan.ParseInStream(m.Stanza, scan.Accepted)
 	if err != nil {
 		return m.Stanza // it was accepted when it came
 	}

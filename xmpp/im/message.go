@@ -30,7 +30,7 @@ func (s *Service) Message(from feature.Client, el *scan.Stanza, to Address) feat
 		switch ok, err := s.exists(ctx, to.Key); {
 		case err != nil:
 			return s.trouble("account of a message could not be read", to.Key, err)
-		case !ok && m.Type == "error":
+		case !ok && (m.Type == "error" || m.Type == "headline"): // as for an account that exists and has no client
 			return feature.Answer{}
 		case !ok:
 			return feature.Unavailable()
@@ -54,13 +54,10 @@ func (s *Service) message(from feature.Client, el *scan.Stanza, to Address) (*fe
 		return m, nil
 	}
 	raw := scan.Edit{From: from.JID(), To: to.String(), Drop: s.forged}.AppendTo(make([]byte, 0, len(el.Raw)+128), el)
-	clean, err := scan.ParseInStream(raw, storedLimits)
+	clean, err := scan.ParseInStream(raw, scan.Accepted)
 	m.Stanza = &clean
 	return m, err
 }
-
-// storedLimits are for what was accepted once: by limits of a stream that are lower, and grown by what was added.
-var storedLimits = scan.Limits{Bytes: 4 << 20, Depth: 256, Attributes: 256, Namespaces: 256}
 
 // messageType reads the attribute; what RFC 6121 section 5.2.2 does not know is normal.
 func messageType(el *scan.Stanza) string {
@@ -130,7 +127,7 @@ func (s *Service) sendMessage(c feature.Client, m *feature.Message, copies *feat
 
 // returned gives a message that a lost client did not acknowledge to the others of its account, or to whoever keeps it (XEP-0198 section 4).
 func (s *Service) returned(ctx context.Context, lost feature.Client, raw []byte) {
-	el, err := scan.ParseInStream(raw, storedLimits)
+	el, err := scan.ParseInStream(raw, scan.Accepted)
 	if err != nil {
 		return // it was accepted when it came
 	}

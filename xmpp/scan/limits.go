@@ -38,3 +38,6 @@ func (l Limits) orDefault() Limits {
 	}
 	return l
 }
+
+// Accepted are limits for what a stream's own, lower limits let in once, and what was added to it since: it is read again, not judged again.
+var Accepted = Limits{Bytes: 4 << 20, Depth: 256, Attributes: 256, Namespaces: 256}

@@ -69,12 +69,9 @@ func appendDeclaration(dst, prefix, uri []byte) []byte {
 // Alone appends a stanza out of a stream, as Edit or Splice wrote it, for a place where another namespace is the default, as inside an element. What is no such stanza,
 // or has no from, is left out.
 func Alone(dst, raw []byte) []byte {
-	st, err := ParseInStream(raw, Limits{Bytes: maxAlone, Depth: 256, Attributes: 256, Namespaces: 256})
+	st, err := ParseInStream(raw, Accepted)
 	if err != nil || len(st.From()) == 0 {
 		return dst
 	}
 	return SpliceAlone(dst, &st, string(st.From()))
 }
-
-// maxAlone is beyond what any stream lets in.
-const maxAlone = 4 << 20
