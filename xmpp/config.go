@@ -51,6 +51,9 @@ type Config struct {
 
 	WebSocketOrigins []string `key:"websocket_origins" doc:"Origins of the pages, besides our own, whose scripts may open an XMPP stream over a WebSocket, each as https://host or https://host:port. Programs that are no browsers have no origin and may always."`
 	WebSocketURL     string   `key:"websocket_url" doc:"Address of the WebSocket that host-meta tells clients (XEP-0156), wss://host/xmpp-websocket where the public name or port differs from ours; empty: domain and the port of listen.tls."`
+
+	Components  map[string]string `key:"components" doc:"Programs that serve a domain beside ours (XEP-0114) at listen.component: name and file with the secret that they prove to know, 16 bytes or more. A name without a dot, such as bot, stands for a domain below ours, bot.DOMAIN. Each may send ten times what an endpoint may."`
+	ComponentCA string            `key:"component_ca" doc:"File with the certificates in PEM form that sign those of components. With it listen.component speaks TLS alone, with our certificate, and demands one of each component; without it that listener is for loopback addresses."`
 }
 
 // Default returns the configuration that suits managed endpoints.
@@ -164,8 +167,8 @@ func (c Config) stanzaLimits() scan.Limits {
 
 func (c Config) transport() transport.Limits {
 	return transport.Limits{
-		QueueBytes:   4 * c.QueueBytes,        // pushes stop at QueueBytes, answers at twice that, a resumed session sends all of it again
-		ReadBytes:    c.MaxStanzaBytes + 4096, // the scanner refuses a stanza that is too long before this much is held
+		QueueBytes:   4 * c.QueueBytes,                              // pushes stop at QueueBytes, answers at twice that, a resumed session sends all of it again
+		ReadBytes:    max(c.MaxStanzaBytes, c.MaxLoginBytes) + 4096, // the scanner refuses what is too long before this much is held
 		WriteTimeout: c.WriteTimeout,
 		Linger:       2 * time.Second,
 	}

@@ -22,6 +22,7 @@ import (
 	"signalbox/internal/link"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
+	"signalbox/xmpp/component"
 	"signalbox/xmpp/feature"
 	"signalbox/xmpp/im"
 	"signalbox/xmpp/sasl"
@@ -189,7 +190,7 @@ func openRouting(t testing.TB, registry *endpoint.Registry) *im.Service {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return im.New(testDomain, im.Deps{Accounts: held, Directory: st, Clients: Clients(registry)}, zap.NewNop())
+	return im.New(testDomain, im.Deps{Accounts: held, Directory: st, Clients: Clients(registry), Components: (*component.Server)(nil)}, zap.NewNop())
 }
 
 // wire is a connection in memory. It implements transport.Conn.

@@ -32,6 +32,8 @@ func (s *session) takeMessage(st *stream, el *scan.Stanza) transport.Next {
 	switch {
 	case to == toServer:
 		return s.takeAnswers(st, el)
+	case to == toComponent:
+		s.toComponent(el)
 	case to != toAccount && to != toOwn:
 		s.refuse(el, unreachable(to))
 	case s.srv.deps.IM == nil:

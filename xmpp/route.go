@@ -65,12 +65,13 @@ func (st *stream) takeNonza(s *session, el *scan.Stanza) transport.Next {
 type target uint8
 
 const (
-	toOwn     target = iota // nobody, or the sender's own bare JID: the server answers for the account (RFC 6120 section 10.3)
-	toServer                // the domain
-	toAccount               // an account of this domain, or a client of one, the sender's own included
-	toNobody                // nothing of this domain has the address
-	toForeign               // another domain
-	toNowhere               // not an address
+	toOwn       target = iota // nobody, or the sender's own bare JID: the server answers for the account (RFC 6120 section 10.3)
+	toServer                  // the domain
+	toAccount                 // an account of this domain, or a client of one, the sender's own included
+	toNobody                  // nothing of this domain has the address
+	toComponent               // another domain, which a component serves
+	toForeign                 // another domain
+	toNowhere                 // not an address
 )
 
 // target sorts the address, which is returned for toOwn and toAccount. Equal bytes are equal addresses, and an endpoint's id needs no normalisation, so only unusual
@@ -107,6 +108,8 @@ func (s *session) unusualTarget(to string) (target, im.Address) {
 	switch {
 	case err != nil:
 		return toNowhere, im.Address{}
+	case s.srv.deps.Components.Serves(j.Domainpart()):
+		return toComponent, im.Address{}
 	case j.Domainpart() != s.key.Domain:
 		return toForeign, im.Address{}
 	case j.Localpart() == "" && j.Resourcepart() == "":
@@ -134,6 +137,8 @@ func (s *session) takeIQ(el *scan.Stanza) {
 	}
 	to, at := s.target(el)
 	switch {
+	case to == toComponent:
+		s.toComponent(el)
 	case to == toNobody, to == toForeign, to == toNowhere:
 		s.refuse(el, unreachable(to))
 	case to == toAccount && at.Resource != "":
@@ -177,28 +182,19 @@ func unreachable(to target) feature.Answer {
 }
 
 func (s *session) answer(el *scan.Stanza, to feature.Entity, k endpoint.Key) {
-	var payload scan.Element
-	for c := range el.Element().Children() {
-		payload = c
-	}
-	q := &feature.Query{Set: string(el.Type()) == "set", Stanza: el, Payload: payload, From: s, To: to, Account: k}
-	a := s.srv.deps.Features.Answer(&q.Patience, q)
-	q.Patience.Stop()
+	a := s.srv.ask(s, el, to, k)
 	if a.Condition != "" {
 		s.refuse(el, a)
 		return
 	}
-	b := appendReply(make([]byte, 0, 256+len(a.Payload)), el, "result", s.jid)
-	s.reply(append(append(b, a.Payload...), "</iq>"...))
+	s.reply(feature.ResultReply(el, s.jid, a.Payload))
 }
 
 // refuse answers with an error, unless the stanza is one or is an iq result, which get none.
 func (s *session) refuse(el *scan.Stanza, a feature.Answer) {
-	typ := string(el.Type())
-	if typ == "error" || typ == "result" && el.Kind == scan.IQ {
-		return
+	if !feature.Answerless(el) {
+		s.reply(stanzaError(el, s.jid, a))
 	}
-	s.reply(stanzaError(el, s.jid, a))
 }
 
 // routeIQ hands an iq to another client with the sender's true address. Who may not be written to and who does not exist are the same to the sender.
@@ -226,7 +222,10 @@ func (s *session) routeSelf(el *scan.Stanza, to im.Address) {
 func (s *session) takePresence(el *scan.Stanza) {
 	traffic := s.srv.deps.IM
 	if len(el.To()) > 0 {
-		if to, at := s.target(el); traffic != nil && (to == toAccount || to == toOwn) {
+		switch to, at := s.target(el); {
+		case to == toComponent:
+			s.toComponent(el)
+		case traffic != nil && (to == toAccount || to == toOwn):
 			s.refusePresence(el, traffic.Directed(s, el, at))
 		}
 		return
@@ -239,8 +238,11 @@ func (s *session) takePresence(el *scan.Stanza) {
 	if available := typ == ""; s.setAvailable(available) {
 		s.srv.deps.Registry.Available(s.key, s, available)
 	}
-	if traffic != nil {
+	switch {
+	case traffic != nil:
 		s.refusePresence(el, traffic.Presence(s, el))
+	case typ != "":
+		s.leaveComponents()
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
 	"signalbox/internal/telemetry"
+	"signalbox/xmpp/component"
 	"signalbox/xmpp/feature"
 	"signalbox/xmpp/im"
 	"signalbox/xmpp/sasl"
@@ -32,10 +33,11 @@ type Deps struct {
 	Resumptions endpoint.Resumptions
 	Pushes      Pushes
 	Features    *feature.Set
-	IM          *im.Service   // routes between accounts; nil: endpoints talk to the server alone
-	StartTLS    link.StartTLS // nil: no upgrade of plain-text connections
-	Drain       time.Duration // over which sessions are closed when the server stops
-	OtherHost   string        // where they are sent then; empty: they come back by themselves
+	IM          *im.Service       // routes between accounts; nil: endpoints talk to the server alone
+	Components  *component.Server // serve domains beside ours; nil: there are none
+	StartTLS    link.StartTLS     // nil: no upgrade of plain-text connections
+	Drain       time.Duration     // over which sessions are closed when the server stops
+	OtherHost   string            // where they are sent then; empty: they come back by themselves
 }
 
 // Server speaks XMPP with endpoints of one domain. It implements link.Handler and is safe for concurrent use.

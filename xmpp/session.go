@@ -131,7 +131,9 @@ func (s *session) gone(end ending, r endpoint.Reason) {
 	s.srv.deps.Registry.Unbind(s.key, s, r)
 	if s.srv.deps.IM != nil {
 		s.srv.deps.IM.Ended(s, end.lost)
+		return
 	}
+	s.leaveComponents()
 }
 
 // close marks the session as ended, once.

@@ -12,6 +12,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
+	"signalbox/xmpp/reasons"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
 )
@@ -29,7 +30,7 @@ type stream struct {
 	phase phase
 	fresh bool   // a restart: white space before the header is not part of it
 	login *login // nil once a session is bound
-	rate  rate
+	rate  transport.Rate
 
 	// shared
 	heard   atomic.Int64 // when bytes last came, on the server's clock
@@ -97,13 +98,13 @@ func (st *stream) take(p []byte, now time.Time, ev *scan.Event) (n int, next tra
 		var used int
 		var err error
 		if *ev, used, err = st.sc.Next(p[n:]); err != nil {
-			return len(p), st.end(reasonOfScan(err))
+			return len(p), st.end(reasons.OfScan(err))
 		}
 		if ev.Kind == scan.NeedMore {
 			break
 		}
 		n += used
-		if !st.rate.allow(now, used, ev.Kind == scan.TopLevel) {
+		if !st.rate.Allow(now, used, ev.Kind == scan.TopLevel) {
 			return len(p), st.end(endpoint.ReasonFlood)
 		}
 		if next = st.event(ev); next != transport.Read {
@@ -205,9 +206,9 @@ func (st *stream) Closed(err error) {
 	st.giveUp()
 	st.srv.wheel.Stop(&st.timer)
 	if s := st.session.Load(); s != nil {
-		s.detach(st, reasonOfTransport(err))
+		s.detach(st, reasons.OfTransport(err))
 	} else if err != nil {
-		st.srv.metrics.unbound(reasonOfTransport(err))
+		st.srv.metrics.unbound(reasons.OfTransport(err))
 	}
 	st.srv.forget(st)
 }
@@ -240,7 +241,7 @@ func (st *stream) lastWords(r endpoint.Reason, application string) []byte {
 		if r.Name == endpoint.ReasonMoved.Name {
 			text = st.srv.deps.OtherHost
 		}
-		b = appendStreamError(b, r, text, application)
+		b = reasons.AppendError(b, r, text, application)
 	}
 	return append(b, "</stream:stream>"...)
 }

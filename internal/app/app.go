@@ -26,6 +26,7 @@ import (
 	"signalbox/internal/store"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp"
+	"signalbox/xmpp/component"
 	"signalbox/xmpp/im"
 	"signalbox/xmpp/sasl"
 	"signalbox/xmpp/websocket"
@@ -49,6 +50,9 @@ type App struct {
 	accounts *account.Service // nil unless routing is open
 	im       *im.Service      // nil unless routing is open
 	xmpp     *xmpp.Server
+
+	components *component.Server
+
 	listen   *listen.Server
 	web      *web
 	api      *api.Server
@@ -129,6 +133,9 @@ func (a *App) buildEdges(context.Context) (err error) {
 		return err
 	}
 	a.listen.AskClients(a.clients)
+	if err := a.buildComponents(); err != nil {
+		return err
+	}
 	key, err := access.LoadOrCreateKey(filepath.Join(a.cfg.DataDir, "auth.key"), sasl.MinFakeKeyBytes)
 	if err != nil {
 		return err
@@ -152,6 +159,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 		Pushes:      a.pushes,
 		Features:    set,
 		IM:          a.im,
+		Components:  a.components,
 		StartTLS:    a.listen.StartTLS,
 		Drain:       a.cfg.Drain.Period,
 		OtherHost:   a.cfg.Drain.OtherHost,
@@ -159,6 +167,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	a.components.SetInside(a.xmpp)
 	a.listen.Register(listen.XMPP, a.xmpp)
 	a.listen.Register(listen.STARTTLS, a.xmpp)
 	a.websocket = websocket.New(a.cfg.XMPP, a.cfg.Domain, a.xmpp, a.log, a.registry)
@@ -239,6 +248,7 @@ func (a *App) serve(ctx context.Context) error {
 	return runStack(ctx,
 		part{"im", a.route},
 		part{"xmpp", a.xmpp.Run},
+		part{"component", a.components.Run},
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
 		part{"websocket", a.websocket.Run},
 		part{"web", func(ctx context.Context) error { return a.web.Run(ctx, a.mux()) }},

@@ -16,6 +16,7 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 	extra := []string{"urn:xmpp:sm:3", "urn:xmpp:receipts"}
 	common := []feature.Feature{
 		feature.Ping(), feature.Version(a.version.Version), feature.Time(), feature.Uptime(time.Now()), feature.LegacySession(), feature.ClientState(),
+		a.components.Feature(),
 	}
 	if a.cfg.XMPP.Routing != xmpp.RoutingOpen {
 		return feature.NewSet(extra, append(common, feature.ManagedRoster(), a.administration())...), nil
@@ -24,7 +25,7 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 	if a.accounts, err = account.New(a.cfg.Account, a.store.Accounts()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	a.im = im.New(a.cfg.Domain, im.Deps{Accounts: a.accounts, Directory: a.store, Clients: xmpp.Clients(a.endpoint)}, a.log)
+	a.im = im.New(a.cfg.Domain, im.Deps{Accounts: a.accounts, Directory: a.store, Clients: xmpp.Clients(a.endpoint), Components: a.components}, a.log)
 	open := []feature.Feature{
 		a.im.Roster(),
 		feature.Blocking(a.accounts, a.im, a.im, a.log),

@@ -80,6 +80,7 @@ func (c Config) Validate() error {
 		under("listen", c.Listen.Validate()),
 		under("certs", c.Certs.Validate()),
 		under("xmpp", c.XMPP.Validate()),
+		under("xmpp", c.XMPP.CheckComponents(c.Domain, c.Listen.Component)),
 		under("push", c.Push.Validate()),
 		under("account", c.Account.Validate()),
 		under("api", c.API.Validate()),

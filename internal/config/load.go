@@ -82,7 +82,7 @@ func (l *loader) warn(where, format string, args ...any) {
 }
 
 // pathKeys are the keys whose values are paths of files or directories.
-var pathKeys = []string{"data_dir", "certs.dir", "certs.files", "xmpp.client_ca", "api.tls.cert_file", "api.tls.key_file"}
+var pathKeys = []string{"data_dir", "certs.dir", "certs.files", "xmpp.client_ca", "xmpp.component_ca", "xmpp.components", "api.tls.cert_file", "api.tls.key_file"}
 
 // absolute makes relative paths start at dir.
 func (l *loader) absolute(dir string) {
@@ -94,12 +94,17 @@ func (l *loader) absolute(dir string) {
 	}
 	for _, path := range pathKeys {
 		v := l.table.keys[path].value(reflect.ValueOf(&l.cfg).Elem())
-		if v.Kind() == reflect.String {
+		switch v.Kind() {
+		case reflect.String:
 			v.SetString(from(v.String()))
-			continue
-		}
-		for i := range v.Len() {
-			v.Index(i).SetString(from(v.Index(i).String()))
+		case reflect.Map:
+			for _, name := range v.MapKeys() {
+				v.SetMapIndex(name, reflect.ValueOf(from(v.MapIndex(name).String())))
+			}
+		default:
+			for i := range v.Len() {
+				v.Index(i).SetString(from(v.Index(i).String()))
+			}
 		}
 	}
 }

@@ -186,15 +186,15 @@ func TestWarnings(t *testing.T) {
 }
 
 func TestRelativePathsStartAtTheFile(t *testing.T) {
-	in := source{file: "domain: a.example\ndata_dir: data\ncerts: {dir: ../certs, files: [a.pem, /b.pem]}\nxmpp: {client_ca: clients.pem}\n", environ: []string{"SIGNALBOX_API_TLS_CERT_FILE=c.crt", "SIGNALBOX_API_TLS_KEY_FILE=c.key"}}
+	in := source{file: "domain: a.example\ndata_dir: data\ncerts: {dir: ../certs, files: [a.pem, /b.pem]}\nxmpp: {client_ca: clients.pem, components: {bot: bot.secret}, component_ca: ca.pem}\n", environ: []string{"SIGNALBOX_API_TLS_CERT_FILE=c.crt", "SIGNALBOX_API_TLS_KEY_FILE=c.key"}}
 	src := in.write(t)
 	cfg, _, err := Load(src)
 	if err != nil {
 		t.Fatal(err)
 	}
 	dir := filepath.Dir(src.File)
-	got := []string{cfg.DataDir, cfg.Certs.Dir, cfg.Certs.Files[0], cfg.Certs.Files[1], cfg.XMPP.ClientCA, cfg.API.TLS.CertFile, cfg.API.TLS.KeyFile}
-	want := []string{dir + "/data", filepath.Dir(dir) + "/certs", dir + "/a.pem", "/b.pem", dir + "/clients.pem", dir + "/c.crt", dir + "/c.key"}
+	got := []string{cfg.DataDir, cfg.Certs.Dir, cfg.Certs.Files[0], cfg.Certs.Files[1], cfg.XMPP.ClientCA, cfg.API.TLS.CertFile, cfg.API.TLS.KeyFile, cfg.XMPP.Components["bot"], cfg.XMPP.ComponentCA}
+	want := []string{dir + "/data", filepath.Dir(dir) + "/certs", dir + "/a.pem", "/b.pem", dir + "/clients.pem", dir + "/c.crt", dir + "/c.key", dir + "/bot.secret", dir + "/ca.pem"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -204,7 +204,7 @@ func TestRelativePathsStartAtTheFile(t *testing.T) {
 func TestEveryPathIsMadeAbsolute(t *testing.T) {
 	for path := range newTable().keys {
 		name := lastName(path)
-		looks := strings.HasSuffix(name, "dir") || strings.HasSuffix(name, "file") || strings.HasSuffix(name, "files") || strings.HasSuffix(name, "_ca")
+		looks := strings.HasSuffix(name, "dir") || strings.HasSuffix(name, "file") || strings.HasSuffix(name, "files") || strings.HasSuffix(name, "_ca") || name == "components"
 		if looks != slices.Contains(pathKeys, path) {
 			t.Errorf("%s looks like a path: %v, is in pathKeys: %v", path, looks, !looks)
 		}

@@ -62,6 +62,17 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 			`xmpp.websocket_origins[6]: "wss://a.example" is no origin such as https://console.example.com or https://console.example.com:8443`,
 			`xmpp.websocket_url: "https://a.example/" is not an address such as wss://xmpp.example.com/xmpp-websocket`,
 		}},
+		{"components", source{file: ok + "listen: {component: ['0.0.0.0:5347', '127.0.0.1:5347', x]}\nxmpp: {components: {Bot: b.secret, a.example: a.secret, gate: ''}}\n"}, []string{
+			`listen.component[2]: "x" is not an address such as ":443" or "192.0.2.1:443"`,
+			`xmpp.components.Bot: "Bot" is no name in lower case such as bot, which stands for bot.a.example, or bot.example.com`,
+			`xmpp.components.a.example: "a.example" is the domain of this server itself`,
+			"xmpp.components.gate: has no file with its secret",
+			"xmpp.component_ca: must be set for listen.component 0.0.0.0:5347, which is not a loopback address such as 127.0.0.1:5347",
+			"xmpp.component_ca: must be set for listen.component x, which is not a loopback address such as 127.0.0.1:5347",
+		}},
+		{"a port for no component", source{file: ok + "listen: {component: ['127.0.0.1:5347']}\n"}, []string{
+			"xmpp.components: names none, but listen.component opens a port for them",
+		}},
 		{"two names of the management server", source{file: ok, environ: []string{"ITSM_DOMAIN=a.local", "ITSM_WEB_HOST=b.local"}}, []string{
 			`ITSM_DOMAIN: is "a.local", but ITSM_WEB_HOST is "b.local"; both name the management server, leave one of them away`,
 		}},

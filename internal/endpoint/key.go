@@ -11,8 +11,13 @@ type Key struct {
 	ID     string // local part of the JID
 }
 
-// JID returns the endpoint's bare JID.
-func (k Key) JID() string { return k.ID + "@" + k.Domain }
+// JID returns the bare JID, the domain alone where the ID is empty.
+func (k Key) JID() string {
+	if k.ID == "" {
+		return k.Domain
+	}
+	return k.ID + "@" + k.Domain
+}
 
 // String returns the bare JID.
 func (k Key) String() string { return k.JID() }

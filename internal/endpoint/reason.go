@@ -47,6 +47,9 @@ var (
 	ReasonMoved            = Reason{"moved", "see-other-host", true, "This server stops and sends its endpoints to another one (drain.other_host)."}
 	ReasonRestarted        = Reason{"server_restarted", "", true, "The server was restarted; the session did not survive it."}
 	ReasonNotStored        = Reason{"not_stored", "resource-constraint", true, "What the endpoint answered could not be stored; it will send it again when it is back. Look at the server's disk and log."}
+	ReasonComponentTaken   = Reason{"component_taken", "conflict", true, "A component of this name is connected already, and stays; if it is not the same program, one of the two has another's name."}
+	ReasonUnaddressed      = Reason{"unaddressed", "improper-addressing", false, "A component sent a stanza without from or to (XEP-0114 section 3)."}
+	ReasonBadHandshake     = Reason{"bad_handshake", "not-authorized", false, "A component's handshake (XEP-0114) was not made with the secret of that component; compare both sides."}
 	ReasonInternal         = Reason{"internal_error", "internal-server-error", true, "The server could not go on with this session; see its log."}
 )
 
@@ -57,6 +60,6 @@ func Reasons() []Reason {
 		ReasonHandshakeTimeout, ReasonStanzaTimeout, ReasonNotWellFormed, ReasonRestrictedXML, ReasonInvalidXML, ReasonEncoding, ReasonTooBig, ReasonFlood,
 		ReasonBadNamespace, ReasonBadPrefix, ReasonBadVersion, ReasonHostUnknown, ReasonAddressing, ReasonInvalidFrom, ReasonNotAuthorized, ReasonAuthFailed,
 		ReasonUnsupported, ReasonBadAck, ReasonTLSFailed, ReasonDisconnected, ReasonDisabled, ReasonDeleted, ReasonSecretChanged, ReasonShutdown,
-		ReasonMoved, ReasonRestarted, ReasonNotStored, ReasonInternal,
+		ReasonMoved, ReasonRestarted, ReasonNotStored, ReasonComponentTaken, ReasonUnaddressed, ReasonBadHandshake, ReasonInternal,
 	}
 }

@@ -20,6 +20,8 @@ type Config struct {
 	API  []string `key:"api" doc:"Addresses of the management server's HTTP API, metrics and health. Empty: off; port 0 takes a free one."`
 	HTTP []string `key:"http" doc:"Addresses of plain HTTP that only redirects to https. Empty: off; port 0 takes a free one."`
 
+	Component []string `key:"component" doc:"Addresses for the programs of xmpp.components (XEP-0114): of loopback and in plain text, or any address with TLS on both sides if xmpp.component_ca is set. Empty: off; port 0 takes a free one."`
+
 	TrustedProxies []string          `key:"trusted_proxies" doc:"Addresses or CIDR ranges of load balancers. Their connections must begin with a PROXY protocol header, version 1 or 2; nobody else's may."`
 	SNIPassthrough map[string]string `key:"sni_passthrough" doc:"Host names whose connections are handed to another server as they are, each with its host:port. *.name stands for one label."`
 
@@ -90,7 +92,7 @@ func (c Config) validateAddresses() (errs []error) {
 	lists := []struct {
 		key   string
 		addrs []string
-	}{{"tls", c.TLS}, {"xmpp", c.XMPP}, {"turn", c.TURN}, {"api", c.API}, {"http", c.HTTP}}
+	}{{"tls", c.TLS}, {"xmpp", c.XMPP}, {"turn", c.TURN}, {"api", c.API}, {"http", c.HTTP}, {"component", c.Component}}
 	for _, l := range lists {
 		for i, a := range l.addrs {
 			if err := validateAddress(a); err != nil {

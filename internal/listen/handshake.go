@@ -63,6 +63,9 @@ func (v *visit) secure(ctx context.Context) error {
 		return err
 	}
 	v.out, v.tls = secured, facts
+	if err := v.verifyComponent(secured); err != nil {
+		return err
+	}
 	if facts.ALPN != "" {
 		return v.chooseALPN(facts.ALPN)
 	}

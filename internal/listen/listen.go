@@ -34,10 +34,12 @@ const (
 	STARTTLS Protocol = "starttls" // XMPP in plain text that asks for TLS, RFC 6120 section 5: xmpp, xmpp_plaintext
 	TURN     Protocol = "turn"     // STUN and TURN over TCP or TLS, RFC 8656 section 3.1: tls
 	HTTP     Protocol = "http"     // HTTP/1.1 inside TLS: tls
+
+	Component Protocol = "component" // XEP-0114: component
 )
 
 // Protocols returns all names.
-func Protocols() []Protocol { return []Protocol{XMPP, STARTTLS, TURN, HTTP} }
+func Protocols() []Protocol { return []Protocol{XMPP, STARTTLS, TURN, HTTP, Component} }
 
 // The names of listeners are their configuration keys.
 const (
@@ -45,11 +47,15 @@ const (
 	nameXMPP = "xmpp"
 	nameHTTP = "http"
 
+	nameComponent = "component"
+
 	namePlaintext = "xmpp_plaintext" // the laboratory's: its key is keyPlaintext
 )
 
 // listenerNames returns the listeners that Server opens itself.
-func listenerNames() []string { return []string{nameTLS, nameXMPP, nameHTTP, namePlaintext} }
+func listenerNames() []string {
+	return []string{nameTLS, nameXMPP, nameHTTP, nameComponent, namePlaintext}
+}
 
 // keyOf returns the configuration key of a listener, for errors.
 func keyOf(listener string) string {
@@ -66,6 +72,8 @@ func spoken(listener string) []Protocol {
 		return []Protocol{XMPP, TURN, HTTP}
 	case nameXMPP:
 		return []Protocol{XMPP, STARTTLS}
+	case nameComponent:
+		return []Protocol{Component}
 	case namePlaintext:
 		return []Protocol{STARTTLS}
 	}
@@ -92,18 +100,20 @@ type opening struct {
 	is     Protocol
 }
 
-// openings returns the table. All protocols here are ones in which the client speaks first, and their first bytes do not overlap:
+// openings returns the table. All protocols here are ones in which the client speaks first, and their first bytes do not overlap where they are spoken on the same listener:
 //
 //   - STUN: the two top bits are zero and the method of a request that may come first fits one byte (RFC 8489 section 5).
 //     ChannelData cannot come first, a channel needs an allocation.
-//   - XMPP: a tag, or what sloppy clients put before it: white space, a byte order mark.
+//   - XMPP, and the protocol of components: a tag, or what sloppy clients put before it: white space, a byte order mark.
 //   - HTTP: the capital letters with which methods begin.
 func openings() []opening {
 	return []opening{
 		{false, "\x00\x01", TURN},
 		{false, "<", STARTTLS},
+		{false, "< \t\r\n\xef", Component},
 		{true, "\x00\x01", TURN},
 		{true, "< \t\r\n\xef", XMPP},
+		{true, "< \t\r\n\xef", Component},
 		{true, "CDGHOPT", HTTP},
 	}
 }

@@ -33,14 +33,18 @@ func newPort(s *Server, name string, ln net.Listener) *port {
 			ready = append(ready, p)
 		}
 	}
-	return &port{
+	p := &port{
 		server: s, name: name, addr: ln.Addr().String(), socket: ln,
 		speaks: spoken(name), policies: newPolicies(ready, name == nameXMPP), open: s.metrics.open.WithLabelValues(name),
 	}
+	if p.tlsOnly() {
+		p.policies = s.componentPolicies()
+	}
+	return p
 }
 
 // needsCertificate reports whether the port is useless without a valid certificate.
-func (p *port) needsCertificate() bool { return p.name != nameHTTP && p.name != namePlaintext }
+func (p *port) needsCertificate() bool { return p.name != nameHTTP && !p.plainOnly() }
 
 // close closes the socket; the accept loop on it ends. It reports whether the socket was open.
 func (p *port) close() bool {

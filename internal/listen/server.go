@@ -16,7 +16,7 @@ import (
 	"signalbox/internal/link"
 )
 
-// Server owns the listeners tls, xmpp, http and the laboratory's. Register handlers, then Open, then Run.
+// Server owns the listeners tls, xmpp, http, component and the laboratory's. Register handlers, then Open, then Run.
 type Server struct {
 	// Set at construction.
 	cfg      Config
@@ -36,6 +36,8 @@ type Server struct {
 	plaintext string          // address of the laboratory's listener; empty: there is none
 	clients   *certs.ClientCA // whose certificates endpoints may show; nil: none are asked for
 	ports     []*port
+
+	componentCA *certs.ClientCA // signs the certificates of components; nil: plain text on loopback
 
 	total   atomic.Int64   // open connections
 	running sync.WaitGroup // the goroutines that Run waits for
@@ -87,7 +89,7 @@ func (s *Server) Open(ctx context.Context) error {
 	lists := []struct {
 		name  string
 		addrs []string
-	}{{nameTLS, s.cfg.TLS}, {nameXMPP, s.cfg.XMPP}, {nameHTTP, s.cfg.HTTP}, {namePlaintext, s.plaintextAddrs()}}
+	}{{nameTLS, s.cfg.TLS}, {nameXMPP, s.cfg.XMPP}, {nameHTTP, s.cfg.HTTP}, {nameComponent, s.cfg.Component}, {namePlaintext, s.plaintextAddrs()}}
 	for _, l := range lists {
 		opened, err := OpenTCP(ctx, keyOf(l.name), l.addrs)
 		if err != nil {
@@ -116,7 +118,7 @@ func (s *Server) Addrs() map[string][]string {
 // Run accepts and hands on until ctx ends; then it stops accepting, ends what is not handed on yet, and waits for the handlers,
 // which get the same ctx. It returns nil, or why it cannot run.
 func (s *Server) Run(ctx context.Context) error {
-	if s.ports == nil && len(s.cfg.TLS)+len(s.cfg.XMPP)+len(s.cfg.HTTP)+len(s.plaintextAddrs()) > 0 {
+	if s.ports == nil && len(s.cfg.TLS)+len(s.cfg.XMPP)+len(s.cfg.HTTP)+len(s.cfg.Component)+len(s.plaintextAddrs()) > 0 {
 		return errors.New("listen: Run before Open")
 	}
 	s.running.Go(func() { s.supervise(ctx) })

@@ -82,10 +82,11 @@ func (v *visit) walk(ctx context.Context) error {
 	if err := v.c.SetDeadline(time.Now().Add(v.server.cfg.FirstByteTimeout)); err != nil {
 		return refuse(ClosedEarly, err)
 	}
-	if v.port.name == namePlaintext {
-		v.tls.Laboratory = true
-	} else if err := v.proxyHeader(); err != nil {
-		return err
+	v.tls.Laboratory = v.port.name == namePlaintext
+	if !v.port.plainOnly() {
+		if err := v.proxyHeader(); err != nil {
+			return err
+		}
 	}
 	if err := v.countSource(); err != nil {
 		return err
@@ -97,7 +98,12 @@ func (v *visit) walk(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if first != recordHandshake || v.tls.Laboratory {
+	switch {
+	case v.port.plainOnly():
+		return v.choose(false, first)
+	case first != recordHandshake && v.port.tlsOnly():
+		return refuse(UnknownProtocol, nil)
+	case first != recordHandshake:
 		return v.choose(false, first)
 	}
 	if err := v.clientHello(); err != nil {
@@ -145,7 +151,7 @@ func (v *visit) take(p Protocol) error {
 	}
 	v.protocol, v.via = p, link.ViaTLS
 	switch {
-	case v.tls.Laboratory:
+	case v.port.plainOnly():
 		v.via = link.ViaPlaintext
 	case p == STARTTLS:
 		v.via = link.ViaSTARTTLS

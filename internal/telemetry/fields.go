@@ -61,6 +61,9 @@ func Status(code int) zap.Field { return zap.Int("status", code) }
 // Version is a version of this program.
 func Version(v string) zap.Field { return zap.String("version", v) }
 
+// Component is the domain of a component.
+func Component(name string) zap.Field { return zap.String("component", name) }
+
 // Key is a configuration key.
 func Key(k string) zap.Field { return zap.String("key", k) }
 

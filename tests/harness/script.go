@@ -16,10 +16,11 @@ import (
 //	# comment
 //	config NAME                              before all else: a named change of the configuration, see configs
 //	endpoint ID SECRET                       registers an endpoint
-//	WHO connects tls|plain|laboratory|websocket  opens a connection; everything below is said by WHO until it closes; over a WebSocket each step is a message
+//	WHO connects tls|plain|laboratory|websocket|component  opens a connection; everything below is said by WHO until it closes; over a WebSocket each step is a message
 //	WHO connects tls as ADDRESS[,ADDRESS]    shows a client certificate with these addresses
 //	WHO opens                                sends a stream header and takes ours with the features
 //	WHO logs in ID SECRET RESOURCE           opens, logs in by PLAIN, binds
+//	WHO serves DOMAIN                        opens and logs in as the component of this domain (config components)
 //	WHO authenticates MECHANISM ID SECRET    opens, logs in by that mechanism, opens again
 //	WHO asks MECHANISM ID SECRET             opens, logs in by XEP-0388 with the indented elements; what comes last is received below
 //	WHO presents MECHANISM ID TOKEN          the same by a token, on a stream that is open
@@ -48,6 +49,7 @@ var configs = map[string]func(*config.Config){
 	"open routing":   func(c *config.Config) { c.XMPP.Routing = "open" },
 	"archive":        func(c *config.Config) { c.Account.Archive = true },
 	"administrator":  func(c *config.Config) { c.XMPP.Admins = []string{"admin"} },
+	"components":     Components,
 	"laboratory":     func(c *config.Config) { c.XMPP.InsecurePlaintext = "127.0.0.1:0" },
 	"other host":     func(c *config.Config) { c.Drain.OtherHost, c.XMPP.Location = "node-2.example:443", "[2001:db8::1]:443" },
 	"quick failures": func(c *config.Config) { c.XMPP.FailureDelay = 100e6 },
@@ -160,6 +162,8 @@ func (s *script) say(who, rest string, more []string) {
 		f := strings.Fields(object)
 		s.need(len(f) == 4, "WHO logs in ID SECRET RESOURCE")
 		stream.Login(f[1], f[2], f[3])
+	case "serves":
+		stream.Serve(object)
 	case "authenticates":
 		f := strings.Fields(object)
 		s.need(len(f) == 3, "WHO authenticates MECHANISM ID SECRET")
@@ -212,10 +216,12 @@ func (s *script) connect(who, how string) {
 		s.streams[who] = s.server.ConnectPlain(s.t, who)
 	case "laboratory":
 		s.streams[who] = s.server.ConnectLaboratory(s.t, who)
+	case "component":
+		s.streams[who] = s.server.ConnectComponent(s.t, who)
 	case "websocket":
 		s.streams[who] = s.server.ConnectWebSocket(s.t, who)
 	default:
-		s.need(false, "connects tls, plain, laboratory or websocket")
+		s.need(false, "connects tls, plain, laboratory, websocket or component")
 	}
 }
 

@@ -27,6 +27,8 @@ type Stream struct {
 	ws   *websocket.Conn // on conn; nil: the stream is one of RFC 6120
 
 	Code int // with which the server closed the WebSocket, -1 for none, once Next says that it is closed
+
+	header scan.Header // the server's last
 }
 
 // Connect opens a direct TLS connection.
@@ -153,6 +155,7 @@ func (st *Stream) Next() string {
 				return "(closed)"
 			}
 		case scan.StreamOpen:
+			st.header = *ev.Header
 			return "(stream)"
 		case scan.StreamClose:
 			return "(end)"

@@ -40,7 +40,7 @@ type seen struct {
 	Sent      int             `json:"sent"`
 }
 
-// peer is a running endpoint.py.
+// peer is a running program of testdata.
 type peer struct {
 	t     *testing.T
 	input io.Writer
@@ -51,15 +51,23 @@ type peer struct {
 // startPeer runs endpoint.py until the test ends. how is direct or starttls, login scram or default.
 func startPeer(t *testing.T, s *harness.Server, how, login string) *peer {
 	t.Helper()
-	if err := exec.CommandContext(t.Context(), python, "-c", "import slixmpp").Run(); err != nil {
-		t.Skipf("LEFT OUT: slixmpp as an endpoint: it is not installed (Debian package python3-slixmpp): %v", err)
-	}
 	addr := s.Addr(map[string]string{"direct": "tls", "starttls": "xmpp"}[how])
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.Command(python, "testdata/endpoint.py", how, host, port, "pc-1@"+harness.Domain+"/slixmpp", s.CAFile, login)
+	p := startPython(t, "testdata/endpoint.py", how, host, port, "pc-1@"+harness.Domain+"/slixmpp", s.CAFile, login)
+	p.tell("s3cret-1")
+	return p
+}
+
+// startPython runs a program on slixmpp until the test ends.
+func startPython(t *testing.T, args ...string) *peer {
+	t.Helper()
+	if err := exec.CommandContext(t.Context(), python, "-c", "import slixmpp").Run(); err != nil {
+		t.Skipf("LEFT OUT: slixmpp: it is not installed (Debian package python3-slixmpp): %v", err)
+	}
+	cmd := exec.Command(python, args...)
 	cmd.Stderr = os.Stderr
 	input, err := cmd.StdinPipe()
 	if err != nil {
@@ -79,10 +87,9 @@ func startPeer(t *testing.T, s *harness.Server, how, login string) *peer {
 		for range p.lines {
 		}
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("endpoint.py: %v", err)
+			t.Errorf("%s: %v", args[0], err)
 		}
 	})
-	p.tell("s3cret-1")
 	return p
 }
 
@@ -112,14 +119,14 @@ func (p *peer) await(event string) seen {
 		select {
 		case line, ok := <-p.lines:
 			if !ok {
-				p.t.Fatalf("endpoint.py ended before %q; it saw %+v", event, p.past)
+				p.t.Fatalf("the program ended before %q; it saw %+v", event, p.past)
 			}
 			p.past = append(p.past, line)
 			if line.Event == event {
 				return line
 			}
 		case <-late:
-			p.t.Fatalf("no %q; endpoint.py saw %+v", event, p.past)
+			p.t.Fatalf("no %q; the program saw %+v", event, p.past)
 		}
 	}
 }

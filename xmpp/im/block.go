@@ -30,13 +30,17 @@ func (s *Service) Unblocked(ctx context.Context, c feature.Client, addresses []s
 		}
 	})
 	for _, item := range contacts {
-		to, ok := s.parse(item.JID)
+		to, ok := s.address(item.JID)
 		names := func(a string) bool { return covered(item.JID, []string{a}) || covered(a, []string{item.JID}) }
 		if !ok || item.Subscription&account.To == 0 || !slices.ContainsFunc(addresses, names) {
 			continue
 		}
 		for _, own := range s.available(c.Key(), -128) {
-			s.probe(ctx, own, to)
+			if to.Domain == s.domain {
+				s.probe(ctx, own, to)
+			} else {
+				s.ask(own, item.JID)
+			}
 		}
 	}
 }
@@ -53,12 +57,12 @@ func (s *Service) contacts(ctx context.Context, k endpoint.Key) []account.Item {
 // reshow calls f with each available client of an account, its presence, and each available client of those of its contacts that the addresses cover.
 func (s *Service) reshow(k endpoint.Key, contacts []account.Item, addresses []string, f func(own, theirs feature.Client, raw []byte)) {
 	for _, item := range contacts {
-		to, ok := s.parse(item.JID)
+		to, ok := s.address(item.JID)
 		if !ok || item.Subscription&account.From == 0 {
 			continue
 		}
 		s.eachPresence(k, func(own feature.Client, raw []byte) {
-			for _, theirs := range s.available(to.Key, -128) {
+			for _, theirs := range s.watching(to.Key) {
 				if covered(theirs.JID(), addresses) {
 					f(own, theirs, raw)
 				}
@@ -78,7 +82,7 @@ func (s *Service) undirect(k endpoint.Key, addresses []string) {
 				own.State().Direct(to, true)
 				continue
 			}
-			at, _ := s.parse(to)
+			at, _ := s.address(to)
 			for _, theirs := range s.at(at) {
 				if !s.accounts.IsBlocked(theirs.Key(), own.JID()) {
 					theirs.SendPresence(own.JID(), unavailable(own))

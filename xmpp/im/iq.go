@@ -1,8 +1,6 @@
 package im
 
 import (
-	"mellium.im/xmpp/stanza"
-
 	"signalbox/xmpp/feature"
 	"signalbox/xmpp/scan"
 )
@@ -18,7 +16,7 @@ func (s *Service) Request(from feature.Client, el *scan.Stanza, to Address) feat
 		return feature.Unavailable()
 	}
 	if s.accounts.IsBlocked(from.Key(), to.String()) {
-		return feature.Answer{Type: stanza.Cancel, Condition: stanza.NotAcceptable, Detail: "<blocked xmlns='urn:xmpp:blocking:errors'/>"}
+		return blockedAnswer()
 	}
 	if !c.Send(scan.Edit{From: from.JID()}.AppendTo(make([]byte, 0, len(el.Raw)+64), el)) {
 		return feature.Unavailable()

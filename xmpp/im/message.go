@@ -19,12 +19,15 @@ func (s *Service) Message(from feature.Client, el *scan.Stanza, to Address) feat
 	if err != nil {
 		return feature.Refuse(stanza.Modify, stanza.NotAcceptable)
 	}
-	ctx := &m.Patience
-	defer ctx.Stop()
-	s.features.Outgoing(ctx, m)
-	if m.Refused() {
+	defer m.Patience.Stop()
+	if s.features.Outgoing(&m.Patience, m); m.Refused() {
 		return m.Refusal()
 	}
+	return s.receive(&m.Patience, m, to)
+}
+
+// receive gives a message to the account that it is for.
+func (s *Service) receive(ctx context.Context, m *feature.Message, to Address) feature.Answer {
 	clients := s.clients(to.Key)
 	if len(clients) == 0 {
 		switch ok, err := s.exists(ctx, to.Key); {
@@ -42,7 +45,7 @@ func (s *Service) Message(from feature.Client, el *scan.Stanza, to Address) feat
 	return s.deliver(ctx, m, to, clients)
 }
 
-// message makes what is routed of what a client wrote.
+// message makes what is routed of what was written.
 func (s *Service) message(from feature.Client, el *scan.Stanza, to Address) (*feature.Message, error) {
 	m := &feature.Message{From: from.JID(), Sender: from, To: to.Key, Type: messageType(el), Stanza: el}
 	dirty := len(el.To()) == 0
@@ -148,6 +151,9 @@ func (s *Service) returned(ctx context.Context, lost feature.Client, raw []byte)
 func (s *Service) Route(_ context.Context, to string, raw []byte) {
 	at, ok := s.parse(to)
 	if !ok {
+		if at, ok := s.address(to); ok {
+			(&guest{s, at}).Send(raw)
+		}
 		return
 	}
 	if at.Resource != "" {

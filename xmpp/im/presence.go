@@ -95,15 +95,15 @@ func (s *Service) broadcast(from feature.Client, contacts []account.Item, raw []
 		if item.Subscription&account.From == 0 {
 			continue
 		}
-		if to, ok := s.parse(item.JID); ok {
+		if to, ok := s.address(item.JID); ok {
 			s.show(from, to.Key, raw)
 		}
 	}
 }
 
-// show sends a presence of a client to all available clients of another account. One that the sender blocks, or whose account blocks the sender, hears nothing.
+// show sends a presence of a client to all available clients of another account, or to a component. One that the sender blocks, or whose account blocks the sender, hears nothing.
 func (s *Service) show(from feature.Client, to endpoint.Key, raw []byte) {
-	for _, c := range s.available(to, -128) {
+	for _, c := range s.watching(to) {
 		if !s.shun(from, c) {
 			c.SendPresence(from.JID(), raw)
 		}
@@ -128,8 +128,12 @@ func (s *Service) greet(ctx context.Context, c feature.Client, contacts []accoun
 		}
 	})
 	for _, item := range contacts {
-		to, ok := s.parse(item.JID)
+		to, ok := s.address(item.JID)
 		if !ok || item.Subscription&account.To == 0 {
+			continue
+		}
+		if to.Domain != s.domain {
+			s.ask(c, item.JID)
 			continue
 		}
 		s.eachPresence(to.Key, func(theirs feature.Client, raw []byte) {
@@ -198,7 +202,7 @@ func (s *Service) retire(c feature.Client, known bool, contacts []account.Item, 
 	}
 	replaced := next.Presence().Available
 	for _, to := range c.State().TakeDirected() {
-		at, ok := s.parse(to)
+		at, ok := s.address(to)
 		if hears := (known || replaced) && subscribed(contacts, at); ok && !hears && !next.Directs(to) {
 			s.showAt(c, at, raw)
 		}
@@ -227,8 +231,11 @@ func (s *Service) showAt(from feature.Client, to Address, raw []byte) {
 	}
 }
 
-// at returns who gets a presence that is directed to an address: the client with a full JID, all available ones of an account.
+// at returns who gets a presence that is directed to an address: the client with a full JID, all available ones of an account, a component.
 func (s *Service) at(to Address) []feature.Client {
+	if to.Domain != s.domain {
+		return []feature.Client{&guest{s, to}}
+	}
 	if to.Resource == "" {
 		return s.available(to.Key, -128)
 	}

@@ -152,7 +152,13 @@ func (s *Service) removeItem(ctx context.Context, k endpoint.Key, contact string
 		return s.accountMistake(err, k)
 	}
 	s.push(k, r.Owner)
-	to, ok := s.parse(contact)
+	to, ok := s.address(contact)
+	if ok && to.Domain != s.domain {
+		for _, p := range r.Send {
+			s.tell(to.Key, appendPresence(nil, p.String(), k.JID(), contact))
+		}
+		s.reveal(ctx, k, to.Key, r.Owner)
+	}
 	if !r.Local || !ok {
 		return feature.Answer{}
 	}

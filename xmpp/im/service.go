@@ -27,13 +27,14 @@ type Directory interface {
 
 // Service routes between accounts. It is safe for concurrent use. Methods with a context may wait for the store.
 type Service struct {
-	domain    string
-	accounts  *account.Service
-	directory Directory
-	clients   func(endpoint.Key) []feature.Client
-	features  *feature.Set
-	log       *zap.Logger
-	later     later
+	domain     string
+	accounts   *account.Service
+	directory  Directory
+	clients    func(endpoint.Key) []feature.Client
+	components Components
+	features   *feature.Set
+	log        *zap.Logger
+	later      later
 
 	seed   maphash.Seed
 	orders [64]sync.Mutex
@@ -44,13 +45,15 @@ type Deps struct {
 	Accounts  *account.Service
 	Directory Directory
 	Clients   func(endpoint.Key) []feature.Client // the bound clients of an account
+
+	Components Components // never nil
 }
 
 // New returns a service. SetFeatures must follow before it is used.
 func New(domain string, deps Deps, log *zap.Logger) *Service {
 	return &Service{
-		domain: domain, accounts: deps.Accounts, directory: deps.Directory, clients: deps.Clients, log: log.Named("im"), later: later{wake: make(chan struct{}, 1)},
-		seed: maphash.MakeSeed(),
+		domain: domain, accounts: deps.Accounts, directory: deps.Directory, clients: deps.Clients, components: deps.Components, log: log.Named("im"),
+		later: later{wake: make(chan struct{}, 1)}, seed: maphash.MakeSeed(),
 	}
 }
 

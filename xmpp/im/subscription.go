@@ -23,6 +23,10 @@ func (s *Service) subscription(ctx context.Context, c feature.Client, el *scan.S
 	}
 	s.push(c.Key(), x.Owner)
 	if !x.Local {
+		if x.Owner.Pass && to.Domain != s.domain {
+			s.tell(to, raw)
+		}
+		s.reveal(ctx, c.Key(), to, x.Owner)
 		return feature.Answer{}
 	}
 	if x.Contact.Pass && !s.blocked(c.Key(), to) {
@@ -37,9 +41,9 @@ func (s *Service) subscription(ctx context.Context, c feature.Client, el *scan.S
 	return feature.Answer{}
 }
 
-// tell sends a presence of a subscription to all available clients of an account.
+// tell sends a presence of a subscription to all available clients of an account, or to a component.
 func (s *Service) tell(k endpoint.Key, raw []byte) {
-	for _, c := range s.available(k, -128) {
+	for _, c := range s.watching(k) {
 		c.Send(raw)
 	}
 }
