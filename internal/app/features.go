@@ -13,15 +13,18 @@ import (
 
 // buildFeatures builds what the server offers, and where routing is open also what standard clients expect of their accounts.
 func (a *App) buildFeatures() (*feature.Set, error) {
+	services, err := a.externalServices()
+	if err != nil {
+		return nil, err
+	}
 	extra := []string{"urn:xmpp:sm:3", "urn:xmpp:receipts"}
 	common := []feature.Feature{
 		feature.Ping(), feature.Version(a.version.Version), feature.Time(), feature.Uptime(time.Now()), feature.LegacySession(), feature.ClientState(),
-		a.components.Feature(),
+		a.components.Feature(), services,
 	}
 	if a.cfg.XMPP.Routing != xmpp.RoutingOpen {
 		return feature.NewSet(extra, append(common, feature.ManagedRoster(), a.administration())...), nil
 	}
-	var err error
 	if a.accounts, err = account.New(a.cfg.Account, a.store.Accounts()); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
@@ -41,4 +44,16 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 	set := feature.NewSet(extra, append(common, open...)...)
 	a.im.SetFeatures(set)
 	return set, nil
+}
+
+// externalServices builds what tells clients of other servers.
+func (a *App) externalServices() (feature.Feature, error) {
+	services, err := a.cfg.TURN.Services()
+	if err == nil {
+		var secret []byte
+		if secret, err = a.cfg.TURN.Secret(); err == nil {
+			return feature.ExternalServices(services, secret, a.cfg.Domain, time.Now), nil
+		}
+	}
+	return feature.Feature{}, fmt.Errorf("%w: turn.%w", ErrConfig, err)
 }

@@ -30,6 +30,7 @@ type Config struct {
 	XMPP       xmpp.Config         `key:"xmpp" doc:"Limits and times of XMPP streams."`
 	Push       push.Config         `key:"push" doc:"Pushes and their queues."`
 	Account    account.Config      `key:"account" doc:"What one account holds for standard XMPP clients, with open routing."`
+	TURN       TURN                `key:"turn" doc:"Other STUN and TURN servers."`
 	API        api.Config          `key:"api" doc:"The management server's HTTP API."`
 	Store      Store               `key:"store" doc:"Durable state."`
 	Drain      Drain               `key:"drain" doc:"How a node stops."`
@@ -83,6 +84,7 @@ func (c Config) Validate() error {
 		under("xmpp", c.XMPP.CheckComponents(c.Domain, c.Listen.Component)),
 		under("push", c.Push.Validate()),
 		under("account", c.Account.Validate()),
+		under("turn", c.TURN.Validate()),
 		under("api", c.API.Validate()),
 		under("api", c.API.CheckPlain(c.Listen.API)),
 		checkStore(c.Store.URL, c.DataDir),

@@ -8,7 +8,7 @@ import (
 
 // laterSections are sections that are accepted and whose parts are not built yet, with what they will be about.
 var laterSections = map[string]string{
-	"turn":    "The TURN server: public_ip, ports, secret_file, allow_peers, quotas.",
+	"turn":    "The TURN server of our own: public_ip, ports, secret_file, allow_peers, quotas; other keys of this section stand above.",
 	"relay":   "The relay of remote sessions.",
 	"session": "Defaults of remote sessions, such as consent.",
 	"gateway": "The gateway for endpoints outside the LAN.",
@@ -46,7 +46,7 @@ func laterOfEnv(name string) string {
 func (l *loader) warnLater() {
 	var paths []string
 	for path := range l.given {
-		if isLater(path) || slices.Contains(laterFields, path) && !l.asksNothing(path) {
+		if _, built := l.table.keys[path]; isLater(path) && !built || slices.Contains(laterFields, path) && !l.asksNothing(path) {
 			paths = append(paths, path)
 		}
 	}

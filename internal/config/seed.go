@@ -15,13 +15,14 @@ type seedName struct {
 	later bool // whether it has no effect yet
 }
 
-// The names that decide about the domain.
+// The names that decide about something.
 const (
 	seedBase     = "TIGASE_DOMAIN"
 	seedDomain   = "XMPP_DOMAIN"
 	seedXMPPHost = "ITSM_XMPP_HOST"
 	seedWebHost  = "ITSM_WEB_HOST"
 	seedITSM     = "ITSM_DOMAIN"
+	seedTURN     = "ITSM_TURN_SERVERS"
 	// basePrefix makes the JID domain of a base domain.
 	basePrefix = "xmpp."
 )
@@ -36,7 +37,7 @@ func seedNames() []seedName {
 		{seedWebHost, "Name of the management server.", true},
 		{seedITSM, "Another name for ITSM_WEB_HOST; both must say the same.", true},
 		{"ITSM_WEB_IP", "Address of the management server if DNS does not know it.", true},
-		{"ITSM_TURN_SERVERS", "Other TURN servers to hand out, comma or space separated; empty means our own.", true},
+		{seedTURN, "Other TURN servers to hand out, comma or space separated, if `turn.servers` is not set.", false},
 	}
 }
 
@@ -72,6 +73,7 @@ func (l *loader) seed(ranks []map[string]string) {
 	if a, b := host(seedITSM), host(seedWebHost); a != "" && b != "" && a != b {
 		l.bad(seedITSM, "is %q, but %s is %q; both name the management server, leave one of them away", a, seedWebHost, b)
 	}
+	l.seedTURN(value(seedTURN))
 	for _, s := range seedNames() {
 		if value(s.name) != "" && s.later {
 			l.warn(s.name, "is accepted and has no effect: this version does not have the part that uses it yet")

@@ -15,12 +15,23 @@ const ComponentSecret = "a secret of sixteen bytes or more"
 
 // Components has a server take the components bot and gate, of domains below its own, on a loopback port in plain text.
 func Components(c *config.Config) {
-	path := filepath.Join(filepath.Dir(c.DataDir), "component.secret")
+	path := sharedSecret(c)
+	c.Listen.Component = []string{"127.0.0.1:0"}
+	c.XMPP.Components = map[string]string{"bot": path, "gate." + Domain: path}
+}
+
+// TURNServers has a server hand out a TURN server with credentials.
+func TURNServers(c *config.Config) {
+	c.TURN.Servers, c.TURN.ExternalSecretFile = []string{"turn.signalbox.test"}, sharedSecret(c)
+}
+
+// sharedSecret returns a file with ComponentSecret.
+func sharedSecret(c *config.Config) string {
+	path := filepath.Join(filepath.Dir(c.DataDir), "shared.secret")
 	if err := os.WriteFile(path, []byte(ComponentSecret+"\n"), 0o600); err != nil {
 		panic(err) // a test's own directory
 	}
-	c.Listen.Component = []string{"127.0.0.1:0"}
-	c.XMPP.Components = map[string]string{"bot": path, "gate." + Domain: path}
+	return path
 }
 
 // ConnectComponent opens a plain-text connection to the port of components.

@@ -50,6 +50,7 @@ var configs = map[string]func(*config.Config){
 	"archive":        func(c *config.Config) { c.Account.Archive = true },
 	"administrator":  func(c *config.Config) { c.XMPP.Admins = []string{"admin"} },
 	"components":     Components,
+	"turn servers":   TURNServers,
 	"laboratory":     func(c *config.Config) { c.XMPP.InsecurePlaintext = "127.0.0.1:0" },
 	"other host":     func(c *config.Config) { c.Drain.OtherHost, c.XMPP.Location = "node-2.example:443", "[2001:db8::1]:443" },
 	"quick failures": func(c *config.Config) { c.XMPP.FailureDelay = 100e6 },
