@@ -25,6 +25,7 @@ import (
 	"signalbox/internal/push"
 	"signalbox/internal/store"
 	"signalbox/internal/telemetry"
+	"signalbox/internal/upload"
 	"signalbox/xmpp"
 	"signalbox/xmpp/component"
 	"signalbox/xmpp/im"
@@ -52,6 +53,7 @@ type App struct {
 	xmpp     *xmpp.Server
 
 	components *component.Server
+	uploads    *upload.Service // nil unless upload is enabled
 
 	listen   *listen.Server
 	web      *web
@@ -146,6 +148,12 @@ func (a *App) buildEdges(context.Context) (err error) {
 	}
 	if a.cfg.XMPP.FastLifetime > 0 {
 		mechanisms.OfferTokens(a.store, a.cfg.XMPP.FastLifetime)
+	}
+	if a.cfg.Upload.Enabled {
+		a.uploads, err = upload.New(a.cfg.Upload, filepath.Join(a.cfg.DataDir, "upload"), a.uploadBase, a.log, time.Now)
+		if err != nil {
+			return err
+		}
 	}
 	set, err := a.buildFeatures()
 	if err != nil {
@@ -249,6 +257,7 @@ func (a *App) serve(ctx context.Context) error {
 		part{"im", a.route},
 		part{"xmpp", a.xmpp.Run},
 		part{"component", a.components.Run},
+		part{"upload", a.sweepUploads},
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
 		part{"websocket", a.websocket.Run},
 		part{"web", func(ctx context.Context) error { return a.web.Run(ctx, a.mux()) }},
@@ -260,6 +269,15 @@ func (a *App) serve(ctx context.Context) error {
 func (a *App) route(ctx context.Context) error {
 	if a.im != nil {
 		return a.im.Run(ctx)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+// sweepUploads deletes uploaded files whose time is over.
+func (a *App) sweepUploads(ctx context.Context) error {
+	if a.uploads != nil {
+		return a.uploads.Run(ctx)
 	}
 	<-ctx.Done()
 	return nil

@@ -22,6 +22,9 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 		feature.Ping(), feature.Version(a.version.Version), feature.Time(), feature.Uptime(time.Now()), feature.LegacySession(), feature.ClientState(),
 		a.components.Feature(), services,
 	}
+	if a.uploads != nil {
+		common = append(common, feature.FileUpload(a.uploads, a.cfg.Domain, a.log))
+	}
 	if a.cfg.XMPP.Routing != xmpp.RoutingOpen {
 		return feature.NewSet(extra, append(common, feature.ManagedRoster(), a.administration())...), nil
 	}

@@ -3,7 +3,9 @@ package app
 import (
 	"net"
 	"net/http"
+	"strings"
 
+	"signalbox/internal/upload"
 	"signalbox/xmpp/websocket"
 )
 
@@ -14,7 +16,19 @@ func (a *App) mux() *http.ServeMux {
 	mux.Handle("GET "+websocket.Path, a.websocket)
 	mux.Handle("GET "+websocket.HostMetaPath, websocket.HostMeta(url))
 	mux.Handle("GET "+websocket.HostMetaJSONPath, websocket.HostMetaJSON(url))
+	if a.uploads != nil {
+		mux.Handle(upload.Path, a.uploads)
+	}
 	return mux
+}
+
+// uploadBase is where clients put and get files: as configured, else where they find the WebSocket.
+func (a *App) uploadBase() string {
+	if a.cfg.Upload.URL != "" {
+		return a.cfg.Upload.URL
+	}
+	host, _, _ := strings.Cut(strings.TrimPrefix(a.websocketURL(), "wss://"), "/")
+	return "https://" + host
 }
 
 // websocketURL is where clients find the WebSocket: as configured, else our domain and the port of the first TLS listener.

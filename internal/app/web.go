@@ -6,6 +6,7 @@ import (
 	stdlog "log"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 
 	"signalbox/internal/link"
 	"signalbox/internal/telemetry"
+	"signalbox/internal/upload"
 )
 
 // Limits of HTTP on the shared port, where strangers are.
@@ -139,7 +141,9 @@ func (w *web) guard(handler http.Handler) http.Handler {
 			return
 		}
 		defer w.handlers.Done()
-		r.Body = http.MaxBytesReader(rw, r.Body, webBodyBytes)
+		if !strings.HasPrefix(r.URL.Path, upload.Path) { // which bounds the body itself
+			r.Body = http.MaxBytesReader(rw, r.Body, webBodyBytes)
+		}
 		handler.ServeHTTP(rw, r)
 	})
 }

@@ -17,6 +17,7 @@ import (
 	"signalbox/internal/push"
 	"signalbox/internal/store"
 	"signalbox/internal/telemetry"
+	"signalbox/internal/upload"
 	"signalbox/xmpp"
 )
 
@@ -31,6 +32,7 @@ type Config struct {
 	Push       push.Config         `key:"push" doc:"Pushes and their queues."`
 	Account    account.Config      `key:"account" doc:"What one account holds for standard XMPP clients, with open routing."`
 	TURN       TURN                `key:"turn" doc:"Other STUN and TURN servers."`
+	Upload     upload.Config       `key:"upload" doc:"Files that accounts share (XEP-0363)."`
 	API        api.Config          `key:"api" doc:"The management server's HTTP API."`
 	Store      Store               `key:"store" doc:"Durable state."`
 	Drain      Drain               `key:"drain" doc:"How a node stops."`
@@ -58,6 +60,7 @@ func Default() Config {
 		XMPP:    xmpp.Default(),
 		Push:    push.Default(),
 		Account: account.Default(),
+		Upload:  upload.Default(),
 		API:     api.Default(),
 		Store:   Store{Config: store.Default()},
 		Drain:   Drain{Period: 10 * time.Second},
@@ -85,6 +88,7 @@ func (c Config) Validate() error {
 		under("push", c.Push.Validate()),
 		under("account", c.Account.Validate()),
 		under("turn", c.TURN.Validate()),
+		under("upload", c.Upload.Validate()),
 		under("api", c.API.Validate()),
 		under("api", c.API.CheckPlain(c.Listen.API)),
 		checkStore(c.Store.URL, c.DataDir),

@@ -25,6 +25,7 @@ var layers = []struct {
 	{"internal/access", 2, "access"},
 	{"internal/push", 3, "push"},
 	{"internal/account", 3, "account"},
+	{"internal/upload", 3, "upload"},
 	{"xmpp", 4, "xmpp"},
 	{"internal/listen", 4, "listen"},
 	{"internal/api", 4, "api"},

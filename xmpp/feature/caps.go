@@ -15,7 +15,7 @@ const (
 
 // caps tells clients what the server offers by a hash (XEP-0115 section 6.3), so that they need not ask again, and answers who does not know the hash.
 func caps(s *Set) Feature {
-	ver := capsHash(serverIdentity, s.vars)
+	ver := capsHash(serverIdentity, s.vars, s.forms...)
 	node := capsNode + "#" + ver
 	return Feature{
 		Stream: "<c xmlns='" + nsCaps + "' hash='sha-1' node='" + capsNode + "' ver='" + ver + "'/>",
@@ -23,18 +23,18 @@ func caps(s *Set) Feature {
 			if q.To != Server || asked != node {
 				return Answer{}, false
 			}
-			return Answer{Payload: appendInfo(nil, node, serverIdentity, s.vars)}, true
+			return Answer{Payload: appendInfo(nil, node, serverIdentity, s.vars, s.forms...)}, true
 		},
 	}
 }
 
 // capsHash is the verification string of XEP-0115 section 5.1, hashed. Vars are sorted.
-func capsHash(identities []Identity, vars []string) string {
+func capsHash(identities []Identity, vars []string, forms ...Form) string {
 	lines := make([]string, 0, len(identities))
 	for _, id := range identities {
 		lines = append(lines, id.Category+"/"+id.Type+"//"+id.Name)
 	}
 	slices.Sort(lines)
-	sum := sha1.Sum([]byte(strings.Join(append(lines, vars...), "<") + "<"))
+	sum := sha1.Sum([]byte(strings.Join(append(append(lines, vars...), capsLines(forms)...), "<") + "<"))
 	return base64.StdEncoding.EncodeToString(sum[:])
 }

@@ -19,7 +19,7 @@ func info(s *Set) Feature {
 			node, _ := q.Payload.Attr("node")
 			switch {
 			case len(node) == 0 && q.To == Server:
-				return Answer{Payload: appendInfo(nil, "", serverIdentity, s.vars)}
+				return Answer{Payload: appendInfo(nil, "", serverIdentity, s.vars, s.forms...)}
 			case len(node) == 0 && (q.To == Own || slices.ContainsFunc(s.knows, func(f func(context.Context, *Query) bool) bool { return f(ctx, q) })):
 				return Answer{Payload: s.AccountInfo()}
 			}
@@ -41,7 +41,7 @@ func (s *Set) AccountInfo() []byte {
 	return appendInfo(nil, "", append([]Identity{{"account", "registered", ""}}, s.identities...), s.accountVars)
 }
 
-func appendInfo(b []byte, node string, identities []Identity, vars []string) []byte {
+func appendInfo(b []byte, node string, identities []Identity, vars []string, forms ...Form) []byte {
 	b = append(b, "<query xmlns='"+disco.NSInfo+"'"...)
 	if node != "" {
 		b = appendAttribute(b, "node", node)
@@ -58,7 +58,7 @@ func appendInfo(b []byte, node string, identities []Identity, vars []string) []b
 	for _, v := range vars {
 		b = append(appendAttribute(append(b, "<feature"...), "var", v), "/>"...)
 	}
-	return append(b, "</query>"...)
+	return append(appendForms(b, forms), "</query>"...)
 }
 
 // items answers XEP-0030 section 4 with what the features list.

@@ -18,6 +18,7 @@ import (
 type Feature struct {
 	Vars        []string                                                     // what disco#info of the server advertises
 	AccountVars []string                                                     // what disco#info of an account advertises
+	Forms       []Form                                                       // about the server, in its disco#info (XEP-0128)
 	Identities  []Identity                                                   // of an account, beside that of a registered account
 	Stream      string                                                       // stream feature offered to a client that logged in, as XML; empty: none
 	Requests    []Request                                                    // the iq payloads that it answers
@@ -97,6 +98,7 @@ func Unavailable() Answer { return Refuse(stanza.Cancel, stanza.ServiceUnavailab
 type Set struct {
 	requests           map[name]func(context.Context, *Query) Answer
 	vars, accountVars  []string
+	forms              []Form
 	identities         []Identity
 	stream             string
 	describe           []func(context.Context, *Query, string) (Answer, bool)
@@ -140,6 +142,7 @@ func sorted(vars []string) []string {
 func (s *Set) add(f Feature) {
 	s.vars = append(s.vars, f.Vars...)
 	s.accountVars = append(s.accountVars, f.AccountVars...)
+	s.forms = append(s.forms, f.Forms...)
 	s.identities = append(s.identities, f.Identities...)
 	s.stream += f.Stream
 	for _, r := range f.Requests {
