@@ -72,7 +72,7 @@ func (st *stream) bindInline(r *request, g *granted, before []byte) transport.Ne
 		s.begin(r.bind)
 	}
 	inline = append(inline, "</bound>"...)
-	s.welcome(st, append(g.success(s.jid, inline), features+st.srv.deps.Features.Stream()+"</stream:features>"...))
+	s.welcome(st, append(st.srv.afterLogin(append(g.success(s.jid, inline), features...)), "</stream:features>"...))
 	return st.settle()
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -51,6 +52,8 @@ type Config struct {
 
 	WebSocketOrigins []string `key:"websocket_origins" doc:"Origins of the pages, besides our own, whose scripts may open an XMPP stream over a WebSocket, each as https://host or https://host:port. Programs that are no browsers have no origin and may always."`
 	WebSocketURL     string   `key:"websocket_url" doc:"Address of the WebSocket that host-meta tells clients (XEP-0156), wss://host/xmpp-websocket where the public name or port differs from ours; empty: domain and the port of listen.tls."`
+
+	StatusURLs []string `key:"status_urls" doc:"Addresses, https://..., of JSON files at another place that say whether this service is down, and for how long; clients are told of them while it is not (XEP-0455)."`
 
 	Components  map[string]string `key:"components" doc:"Programs that serve a domain beside ours (XEP-0114) at listen.component: name and file with the secret that they prove to know, 16 bytes or more. A name without a dot, such as bot, stands for a domain below ours, bot.DOMAIN. Each may send ten times what an endpoint may."`
 	ComponentCA string            `key:"component_ca" doc:"File with the certificates in PEM form that sign those of components. With it listen.component speaks TLS alone, with our certificate, and demands one of each component; without it that listener is for loopback addresses."`
@@ -132,6 +135,11 @@ func (c Config) Validate() error {
 	if c.InsecurePlaintext != "" {
 		if err := link.CheckLoopback(c.InsecurePlaintext); err != nil {
 			errs = append(errs, fmt.Errorf("insecure_plaintext: %w", err))
+		}
+	}
+	for i, text := range c.StatusURLs {
+		if u, err := url.Parse(text); err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
+			errs = append(errs, fmt.Errorf("status_urls[%d]: %q is not an address such as https://status.example.org/xmpp.json", i, text))
 		}
 	}
 	return errors.Join(append(errs, c.validateWebSocket()...)...)

@@ -41,10 +41,10 @@ func (st *stream) features(b []byte) []byte {
 	case awaitSTARTTLS:
 		b = append(b, "<starttls xmlns='"+nsTLS+"'><required/></starttls>"...)
 	case awaitAuth:
-		b = st.mechanisms(b)
+		b = appendLimits(st.mechanisms(b), st.srv.cfg.MaxLoginBytes, st.srv.cfg.LoginTimeout)
 	case awaitBind:
 		b = append(b, "<bind xmlns='"+nsBind+"'/><sm xmlns='"+nsSM+"'/>"...)
-		b = append(b, st.srv.deps.Features.Stream()...)
+		b = st.srv.afterLogin(b)
 	}
 	return append(b, "</stream:features>"...)
 }

@@ -20,7 +20,7 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 	extra := []string{"urn:xmpp:sm:3", "urn:xmpp:receipts"}
 	common := []feature.Feature{
 		feature.Ping(), feature.Version(a.version.Version), feature.Time(), feature.Uptime(time.Now()), feature.LegacySession(), feature.ClientState(),
-		a.components.Feature(), services,
+		a.components.Feature(), services, feature.OutageStatus(a.cfg.XMPP.StatusURLs),
 	}
 	if a.uploads != nil {
 		common = append(common, feature.FileUpload(a.uploads, a.cfg.Domain, a.log))

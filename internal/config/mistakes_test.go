@@ -70,6 +70,10 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 			"xmpp.component_ca: must be set for listen.component 0.0.0.0:5347, which is not a loopback address such as 127.0.0.1:5347",
 			"xmpp.component_ca: must be set for listen.component x, which is not a loopback address such as 127.0.0.1:5347",
 		}},
+		{"addresses of outages", source{file: ok + "xmpp: {status_urls: ['https://s.example/x.json', 's.example', 'ftp://s.example/x']}\n"}, []string{
+			`xmpp.status_urls[1]: "s.example" is not an address such as https://status.example.org/xmpp.json`,
+			`xmpp.status_urls[2]: "ftp://s.example/x" is not an address such as https://status.example.org/xmpp.json`,
+		}},
 		{"a port for no component", source{file: ok + "listen: {component: ['127.0.0.1:5347']}\n"}, []string{
 			"xmpp.components: names none, but listen.component opens a port for them",
 		}},

@@ -46,10 +46,13 @@ type script struct {
 
 // configs are the changes that a script may ask for.
 var configs = map[string]func(*config.Config){
-	"open routing":   func(c *config.Config) { c.XMPP.Routing = "open" },
-	"archive":        func(c *config.Config) { c.Account.Archive = true },
-	"administrator":  func(c *config.Config) { c.XMPP.Admins = []string{"admin"} },
-	"components":     Components,
+	"open routing":  func(c *config.Config) { c.XMPP.Routing = "open" },
+	"archive":       func(c *config.Config) { c.Account.Archive = true },
+	"administrator": func(c *config.Config) { c.XMPP.Admins = []string{"admin"} },
+	"components":    Components,
+	"status page": func(c *config.Config) {
+		c.XMPP.StatusURLs = []string{"https://status.example/a.json", "https://b.example/?x&y"}
+	},
 	"turn servers":   TURNServers,
 	"laboratory":     func(c *config.Config) { c.XMPP.InsecurePlaintext = "127.0.0.1:0" },
 	"other host":     func(c *config.Config) { c.Drain.OtherHost, c.XMPP.Location = "node-2.example:443", "[2001:db8::1]:443" },
