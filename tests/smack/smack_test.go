@@ -18,7 +18,7 @@ import (
 )
 
 // declined are specifications that the server does not offer and says so (docs/INTEROP.md); their tests are left out.
-const declined = "XEP-0045,XEP-0048,XEP-0054,XEP-0055,XEP-0347,XEP-0363,XEP-0373,XEP-0374,XEP-0384,XEP-0410,XEP-0421,XEP-0433,XEP-0486"
+const declined = "XEP-0045,XEP-0048,XEP-0054,XEP-0055,XEP-0347,XEP-0373,XEP-0374,XEP-0384,XEP-0410,XEP-0421,XEP-0433,XEP-0486"
 
 // fileTransfer is a class that is left out of the run over plain text: one of its tests offers streams over SOCKS5, for which Smack takes no address of loopback,
 // and leaves behind a listener that makes the other one fail if that comes second. The framework cannot leave out a single test of a class; it can run one alone.
@@ -106,6 +106,10 @@ func freeHosts(t *testing.T) hosts {
 // laboratory starts the server as docs/INTEROP.md describes it, with the account of the administrator.
 func laboratory(t *testing.T, on hosts) *harness.Server {
 	t.Helper()
+	turn := filepath.Join(t.TempDir(), "turn.secret")
+	if err := os.WriteFile(turn, []byte("shared-with-turn-1234"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	s := harness.Start(t, func(cfg *config.Config) {
 		cfg.Listen.XMPP = []string{net.JoinHostPort(on.starttls, "5222")}
 		cfg.XMPP.InsecurePlaintext = net.JoinHostPort(on.plain, "5222")
@@ -114,6 +118,8 @@ func laboratory(t *testing.T, on hosts) *harness.Server {
 		cfg.XMPP.MaxResources = 20
 		cfg.XMPP.FailureDelay = 100 * time.Millisecond
 		cfg.Account.Archive = true
+		cfg.Upload.Enabled, cfg.Upload.QuotaBytes = true, 10<<30
+		cfg.TURN.Servers, cfg.TURN.ExternalSecretFile = []string{"turn.signalbox.test"}, turn
 	})
 	s.Call(t, "POST", "/v1/endpoints", fmt.Sprintf(`{"id":%q,"secret":%q}`, adminID, adminSecret), http.StatusCreated)
 	return s
