@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -121,6 +122,31 @@ func TestSecretChangedDuringInlineBind(t *testing.T) {
 				t.Errorf("answer: %s, want reset and no success", got)
 			}
 		})
+	}
+}
+
+// interrupted sends the endpoint away while its login looks whether it may be here.
+type interrupted struct {
+	accounts
+	registry *endpoint.Registry
+}
+
+func (i interrupted) EndpointSecret(ctx context.Context, k endpoint.Key) (endpoint.Secret, bool, error) {
+	i.registry.Disconnect(k, endpoint.ReasonDisconnected)
+	return i.accounts.EndpointSecret(ctx, k)
+}
+
+// TestSessionEndedDuringInlineBind: what has ended is not kept to be resumed.
+func TestSessionEndedDuringInlineBind(t *testing.T) {
+	b := newBench(t)
+	b.deps.Logins = interrupted{accounts{testSecret()}, b.deps.Registry}
+	k := b.connect(t)
+	k.feed(header + request2(authenticatePC1, client+bind2))
+	if got := k.wire.take(); strings.Contains(got, "<success") || !k.wire.ended() {
+		t.Errorf("answer: %s, want the end and no success", got)
+	}
+	if left := b.deps.Resumptions.All(); len(left) != 0 {
+		t.Errorf("%d ended sessions can be resumed", len(left))
 	}
 }
 
