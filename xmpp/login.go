@@ -228,6 +228,13 @@ func (st *stream) noteFailure(f *sasl.Failure) {
 	st.srv.log.Debug("login refused", fields...)
 }
 
+// trouble logs what could not be done for who logged in, unless the stream is over: then nobody waited for it any more.
+func (st *stream) trouble(what string, err error) {
+	if st.login.ctx.Err() == nil {
+		st.srv.log.Error(what, telemetry.Endpoint(st.login.key.JID()), telemetry.Cause(err))
+	}
+}
+
 // pause waits, unless the server stops meanwhile.
 func (st *stream) pause(d time.Duration) bool {
 	t := time.NewTimer(d)
