@@ -10,7 +10,6 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
-	"signalbox/internal/telemetry"
 	"signalbox/xmpp/feature"
 	"signalbox/xmpp/scan"
 	"signalbox/xmpp/transport"
@@ -85,7 +84,7 @@ func (st *stream) admitted() endpoint.Reason {
 	case errors.Is(err, endpoint.ErrUnknown):
 		return endpoint.ReasonDeleted
 	case err != nil:
-		st.srv.log.Error("endpoint could not be read at bind", telemetry.Endpoint(st.login.key.JID()), telemetry.Cause(err))
+		st.trouble("endpoint could not be read at bind", err)
 		return endpoint.ReasonInternal
 	case !enabled:
 		return endpoint.ReasonDisabled

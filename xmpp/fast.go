@@ -5,7 +5,6 @@ import (
 	"strconv"
 	"time"
 
-	"signalbox/internal/telemetry"
 	"signalbox/xmpp/sasl"
 	"signalbox/xmpp/scan"
 )
@@ -61,7 +60,7 @@ func (st *stream) renew(x *sasl.Exchange, r *request) []byte {
 	}
 	t, err := x.Renew(st.login.ctx, w)
 	if err != nil {
-		st.srv.log.Error("tokens of a client could not be renewed", telemetry.Endpoint(st.login.key.JID()), telemetry.Cause(err))
+		st.trouble("tokens of a client could not be renewed", err)
 	}
 	if t == nil {
 		return nil

@@ -91,10 +91,10 @@ func (st *stream) takePlain(el *scan.Stanza) transport.Next {
 
 // takeAuth is SASL, RFC 6120 section 6.4.
 func (st *stream) takeAuth(el *scan.Stanza) transport.Next {
-	if string(el.Namespace()) == nsSASL2 {
+	st.login.begun, st.login.sasl2 = time.Now(), string(el.Namespace()) == nsSASL2
+	if st.login.sasl2 {
 		return st.takeSASL2(el)
 	}
-	st.login.sasl2 = false
 	switch {
 	case st.login.request != nil: // XEP-0388 section 2.4
 		return st.end(endpoint.ReasonNotAuthorized)
@@ -105,7 +105,6 @@ func (st *stream) takeAuth(el *scan.Stanza) transport.Next {
 	case el.Is(nsSASL, "response"):
 		return st.refuse(&sasl.Failure{Condition: sasl.MalformedRequest, Cause: errNoExchange})
 	case el.Is(nsSASL, "abort"):
-		st.login.begun = time.Now()
 		return st.refuse(&sasl.Failure{Condition: sasl.Aborted, Cause: errAborted})
 	case el.Is(nsSM, "enable"), el.Is(nsSM, "resume"):
 		st.conn.Control(smFailed("unexpected-request", ""))
@@ -122,7 +121,6 @@ var (
 )
 
 func (st *stream) auth(el scan.Element) transport.Next {
-	st.login.begun = time.Now()
 	if st.login.exchange != nil {
 		return st.refuse(&sasl.Failure{Condition: sasl.MalformedRequest, Cause: errBegunTwice})
 	}
@@ -136,7 +134,6 @@ func (st *stream) auth(el scan.Element) transport.Next {
 }
 
 func (st *stream) respond(el scan.Element) transport.Next {
-	st.login.begun = time.Now()
 	response, err := sasl.DecodeBase64([]byte(el.Text()))
 	if err != nil {
 		return st.refuse(err)
@@ -229,6 +226,13 @@ func (st *stream) noteFailure(f *sasl.Failure) {
 		return
 	}
 	st.srv.log.Debug("login refused", fields...)
+}
+
+// trouble logs what could not be done for who logged in, unless the stream is over: then nobody waited for it any more.
+func (st *stream) trouble(what string, err error) {
+	if st.login.ctx.Err() == nil {
+		st.srv.log.Error(what, telemetry.Endpoint(st.login.key.JID()), telemetry.Cause(err))
+	}
 }
 
 // pause waits, unless the server stops meanwhile.

@@ -218,10 +218,13 @@ func (s *session) enable(st *stream, el scan.Element) transport.Next {
 	return transport.Read
 }
 
-// manage turns stream management on for a session that nobody knows of yet, and returns the answer.
+// manage turns stream management on for a session whose client does not know of it yet, and returns the answer: nothing if it has ended meanwhile.
 func (s *session) manage(resume bool) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.ended.Name != "" {
+		return nil
+	}
 	return s.manageLocked(resume)
 }
 

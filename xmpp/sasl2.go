@@ -2,7 +2,6 @@ package xmpp
 
 import (
 	"encoding/base64"
-	"time"
 
 	"signalbox/internal/endpoint"
 	"signalbox/xmpp/sasl"
@@ -33,7 +32,6 @@ func (st *stream) authentication(b []byte, names []string) []byte {
 
 // takeSASL2 is the profile of SASL of XEP-0388.
 func (st *stream) takeSASL2(el *scan.Stanza) transport.Next {
-	st.login.begun, st.login.sasl2 = time.Now(), true
 	underWay := st.login.request != nil
 	switch name := string(el.Local()); {
 	case name == "authenticate" && !underWay:

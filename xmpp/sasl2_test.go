@@ -1,6 +1,7 @@
 package xmpp
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -8,6 +9,9 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"signalbox/internal/endpoint"
 	"signalbox/xmpp/feature"
@@ -119,6 +123,44 @@ func TestSecretChangedDuringInlineBind(t *testing.T) {
 			k.feed(header + request2(authenticatePC1, client+inline))
 			if got := k.wire.take(); !strings.Contains(got, "<reset ") || strings.Contains(got, "<success") {
 				t.Errorf("answer: %s, want reset and no success", got)
+			}
+		})
+	}
+}
+
+// interrupted sends the endpoint away while its login looks whether it may be here.
+type interrupted struct {
+	accounts
+	registry *endpoint.Registry
+	heeds    bool // the end of the context
+}
+
+func (i interrupted) EndpointSecret(ctx context.Context, k endpoint.Key) (endpoint.Secret, bool, error) {
+	i.registry.Disconnect(k, endpoint.ReasonDisconnected)
+	if i.heeds && ctx.Err() != nil {
+		return endpoint.Secret{}, false, ctx.Err()
+	}
+	return i.accounts.EndpointSecret(ctx, k)
+}
+
+// TestSessionEndedDuringInlineBind: what has ended is not kept to be resumed, and is nobody's fault.
+func TestSessionEndedDuringInlineBind(t *testing.T) {
+	for name, heeds := range map[string]bool{"the store answers": false, "the store gives up": true} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t)
+			core, logs := observer.New(zap.ErrorLevel)
+			b.log = zap.New(core)
+			b.deps.Logins = interrupted{accounts{testSecret()}, b.deps.Registry, heeds}
+			k := b.connect(t)
+			k.feed(header + request2(authenticatePC1, client+bind2))
+			if got := k.wire.take(); strings.Contains(got, "<success") || !k.wire.ended() {
+				t.Errorf("answer: %s, want the end and no success", got)
+			}
+			if left := b.deps.Resumptions.All(); len(left) != 0 {
+				t.Errorf("%d ended sessions can be resumed", len(left))
+			}
+			if logs.Len() != 0 {
+				t.Errorf("logged %v", logs.All())
 			}
 		})
 	}

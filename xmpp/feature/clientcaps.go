@@ -89,12 +89,15 @@ func (cc *clientCaps) present(ctx context.Context, c Client, presence *scan.Stan
 	}
 	query := appendAttribute([]byte("<query xmlns='"+disco.NSInfo+"'"), "node", string(node)+"#"+string(ver))
 	kind, version := string(hash), string(ver) // the presence lives no longer than this call
-	Ask(c, cc.domain, false, append(query, "/>"...), func(ctx context.Context, el *scan.Stanza) {
+	asked := Ask(c, cc.domain, false, append(query, "/>"...), func(ctx context.Context, el *scan.Stanza) {
 		info := el.Element().Child(disco.NSInfo, "query")
 		if string(el.Type()) == "result" && info.Exists() {
 			cc.answered(ctx, c, claim, kind, version, info)
 		}
 	})
+	if !asked { // its next presence has it asked again
+		c.State().claims("")
+	}
 }
 
 // answered keeps for all what proves the hash. Whatever else a client says holds for that client alone (section 5.4, attack row 35): one that claims an old-style

@@ -116,6 +116,19 @@ func TestClientCapsChange(t *testing.T) {
 	}
 }
 
+// TestClientCapsAskedAgain: a client that could not be asked is asked with its next presence.
+func TestClientCapsAskedAgain(t *testing.T) {
+	w, c := newCapsWorld(t), newFake("pc-1")
+	c.gone = true
+	if w.shows(c, "node='n' ver='1'", infoNews) {
+		t.Fatal("a client without a connection is asked")
+	}
+	c.gone = false
+	if !w.shows(c, "node='n' ver='1'", infoNews) || w.wanted["pc-1"] != "urn:a urn:b;" {
+		t.Errorf("wanted %q after the connection came back", w.wanted["pc-1"])
+	}
+}
+
 // TestVerification is the example of XEP-0115 section 5.3.
 func TestVerification(t *testing.T) {
 	info := parsed(t, `<iq><query xmlns='http://jabber.org/protocol/disco#info'>

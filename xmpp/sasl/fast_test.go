@@ -417,6 +417,23 @@ func TestWhoGetsNoToken(t *testing.T) {
 	}
 }
 
+// TestCertificatesGetNoToken: a token would outlive the certificate, and be renewed without it for ever.
+func TestCertificatesGetNoToken(t *testing.T) {
+	s, _, tokens := newFastServer(t)
+	in := fastInput()
+	in.TLS = certified("pc-1@" + testDomain)
+	x, err := s.Start(External, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := x.Step(t.Context(), []byte{}); err != nil {
+		t.Fatal(err)
+	}
+	if token, err := x.Renew(t.Context(), Wish{Mechanism: HashedNone}); token != nil || err != nil || tokens.writes != 0 {
+		t.Errorf("Renew() = %v, %v, %d writes, want no token", token, err, tokens.writes)
+	}
+}
+
 func TestRenewWithoutAStore(t *testing.T) {
 	for want, isError := range map[error]bool{errors.New("disk is gone"): true, endpoint.ErrDisabled: false, endpoint.ErrUnknown: false} {
 		s, _, tokens := newFastServer(t)

@@ -86,6 +86,8 @@ type Exchange struct {
 	identity     endpoint.Key
 	mark         []byte
 
+	byCertificate bool // there is no token to be had: it would outlive the certificate
+
 	// Of a login by a token.
 	byToken bool
 	moved   bool // it was the new one
