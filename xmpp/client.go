@@ -64,6 +64,13 @@ func (s *session) welcome(st *stream, b []byte) {
 	s.known = true
 }
 
+// isKnown reports whether the client was told that it is bound.
+func (s *session) isKnown() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known
+}
+
 // SendPresence implements feature.Client.
 func (s *session) SendPresence(from string, raw []byte) {
 	s.mu.Lock()

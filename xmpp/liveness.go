@@ -14,7 +14,7 @@ func (st *stream) tick(time.Time) time.Duration {
 	switch {
 	case st.over.Load():
 		return 0
-	case s == nil:
+	case s == nil || !s.isKnown():
 		st.end(endpoint.ReasonHandshakeTimeout)
 		return 0
 	}

@@ -214,24 +214,35 @@ func (hanging) EndpointSecret(ctx context.Context, _ endpoint.Key) (endpoint.Sec
 	return endpoint.Secret{}, false, ctx.Err()
 }
 
-// TestLoginTimeoutEndsWhatItWaitsFor: a store that hangs does not keep connections.
+// TestLoginTimeoutEndsWhatItWaitsFor: a store that hangs does not keep connections, at whatever step.
 func TestLoginTimeoutEndsWhatItWaitsFor(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t)
-		var err error
-		if b.deps.SASL, err = sasl.New(hanging{}, make([]byte, sasl.MinFakeKeyBytes), 1); err != nil {
-			t.Fatal(err)
-		}
-		stop := b.start(t)
-		defer stop()
-		k := b.connect(t)
-		b.wheel.Set(&k.timer, b.cfg.LoginTimeout)
-		start := time.Now()
-		k.feed(header + authPC1)
-		if waited := time.Since(start); k.next != transport.Stop || waited > b.cfg.LoginTimeout+2*time.Second {
-			t.Errorf("next %v after %v, want Stop after %v", k.next, waited, b.cfg.LoginTimeout)
-		}
-	})
+	for name, says := range map[string]string{"secret": header + authPC1, "bind": login1, "inline bind": header + request2(authenticatePC1, bind2)} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := newBench(t)
+				b.deps.Logins = hanging{}
+				if name == "secret" {
+					var err error
+					if b.deps.SASL, err = sasl.New(hanging{}, make([]byte, sasl.MinFakeKeyBytes), 1); err != nil {
+						t.Fatal(err)
+					}
+				}
+				stop := b.start(t)
+				defer stop()
+				k := b.connect(t)
+				b.wheel.Set(&k.timer, b.cfg.LoginTimeout)
+				start := time.Now()
+				k.feed(says)
+				if waited := time.Since(start); k.next != transport.Stop || waited > b.cfg.LoginTimeout+2*time.Second {
+					t.Errorf("next %v after %v, want Stop after %v", k.next, waited, b.cfg.LoginTimeout)
+				}
+				synctest.Wait() // for the last words, which the timer writes
+				if got := k.wire.take(); strings.Contains(got, "<ping ") || !strings.Contains(got, "</stream:stream>") {
+					t.Errorf("told %s", got)
+				}
+			})
+		})
+	}
 }
 
 // TestUnavailableTakesNothing: and says so once, as being available again does.

@@ -118,9 +118,10 @@ func readField(o *account.Options, name string, values []string, formType string
 	read, free := fields[short]
 	want, set := fixed[short]
 	switch {
-	case free && short == "access_model" && !read(o, values):
-		return errAccess
 	case free && !read(o, values):
+		if short == "access_model" {
+			return errAccess
+		}
 		return errNotOffered
 	case set && !(len(values) == 1 && same(values[0], want)):
 		return errNotOffered

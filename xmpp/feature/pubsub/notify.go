@@ -40,6 +40,9 @@ func (s *Service) notify(ctx context.Context, owner endpoint.Key, n *account.Nod
 		to = s.appendSubscriber(to, owner, n, who, roster.Items)
 	}
 	for _, c := range to {
+		if s.shuns(owner, c) {
+			continue
+		}
 		if !c.Send(appendEvent(owner, c, event, time.Time{})) {
 			c.State().Set(feature.Missed, true)
 		}
@@ -59,6 +62,11 @@ func (s *Service) account(owner endpoint.Key, bare string) (k endpoint.Key, ok b
 	id, domain, found := strings.Cut(bare, "@")
 	k = endpoint.Key{Domain: domain, ID: id}
 	return k, found && domain == s.host.Domain() && !s.accounts.IsBlocked(owner, bare) && !s.accounts.IsBlocked(k, owner.JID())
+}
+
+// shuns reports whether the owner blocks a client, be it this one of its account alone.
+func (s *Service) shuns(owner endpoint.Key, c feature.Client) bool {
+	return c.Key() != owner && s.accounts.IsBlocked(owner, c.JID())
 }
 
 // appendInterested adds the clients of a contact that want to know of a node.
@@ -138,6 +146,9 @@ func (s *Service) revealed(ctx context.Context, of, to endpoint.Key) {
 }
 
 func (s *Service) sendWanted(ctx context.Context, c feature.Client, owner endpoint.Key, names []string) {
+	if s.shuns(owner, c) {
+		return
+	}
 	nodes, err := s.accounts.Nodes(ctx, owner)
 	if err != nil {
 		s.log.Error("nodes could not be read", telemetry.Endpoint(owner.JID()), telemetry.Cause(err))

@@ -117,6 +117,27 @@ func TestNotifications(t *testing.T) {
 	}
 }
 
+// TestBlockedClient: who blocks one client of a contact tells it nothing, in no way.
+func TestBlockedClient(t *testing.T) {
+	w := newWorld(t)
+	w.publish("news", "1")
+	w.available("pc-2", "news")
+	w.did("pc-2", true, "<pubsub xmlns='"+nsPubSub+"'><subscribe node='news' jid='pc-2@x.test'/></pubsub>")
+	w.got("pc-2")
+	if _, err := w.accounts.Block(t.Context(), w.clients["pc-1"].key, "pc-2@x.test/r"); err != nil {
+		t.Fatal(err)
+	}
+	w.publish("news", "2")
+	if got := w.got("pc-2"); len(got) != 0 {
+		t.Errorf("a blocked client hears of a publication: %s", got)
+	}
+	w.clients["pc-2"].State().SetPresence(feature.Presence{})
+	w.available("pc-2", "news")
+	if got := w.got("pc-2"); len(got) != 0 {
+		t.Errorf("a blocked client gets the last item when it comes: %s", got)
+	}
+}
+
 // TestMissed: a client that had no connection when something was published gets it when it resumes, once.
 func TestMissed(t *testing.T) {
 	w := newWorld(t)
