@@ -86,8 +86,8 @@ func (r rule) refused(name string, condition stanza.Condition) Answer {
 }
 
 func (r rule) append(b []byte) []byte {
-	b = appendAttribute(append(b, "<rule"...), "condition", r.condition)
-	return append(appendAttribute(appendAttribute(b, "action", r.action), "value", r.value), "/>"...)
+	b = scan.AppendAttribute(append(b, "<rule"...), "condition", r.condition)
+	return append(scan.AppendAttribute(scan.AppendAttribute(b, "action", r.action), "value", r.value), "/>"...)
 }
 
 // incoming carries out the first rule whose condition is met (section 2.3). A message that waits is asked again when it is delivered only for its expiry.
@@ -132,13 +132,13 @@ func (p *processing) notify(m *Message, r rule) {
 	if m.Sender == nil {
 		return
 	}
-	b := appendAttribute([]byte("<message"), "from", p.host.Domain())
-	b = appendAttribute(b, "to", m.From)
+	b := scan.AppendAttribute([]byte("<message"), "from", p.host.Domain())
+	b = scan.AppendAttribute(b, "to", m.From)
 	if id := m.Stanza.ID(); id != nil {
-		b = appendAttribute(b, "id", string(id))
+		b = scan.AppendAttribute(b, "id", string(id))
 	}
 	b = append(b, "><amp xmlns='"+nsProcessing+"' status='notify'"...)
-	b = append(appendAttribute(appendAttribute(b, "from", m.From), "to", m.To.JID()), '>')
+	b = append(scan.AppendAttribute(scan.AppendAttribute(b, "from", m.From), "to", m.To.JID()), '>')
 	m.Sender.Send(append(r.append(b), "</amp></message>"...))
 }
 

@@ -74,8 +74,8 @@ func (a *archive) incoming(ctx context.Context, m *Message) {
 		return
 	}
 	id := a.accounts.Append(m.To, account.Message{With: with, Resource: resource, Stanza: m.Raw(), At: time.Now().UTC()})
-	b := appendAttribute([]byte("<stanza-id xmlns='"+nsStanzaID+"'"), "by", m.To.JID())
-	m.Add(append(appendAttribute(b, "id", id.String()), "/>"...))
+	b := scan.AppendAttribute([]byte("<stanza-id xmlns='"+nsStanzaID+"'"), "by", m.To.JID())
+	m.Add(append(scan.AppendAttribute(b, "id", id.String()), "/>"...))
 }
 
 // splitJID cuts a JID into its bare form and its resource.
@@ -120,13 +120,13 @@ func (a *archive) query(ctx context.Context, q *Query) Answer {
 }
 
 func appendResult(q *Query, m *account.Message, queryID string) []byte {
-	b := appendAttribute([]byte("<message"), "from", q.Account.JID())
-	b = append(appendAttribute(b, "to", q.From.JID()), "><result xmlns='"+nsArchive+"'"...)
+	b := scan.AppendAttribute([]byte("<message"), "from", q.Account.JID())
+	b = append(scan.AppendAttribute(b, "to", q.From.JID()), "><result xmlns='"+nsArchive+"'"...)
 	if queryID != "" {
-		b = appendAttribute(b, "queryid", queryID)
+		b = scan.AppendAttribute(b, "queryid", queryID)
 	}
-	b = append(appendAttribute(b, "id", m.ID.String()), '>')
-	delay := append(appendAttribute([]byte("<delay xmlns='"+nsDelay+"'"), "stamp", m.At.UTC().Format("2006-01-02T15:04:05.000Z")), "/>"...)
+	b = append(scan.AppendAttribute(b, "id", m.ID.String()), '>')
+	delay := append(scan.AppendAttribute([]byte("<delay xmlns='"+nsDelay+"'"), "stamp", m.At.UTC().Format("2006-01-02T15:04:05.000Z")), "/>"...)
 	return append(appendForwarded(b, m.Stanza, delay), "</result></message>"...)
 }
 
@@ -156,8 +156,8 @@ func (a *archive) metadata(ctx context.Context, q *Query) Answer {
 }
 
 func appendBound(b []byte, name string, m account.Message) []byte {
-	b = appendAttribute(append(append(b, '<'), name...), "id", m.ID.String())
-	return append(appendAttribute(b, "timestamp", m.At.UTC().Format(time.RFC3339)), "/>"...)
+	b = scan.AppendAttribute(append(append(b, '<'), name...), "id", m.ID.String())
+	return append(scan.AppendAttribute(b, "timestamp", m.At.UTC().Format(time.RFC3339)), "/>"...)
 }
 
 func (a *archive) mistake(err error, q *Query) Answer {

@@ -16,7 +16,7 @@ func (a *archive) preferences(_ context.Context, q *Query) Answer {
 }
 
 func appendPreferences(p account.Preferences) []byte {
-	b := append(appendAttribute([]byte("<prefs xmlns='"+nsArchive+"'"), "default", p.Default.String()), "><always>"...)
+	b := append(scan.AppendAttribute([]byte("<prefs xmlns='"+nsArchive+"'"), "default", p.Default.String()), "><always>"...)
 	for _, j := range p.Always {
 		b = appendElement(b, "jid", j)
 	}

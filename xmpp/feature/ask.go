@@ -32,7 +32,7 @@ func Ask(c Client, from string, set bool, payload []byte, take func(context.Cont
 	if set {
 		b = []byte("<iq type='set'")
 	}
-	b = append(appendAttribute(appendAttribute(appendAttribute(b, "id", id), "from", from), "to", c.JID()), '>')
+	b = append(scan.AppendAttribute(scan.AppendAttribute(scan.AppendAttribute(b, "id", id), "from", from), "to", c.JID()), '>')
 	if c.Send(append(append(b, payload...), "</iq>"...)) {
 		return true
 	}

@@ -52,7 +52,7 @@ func (b *blocking) list(_ context.Context, q *Query) Answer {
 func appendBlocked(name string, addresses []string) []byte {
 	out := append(append([]byte("<"), name...), " xmlns='"+nsBlocking+"'>"...)
 	for _, a := range addresses {
-		out = append(appendAttribute(append(out, "<item"...), "jid", a), "/>"...)
+		out = append(scan.AppendAttribute(append(out, "<item"...), "jid", a), "/>"...)
 	}
 	return append(append(append(out, "</"...), name...), '>')
 }
@@ -120,8 +120,8 @@ func (b *blocking) push(q *Query, change []byte) {
 
 // appendPush makes an iq of the server to a client of its own.
 func appendPush(to string, payload []byte) []byte {
-	b := appendAttribute([]byte("<iq type='set'"), "id", rand.Text())
-	b = append(appendAttribute(b, "to", to), '>')
+	b := scan.AppendAttribute([]byte("<iq type='set'"), "id", rand.Text())
+	b = append(scan.AppendAttribute(b, "to", to), '>')
 	return append(append(b, payload...), "</iq>"...)
 }
 

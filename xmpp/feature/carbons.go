@@ -69,8 +69,8 @@ func (c *carbons) copy(m *Message, direction, account string, clients, but []Cli
 		if !other.State().Has(Carbons) || slices.Contains(but, other) {
 			continue
 		}
-		b := appendAttribute([]byte("<message"), "from", account)
-		b = appendAttribute(appendAttribute(b, "to", other.JID()), "type", m.Type)
+		b := scan.AppendAttribute([]byte("<message"), "from", account)
+		b = scan.AppendAttribute(scan.AppendAttribute(b, "to", other.JID()), "type", m.Type)
 		b = append(append(append(b, "><"...), direction...), " xmlns='"+nsCarbons+"'>"...)
 		b = append(appendForwarded(b, m.Raw(), nil), "</"...)
 		other.Send(append(append(b, direction...), "></message>"...))

@@ -87,7 +87,7 @@ func (cc *clientCaps) present(ctx context.Context, c Client, presence *scan.Stan
 		cc.learned(ctx, c, claim, wishes)
 		return
 	}
-	query := appendAttribute([]byte("<query xmlns='"+disco.NSInfo+"'"), "node", string(node)+"#"+string(ver))
+	query := scan.AppendAttribute([]byte("<query xmlns='"+disco.NSInfo+"'"), "node", string(node)+"#"+string(ver))
 	kind, version := string(hash), string(ver) // the presence lives no longer than this call
 	asked := Ask(c, cc.domain, false, append(query, "/>"...), func(ctx context.Context, el *scan.Stanza) {
 		info := el.Element().Child(disco.NSInfo, "query")

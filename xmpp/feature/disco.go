@@ -6,6 +6,8 @@ import (
 
 	"mellium.im/xmpp/disco"
 	"mellium.im/xmpp/stanza"
+
+	"signalbox/xmpp/scan"
 )
 
 // serverIdentity is what the server is.
@@ -44,19 +46,19 @@ func (s *Set) AccountInfo() []byte {
 func appendInfo(b []byte, node string, identities []Identity, vars []string, forms ...Form) []byte {
 	b = append(b, "<query xmlns='"+disco.NSInfo+"'"...)
 	if node != "" {
-		b = appendAttribute(b, "node", node)
+		b = scan.AppendAttribute(b, "node", node)
 	}
 	b = append(b, '>')
 	for _, id := range identities {
 		b = append(b, "<identity"...)
-		b = appendAttribute(appendAttribute(b, "category", id.Category), "type", id.Type)
+		b = scan.AppendAttribute(scan.AppendAttribute(b, "category", id.Category), "type", id.Type)
 		if id.Name != "" {
-			b = appendAttribute(b, "name", id.Name)
+			b = scan.AppendAttribute(b, "name", id.Name)
 		}
 		b = append(b, "/>"...)
 	}
 	for _, v := range vars {
-		b = append(appendAttribute(append(b, "<feature"...), "var", v), "/>"...)
+		b = append(scan.AppendAttribute(append(b, "<feature"...), "var", v), "/>"...)
 	}
 	return append(appendForms(b, forms), "</query>"...)
 }
@@ -79,7 +81,7 @@ func items(s *Set) Feature {
 			}
 			b := []byte("<query xmlns='" + disco.NSItems + "'")
 			if node != "" {
-				b = appendAttribute(b, "node", node)
+				b = scan.AppendAttribute(b, "node", node)
 			}
 			if len(listed) == 0 {
 				return Answer{Payload: append(b, "/>"...)}

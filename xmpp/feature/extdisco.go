@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"mellium.im/xmpp/stanza"
+
+	"signalbox/xmpp/scan"
 )
 
 const (
@@ -50,7 +52,7 @@ func (e *external) list(_ context.Context, q *Query) Answer {
 	b := []byte("<services xmlns='" + nsExtdisco + "'")
 	typ, one := q.Payload.Attr("type")
 	if one {
-		b = appendAttribute(b, "type", string(typ))
+		b = scan.AppendAttribute(b, "type", string(typ))
 	}
 	b = append(b, '>')
 	for _, s := range e.services {
@@ -85,16 +87,16 @@ func (e *external) credentials(_ context.Context, q *Query) Answer {
 
 // append appends a service, with credentials of the asker where it demands them.
 func (e *external) append(b []byte, s Service, q *Query) []byte {
-	b = appendAttribute(append(b, "<service"...), "type", s.Type)
-	b = appendAttribute(appendAttribute(b, "host", s.Host), "port", itoa(s.Port))
-	b = appendAttribute(b, "transport", s.Transport)
+	b = scan.AppendAttribute(append(b, "<service"...), "type", s.Type)
+	b = scan.AppendAttribute(scan.AppendAttribute(b, "host", s.Host), "port", itoa(s.Port))
+	b = scan.AppendAttribute(b, "transport", s.Transport)
 	if s.relays() {
 		expires := e.now().UTC().Truncate(credentialSlot).Add(credentialSlot + credentialLife)
 		username := strconv.FormatInt(expires.Unix(), 10) + ":" + e.user(q)
 		mac := hmac.New(sha1.New, e.secret)
 		mac.Write([]byte(username))
-		b = appendAttribute(appendAttribute(b, "restricted", "true"), "expires", expires.Format("2006-01-02T15:04:05Z"))
-		b = appendAttribute(appendAttribute(b, "username", username), "password", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
+		b = scan.AppendAttribute(scan.AppendAttribute(b, "restricted", "true"), "expires", expires.Format("2006-01-02T15:04:05Z"))
+		b = scan.AppendAttribute(scan.AppendAttribute(b, "username", username), "password", base64.StdEncoding.EncodeToString(mac.Sum(nil)))
 	}
 	return append(b, "/>"...)
 }

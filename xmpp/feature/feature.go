@@ -271,12 +271,6 @@ func (s *Set) Left(ctx context.Context, c Client, presence []byte) {
 	}
 }
 
-// appendAttribute appends a space and an attribute whose value is escaped.
-func appendAttribute(b []byte, name, value string) []byte {
-	b = append(append(append(b, ' '), name...), '=', '\'')
-	return append(scan.AppendEscaped(b, value), '\'')
-}
-
 // appendElement appends an element with text.
 func appendElement(b []byte, name, text string) []byte {
 	b = append(append(append(b, '<'), name...), '>')

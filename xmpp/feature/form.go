@@ -3,6 +3,8 @@ package feature
 import (
 	"slices"
 	"strings"
+
+	"signalbox/xmpp/scan"
 )
 
 // Form is extended information about the server in its disco#info (XEP-0128).
@@ -23,7 +25,7 @@ func appendForms(b []byte, forms []Form) []byte {
 		b = append(b, "<x xmlns='"+nsData+"' type='result'><field var='FORM_TYPE' type='hidden'>"...)
 		b = append(appendElement(b, "value", f.Type), "</field>"...)
 		for _, field := range f.Fields {
-			b = append(appendAttribute(append(b, "<field"...), "var", field.Var), '>')
+			b = append(scan.AppendAttribute(append(b, "<field"...), "var", field.Var), '>')
 			for _, v := range field.Values {
 				b = appendElement(b, "value", v)
 			}

@@ -56,7 +56,7 @@ func (l *last) get(ctx context.Context, q *Query) Answer {
 }
 
 func appendLast(since time.Duration, status string) []byte {
-	b := appendAttribute([]byte("<query xmlns='"+nsLast+"'"), "seconds", itoa(max(0, int(since/time.Second))))
+	b := scan.AppendAttribute([]byte("<query xmlns='"+nsLast+"'"), "seconds", itoa(max(0, int(since/time.Second))))
 	return append(scan.AppendText(append(b, '>'), status), "</query>"...)
 }
 

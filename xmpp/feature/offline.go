@@ -145,6 +145,6 @@ const nsDelay = "urn:xmpp:delay"
 
 // appendDelay appends XEP-0203.
 func appendDelay(b []byte, from string, at time.Time) []byte {
-	b = appendAttribute(append(b, "<delay xmlns='"+nsDelay+"'"...), "from", from)
-	return append(appendAttribute(b, "stamp", at.UTC().Format("2006-01-02T15:04:05.000Z")), "/>"...)
+	b = scan.AppendAttribute(append(b, "<delay xmlns='"+nsDelay+"'"...), "from", from)
+	return append(scan.AppendAttribute(b, "stamp", at.UTC().Format("2006-01-02T15:04:05.000Z")), "/>"...)
 }

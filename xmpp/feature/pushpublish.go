@@ -27,7 +27,7 @@ func (p *pushTargets) announce(ctx context.Context, m *Message, targets []accoun
 func appendNotification(t account.PushTarget, waiting int, sender string) []byte {
 	b := []byte("<pubsub xmlns='" + nsPubSub + "'><publish")
 	if t.Node != "" {
-		b = appendAttribute(b, "node", t.Node)
+		b = scan.AppendAttribute(b, "node", t.Node)
 	}
 	b = append(b, "><item><notification xmlns='"+nsPushNotifications+"'><x xmlns='"+nsData+"' type='submit'>"...)
 	b = appendField(b, "FORM_TYPE", "urn:xmpp:push:summary")
@@ -41,7 +41,7 @@ func appendNotification(t account.PushTarget, waiting int, sender string) []byte
 }
 
 func appendField(b []byte, name, value string) []byte {
-	b = append(appendAttribute(append(b, "<field"...), "var", name), '>')
+	b = append(scan.AppendAttribute(append(b, "<field"...), "var", name), '>')
 	return append(appendElement(b, "value", value), "</field>"...)
 }
 
@@ -52,8 +52,8 @@ func (p *pushTargets) publish(ctx context.Context, k endpoint.Key, t account.Pus
 		return // it was one when it was enabled
 	}
 	if j.Domainpart() != p.host.Domain() {
-		b := appendAttribute(appendAttribute([]byte("<iq type='set'"), "id", rand.Text()), "from", k.JID())
-		b = append(appendAttribute(b, "to", t.Service), '>')
+		b := scan.AppendAttribute(scan.AppendAttribute([]byte("<iq type='set'"), "id", rand.Text()), "from", k.JID())
+		b = append(scan.AppendAttribute(b, "to", t.Service), '>')
 		p.host.Route(ctx, t.Service, append(append(b, payload...), "</iq>"...))
 		return
 	}

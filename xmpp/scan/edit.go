@@ -50,19 +50,14 @@ func (e Edit) appendAttributes(dst []byte, top *Element) []byte {
 		dst = append(append(append(dst, ' '), name...), '=', quote)
 		dst = append(append(dst, raw...), quote)
 	}
-	dst = appendAttribute(dst, "from", e.From)
+	dst = AppendAttribute(dst, "from", e.From)
 	if e.To != "" {
-		dst = appendAttribute(dst, "to", e.To)
+		dst = AppendAttribute(dst, "to", e.To)
 	}
 	if lang {
-		dst = appendAttribute(dst, "xml:lang", e.Lang)
+		dst = AppendAttribute(dst, "xml:lang", e.Lang)
 	}
 	return dst
-}
-
-func appendAttribute(dst []byte, name, value string) []byte {
-	dst = append(append(append(dst, ' '), name...), '=', '\'')
-	return append(AppendEscaped(dst, value), '\'')
 }
 
 // appendContent appends what stands between the tags without the children that are dropped.

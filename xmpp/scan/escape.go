@@ -17,6 +17,12 @@ func AppendText[T ~string | ~[]byte](dst []byte, s T) []byte {
 	return appendEscaped(dst, s, false)
 }
 
+// AppendAttribute appends a space and an attribute with this value, escaped; the name is one of XML.
+func AppendAttribute[T ~string | ~[]byte](dst []byte, name string, value T) []byte {
+	dst = append(append(append(dst, ' '), name...), '=', '\'')
+	return append(AppendEscaped(dst, value), '\'')
+}
+
 func appendEscaped[T ~string | ~[]byte](dst []byte, s T, attr bool) []byte {
 	from := 0
 	for i := range len(s) {

@@ -139,7 +139,7 @@ func (c *Commands) proceed(ctx context.Context, q *feature.Query, command *Comma
 func completed(command *Command, id string, r Result) feature.Answer {
 	b := appendOpening(nil, command.Node, id, "completed")
 	if r.Note != "" {
-		b = appendAttribute(append(b, "<note"...), "type", string(r.Kind))
+		b = scan.AppendAttribute(append(b, "<note"...), "type", string(r.Kind))
 		b = append(scan.AppendText(append(b, '>'), r.Note), "</note>"...)
 	}
 	if r.Form != nil {
@@ -150,12 +150,6 @@ func completed(command *Command, id string, r Result) feature.Answer {
 
 func appendOpening(b []byte, node, id, status string) []byte {
 	b = append(b, "<command xmlns='"+nsCommands+"'"...)
-	b = appendAttribute(appendAttribute(b, "node", node), "sessionid", id)
-	return append(appendAttribute(b, "status", status), '>')
-}
-
-// appendAttribute appends a space and an attribute whose value is escaped.
-func appendAttribute(b []byte, name, value string) []byte {
-	b = append(append(append(b, ' '), name...), '=', '\'')
-	return append(scan.AppendEscaped(b, value), '\'')
+	b = scan.AppendAttribute(scan.AppendAttribute(b, "node", node), "sessionid", id)
+	return append(scan.AppendAttribute(b, "status", status), '>')
 }

@@ -6,6 +6,7 @@ import (
 	"mellium.im/xmpp/disco"
 
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
 )
 
 // items lists what the asker may run (XEP-0050 section 2.2): nothing, which is no error, for most.
@@ -21,8 +22,8 @@ func (c *Commands) items(_ context.Context, q *feature.Query, node string, b []b
 		at = q.Account.JID()
 	}
 	for _, command := range c.list {
-		b = appendAttribute(append(b, "<item"...), "jid", at)
-		b = append(appendAttribute(appendAttribute(b, "node", command.Node), "name", command.Name), "/>"...)
+		b = scan.AppendAttribute(append(b, "<item"...), "jid", at)
+		b = append(scan.AppendAttribute(scan.AppendAttribute(b, "node", command.Node), "name", command.Name), "/>"...)
 	}
 	return b, true
 }
@@ -43,10 +44,10 @@ func (c *Commands) describe(_ context.Context, q *feature.Query, node string) (f
 }
 
 func info(node, kind, name string, vars ...string) feature.Answer {
-	b := append(appendAttribute([]byte("<query xmlns='"+disco.NSInfo+"'"), "node", node), "><identity category='automation'"...)
-	b = append(appendAttribute(appendAttribute(b, "type", kind), "name", name), "/>"...)
+	b := append(scan.AppendAttribute([]byte("<query xmlns='"+disco.NSInfo+"'"), "node", node), "><identity category='automation'"...)
+	b = append(scan.AppendAttribute(scan.AppendAttribute(b, "type", kind), "name", name), "/>"...)
 	for _, v := range vars {
-		b = append(appendAttribute(append(b, "<feature"...), "var", v), "/>"...)
+		b = append(scan.AppendAttribute(append(b, "<feature"...), "var", v), "/>"...)
 	}
 	return feature.Answer{Payload: append(b, "</query>"...)}
 }

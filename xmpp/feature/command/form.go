@@ -110,7 +110,7 @@ func (f *Field) several() bool { return f.Type == JIDs || f.Type == Texts }
 
 // appendTo appends the form as XML: form to be filled in, or result.
 func (f *Form) appendTo(b []byte, typ string) []byte {
-	b = append(appendAttribute(append(b, "<x xmlns='"+nsForms+"'"...), "type", typ), '>')
+	b = append(scan.AppendAttribute(append(b, "<x xmlns='"+nsForms+"'"...), "type", typ), '>')
 	b = appendText(b, "title", f.Title)
 	b = appendText(b, "instructions", f.Instructions)
 	b = (&Field{Var: formType, Type: hidden, Values: []string{f.Type}}).appendTo(b)
@@ -121,9 +121,9 @@ func (f *Form) appendTo(b []byte, typ string) []byte {
 }
 
 func (f *Field) appendTo(b []byte) []byte {
-	b = appendAttribute(appendAttribute(append(b, "<field"...), "var", f.Var), "type", f.Type)
+	b = scan.AppendAttribute(scan.AppendAttribute(append(b, "<field"...), "var", f.Var), "type", f.Type)
 	if f.Label != "" {
-		b = appendAttribute(b, "label", f.Label)
+		b = scan.AppendAttribute(b, "label", f.Label)
 	}
 	b = append(b, '>')
 	if f.Required {
@@ -133,7 +133,7 @@ func (f *Field) appendTo(b []byte) []byte {
 		b = append(scan.AppendText(append(b, "<value>"...), v), "</value>"...)
 	}
 	for _, o := range f.Options {
-		b = append(appendAttribute(append(b, "<option"...), "label", o), "><value>"...)
+		b = append(scan.AppendAttribute(append(b, "<option"...), "label", o), "><value>"...)
 		b = append(scan.AppendText(b, o), "</value></option>"...)
 	}
 	return append(b, "</field>"...)

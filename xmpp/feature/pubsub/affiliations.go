@@ -30,7 +30,7 @@ func (s *Service) affiliations(ctx context.Context, r *request) feature.Answer {
 		case n.Affiliations[r.jid] == account.NoAffiliation, n.Affiliations[r.jid] == account.Outcast:
 			continue
 		}
-		b = append(appendAttribute(appendOpen(b, "affiliation", n.Name), "affiliation", what), "/>"...)
+		b = append(scan.AppendAttribute(appendOpen(b, "affiliation", n.Name), "affiliation", what), "/>"...)
 	}
 	return feature.Answer{Payload: wrap(nsPubSub, append(b, "</affiliations>"...))}
 }
@@ -50,7 +50,7 @@ func (s *Service) nodeAffiliations(ctx context.Context, r *request) feature.Answ
 }
 
 func appendAffiliation(b []byte, who, what string) []byte {
-	return append(appendAttribute(appendAttribute(append(b, "<affiliation"...), "jid", who), "affiliation", what), "/>"...)
+	return append(scan.AppendAttribute(scan.AppendAttribute(append(b, "<affiliation"...), "jid", who), "affiliation", what), "/>"...)
 }
 
 // affiliate lets the owner change what others are to a node (section 8.9.2).

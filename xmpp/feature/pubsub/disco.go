@@ -9,6 +9,7 @@ import (
 	"signalbox/internal/account"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
 )
 
 // knows reports whether the asker may know what an account is: it gets its presence (XEP-0163 section 6, XEP-0030 section 8).
@@ -29,7 +30,7 @@ func (s *Service) describe(ctx context.Context, q *feature.Query, node string) (
 	if _, ok := s.shown(ctx, q, node); !ok {
 		return feature.Answer{}, false
 	}
-	b := appendAttribute([]byte("<query xmlns='"+disco.NSInfo+"'"), "node", node)
+	b := scan.AppendAttribute([]byte("<query xmlns='"+disco.NSInfo+"'"), "node", node)
 	b = append(b, "><identity category='pubsub' type='leaf'/><feature var='"+disco.NSInfo+"'/><feature var='"+disco.NSItems+"'/><feature var='"+nsPubSub+"'/></query>"...)
 	return feature.Answer{Payload: b}, true
 }
@@ -68,7 +69,7 @@ func (s *Service) list(ctx context.Context, q *feature.Query, node string, b []b
 		s.log.Error("items could not be read", telemetry.Endpoint(q.Account.JID()), telemetry.Cause(err))
 	}
 	for i := range items {
-		b = append(appendAttribute(appendAttribute(append(b, "<item"...), "jid", q.Account.JID()), "name", items[i].ID), "/>"...)
+		b = append(scan.AppendAttribute(scan.AppendAttribute(append(b, "<item"...), "jid", q.Account.JID()), "name", items[i].ID), "/>"...)
 	}
 	return b, true
 }
@@ -84,9 +85,9 @@ func (s *Service) listNodes(ctx context.Context, q *feature.Query, b []byte) []b
 		if !a.admitted(q.Account, &nodes[i]) {
 			continue
 		}
-		b = appendAttribute(appendAttribute(append(b, "<item"...), "jid", q.Account.JID()), "node", nodes[i].Name)
+		b = scan.AppendAttribute(scan.AppendAttribute(append(b, "<item"...), "jid", q.Account.JID()), "node", nodes[i].Name)
 		if title := nodes[i].Config.Title; title != "" {
-			b = appendAttribute(b, "name", title)
+			b = scan.AppendAttribute(b, "name", title)
 		}
 		b = append(b, "/>"...)
 	}

@@ -155,7 +155,7 @@ func appendForm(b []byte, c *account.NodeConfig) []byte {
 }
 
 func appendField(b []byte, name, typ string, values []string, options ...string) []byte {
-	b = append(appendAttribute(appendAttribute(append(b, "<field"...), "var", "pubsub#"+name), "type", typ), '>')
+	b = append(scan.AppendAttribute(scan.AppendAttribute(append(b, "<field"...), "var", "pubsub#"+name), "type", typ), '>')
 	for _, v := range values {
 		b = append(scan.AppendText(append(b, "<value>"...), v), "</value>"...)
 	}

@@ -124,7 +124,7 @@ func cut(items []account.NodeItem, set scan.Element) (page []account.NodeItem, i
 func appendPage(b []byte, page []account.NodeItem, index, total int) []byte {
 	b = append(b, "<set xmlns='"+nsPaging+"'>"...)
 	if len(page) > 0 {
-		b = append(appendAttribute(append(b, "<first"...), "index", strconv.Itoa(index)), '>')
+		b = append(scan.AppendAttribute(append(b, "<first"...), "index", strconv.Itoa(index)), '>')
 		b = scan.AppendText(b, page[0].ID)
 		b = scan.AppendText(append(b, "</first><last>"...), page[len(page)-1].ID)
 		b = append(b, "</last>"...)

@@ -12,6 +12,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
 )
 
 // itemEvent is what is told of a published item.
@@ -109,7 +110,7 @@ func (s *Service) appendSubscriber(to []feature.Client, owner endpoint.Key, n *a
 // appendEvent makes the message of an event for one client; at is when it was published, if that is not now.
 func appendEvent(owner endpoint.Key, to feature.Client, event []byte, at time.Time) []byte {
 	b := append(make([]byte, 0, len(event)+256), "<message type='headline'"...)
-	b = appendAttribute(appendAttribute(appendAttribute(b, "id", rand.Text()), "from", owner.JID()), "to", to.JID())
+	b = scan.AppendAttribute(scan.AppendAttribute(scan.AppendAttribute(b, "id", rand.Text()), "from", owner.JID()), "to", to.JID())
 	b = append(append(append(b, "><event xmlns='"+nsEvent+"'>"...), event...), "</event>"...)
 	if !at.IsZero() {
 		b = appendDelay(b, at)

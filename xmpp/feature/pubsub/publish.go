@@ -34,7 +34,7 @@ func (s *Service) publish(ctx context.Context, r *request) feature.Answer {
 	}
 	s.notify(ctx, r.q.Account, &done.Node, itemEvent(r.node, &done.Item, r.q.Account.JID()))
 	b := append(appendOpen(nil, "publish", r.node), "><item"...)
-	return feature.Answer{Payload: wrap(nsPubSub, append(appendAttribute(b, "id", done.Item.ID), "/></publish>"...))}
+	return feature.Answer{Payload: wrap(nsPubSub, append(scan.AppendAttribute(b, "id", done.Item.ID), "/></publish>"...))}
 }
 
 // readItem reads the one item of a publication with its one payload.
@@ -80,6 +80,6 @@ func (s *Service) retract(ctx context.Context, r *request) feature.Answer {
 		return s.mistake(err, r.q.Account)
 	}
 	b := append(appendOpen(nil, "items", r.node), "><retract"...)
-	s.notify(ctx, r.q.Account, &n, append(appendAttribute(b, "id", id), "/></items>"...))
+	s.notify(ctx, r.q.Account, &n, append(scan.AppendAttribute(b, "id", id), "/></items>"...))
 	return feature.Answer{}
 }

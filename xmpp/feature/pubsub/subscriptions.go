@@ -10,6 +10,7 @@ import (
 
 	"signalbox/internal/account"
 	"signalbox/xmpp/feature"
+	"signalbox/xmpp/scan"
 )
 
 // maxSubscriptions bounds the addresses with which one account subscribes to one node, so that it leaves room for others.
@@ -85,8 +86,8 @@ func subscribersOf(n *account.Node, bare string) (list []string) {
 }
 
 func appendSubscription(b []byte, node, who, state string) []byte {
-	b = appendAttribute(appendOpen(b, "subscription", node), "jid", who)
-	return append(appendAttribute(b, "subscription", state), "/>"...)
+	b = scan.AppendAttribute(appendOpen(b, "subscription", node), "jid", who)
+	return append(scan.AppendAttribute(b, "subscription", state), "/>"...)
 }
 
 // subscriptions tells the asker to what it is subscribed explicitly (section 5.6).

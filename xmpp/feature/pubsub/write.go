@@ -15,17 +15,11 @@ func attribute(el scan.Element, name string) string {
 	return string(v)
 }
 
-// appendAttribute appends a space and an attribute whose value is escaped.
-func appendAttribute(b []byte, name, value string) []byte {
-	b = append(append(append(b, ' '), name...), '=', '\'')
-	return append(scan.AppendEscaped(b, value), '\'')
-}
-
 // appendOpen appends the start of an element that is about a node, up to where more attributes may stand.
 func appendOpen(b []byte, name, node string) []byte {
 	b = append(append(b, '<'), name...)
 	if node != "" {
-		b = appendAttribute(b, "node", node)
+		b = scan.AppendAttribute(b, "node", node)
 	}
 	return b
 }
@@ -39,15 +33,15 @@ func wrap(namespace string, inner []byte) []byte {
 
 // appendItem appends an item with its payload. Its publisher is named where it is not the owner.
 func appendItem(b []byte, it *account.NodeItem, owner string) []byte {
-	b = appendAttribute(append(b, "<item"...), "id", it.ID)
+	b = scan.AppendAttribute(append(b, "<item"...), "id", it.ID)
 	if it.Publisher != owner && it.Publisher != "" {
-		b = appendAttribute(b, "publisher", it.Publisher)
+		b = scan.AppendAttribute(b, "publisher", it.Publisher)
 	}
 	return append(append(append(b, '>'), it.Payload...), "</item>"...)
 }
 
 func appendDelay(b []byte, at time.Time) []byte {
-	return append(appendAttribute(append(b, "<delay xmlns='urn:xmpp:delay'"...), "stamp", at.UTC().Format("2006-01-02T15:04:05.000Z")), "/>"...)
+	return append(scan.AppendAttribute(append(b, "<delay xmlns='urn:xmpp:delay'"...), "stamp", at.UTC().Format("2006-01-02T15:04:05.000Z")), "/>"...)
 }
 
 // parseJID returns the normal forms of an address.
