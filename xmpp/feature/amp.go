@@ -92,6 +92,9 @@ func (r rule) append(b []byte) []byte {
 
 // incoming carries out the first rule whose condition is met (section 2.3). A message that waits is asked again when it is delivered only for its expiry.
 func (p *processing) incoming(_ context.Context, m *Message) {
+	if !m.Rules {
+		return
+	}
 	rules, mistake := readRules(m.Stanza.Element())
 	if mistake.Condition != "" {
 		m.Refuse(mistake)
@@ -121,7 +124,7 @@ func (p *processing) way(m *Message) string {
 			return "direct"
 		}
 	}
-	if m.Hints.NoStore {
+	if m.NoStore {
 		return "none"
 	}
 	return "stored"

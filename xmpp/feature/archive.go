@@ -43,14 +43,10 @@ func Archive(accounts *account.Service, log *zap.Logger) Feature {
 
 // kept reports whether a message belongs into an archive (section 4.1.1): what people wrote, and what its sender wants to have kept.
 func kept(m *Message) bool {
-	el := m.Stanza.Element()
-	switch {
-	case m.Hints.NoStore, m.Hints.NoPermanentStore, m.Type == "error", m.Type == "headline", m.Type == "groupchat":
+	if m.NoStore || m.NoPermanentStore || m.Type == "error" || m.Type == "headline" || m.Type == "groupchat" {
 		return false
-	case m.Hints.Store, worthKeeping(el):
-		return true
 	}
-	return el.Child(scan.NamespaceClient, "body").Exists()
+	return m.Store || m.Answers || m.Body
 }
 
 func (a *archive) outgoing(_ context.Context, m *Message) {

@@ -34,20 +34,10 @@ func MessageCarbons(host Host) Feature {
 
 // eligible reports whether other clients get a copy (section 6.1): what people write to each other, and the receipts and states that belong to it.
 func eligible(m *Message) bool {
-	el := m.Stanza.Element()
-	switch {
-	case m.Hints.NoCopy, el.Child(nsCarbons, "private").Exists(), m.Type == "headline", m.Type == "groupchat":
+	if m.NoCopy || m.Private || m.Type == "headline" || m.Type == "groupchat" {
 		return false
-	case m.Type == "chat", el.Child(scan.NamespaceClient, "body").Exists():
-		return true
 	}
-	for c := range el.Children() {
-		switch string(c.Namespace()) {
-		case "urn:xmpp:receipts", "urn:xmpp:chat-markers:0", "http://jabber.org/protocol/chatstates":
-			return true
-		}
-	}
-	return false
+	return m.Type == "chat" || m.Body || m.Answers || m.Typing
 }
 
 // sent copies what one client wrote to the others. What an account writes to itself they get as its recipients.
@@ -60,7 +50,7 @@ func (c *carbons) sent(_ context.Context, m *Message) {
 // received copies a message that some clients got to the others. One that was for all is with all of them already.
 func (c *carbons) received(_ context.Context, m *Message, to []Client) {
 	if eligible(m) {
-		c.copy(m, "received", m.To.JID(), c.host.Clients(m.To), to)
+		c.copy(m, "received", m.To.JID(), m.Recipients, to)
 	}
 }
 

@@ -207,9 +207,10 @@ type Message struct {
 	To     endpoint.Key // whose account it is for
 	Type   string       // chat, error, groupchat, headline or normal
 	Stanza *scan.Stanza // rid of what only the server may say
-	Hints  Hints
+	Content
 
-	Patience Patience // the context of its way
+	Recipients []Client // all clients of the account that it is for, whether they get it or not; nobody changes the list
+	Patience   Patience // the context of its way
 
 	added   []byte
 	raw     []byte
@@ -243,30 +244,3 @@ func (m *Message) Refused() bool { return m.dropped || m.refusal.Condition != ""
 
 // Refusal returns the error for the sender; without a condition there is none.
 func (m *Message) Refusal() Answer { return m.refusal }
-
-// Hints are the wishes of XEP-0334.
-type Hints struct {
-	NoPermanentStore bool // not into an archive
-	NoStore          bool // not into any store
-	NoCopy           bool // to the addressed client alone
-	Store            bool // keep it, though it may not look worth it
-}
-
-const nsHints = "urn:xmpp:hints"
-
-// Read takes one child of a message into account.
-func (h *Hints) Read(c scan.Element) {
-	if string(c.Namespace()) != nsHints {
-		return
-	}
-	switch string(c.Local()) {
-	case "no-permanent-store":
-		h.NoPermanentStore = true
-	case "no-store":
-		h.NoStore = true
-	case "no-copy":
-		h.NoCopy = true
-	case "store":
-		h.Store = true
-	}
-}

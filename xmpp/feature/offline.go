@@ -36,11 +36,10 @@ func OfflineMessages(accounts *account.Service, host Host, log *zap.Logger) Feat
 // store keeps what is worth it (section 3): what has a body, or says by a hint of XEP-0334 that it is. What is not, such as a chat state, is over with nobody there to
 // see it. It waits for the disk, so that a message that its sender got no error for is not lost.
 func (o *offline) store(ctx context.Context, m *Message) bool {
-	body := m.Stanza.Element().Child(scan.NamespaceClient, "body").Exists()
 	switch {
-	case m.Hints.NoStore, !body && !m.Hints.Store && m.Type == "chat":
-		return !body
-	case !body && !m.Hints.Store && !worthKeeping(m.Stanza.Element()):
+	case m.NoStore, !m.Body && !m.Store && m.Type == "chat":
+		return !m.Body
+	case !m.Body && !m.Store && !m.Answers:
 		return true
 	}
 	stored := make(chan error, 1)
@@ -67,16 +66,6 @@ func (o *offline) overtaken(ctx context.Context, k endpoint.Key) {
 			return
 		}
 	}
-}
-
-// worthKeeping reports whether a message without a body answers something that its recipient waits for.
-func worthKeeping(el scan.Element) bool {
-	for c := range el.Children() {
-		if ns := string(c.Namespace()); ns == "urn:xmpp:receipts" || ns == "urn:xmpp:chat-markers:0" {
-			return true
-		}
-	}
-	return false
 }
 
 // deliver sends what was kept to a client that takes messages, with the time when it came (XEP-0203). What the client does not get stays kept.

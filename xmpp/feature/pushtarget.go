@@ -12,7 +12,6 @@ import (
 	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/telemetry"
-	"signalbox/xmpp/scan"
 )
 
 const (
@@ -149,12 +148,12 @@ func (s *State) away() ([]account.PushTarget, bool) {
 // worthPushing reports whether a message is for a human being who is not looking.
 func worthPushing(m *Message) bool {
 	switch {
-	case m.Hints.NoStore, m.Type == "error", m.Type == "headline":
+	case m.NoStore, m.Type == "error", m.Type == "headline":
 		return false
-	case m.Hints.Store:
+	case m.Store:
 		return true
 	}
-	return m.Stanza.Element().Child(scan.NamespaceClient, "body").Exists()
+	return m.Body
 }
 
 // kept announces a message that waits for any client.
@@ -173,7 +172,7 @@ func (p *pushTargets) delivered(ctx context.Context, m *Message, to []Client) {
 		p.announceAll(ctx, m)
 		return
 	}
-	for _, c := range p.host.Clients(m.To) {
+	for _, c := range m.Recipients {
 		if targets, _ := c.State().away(); len(targets) > 0 {
 			p.announce(ctx, m, targets)
 		}

@@ -76,9 +76,9 @@ func (w *pushWorld) ask(payload string) stanza.Condition {
 // message makes a message to the account.
 func (w *pushWorld) message(inner string) *Message {
 	el := parsed(w.t, "<message>"+inner+"</message>")
-	m := &Message{From: "pc-2@x.test/r", To: w.phone.key, Type: "chat", Stanza: el}
+	m := &Message{From: "pc-2@x.test/r", To: w.phone.key, Type: "chat", Stanza: el, Recipients: []Client{w.phone, w.desk}}
 	for c := range el.Element().Children() {
-		m.Hints.Read(c)
+		m.Content.Read(c)
 	}
 	return m
 }

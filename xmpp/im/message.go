@@ -28,8 +28,8 @@ func (s *Service) Message(from feature.Client, el *scan.Stanza, to Address) feat
 
 // receive gives a message to the account that it is for.
 func (s *Service) receive(ctx context.Context, m *feature.Message, to Address) feature.Answer {
-	clients := s.clients(to.Key)
-	if len(clients) == 0 {
+	m.Recipients = s.clients(to.Key)
+	if len(m.Recipients) == 0 {
 		switch ok, err := s.exists(ctx, to.Key); {
 		case err != nil:
 			return s.trouble("account of a message could not be read", to.Key, err)
@@ -42,7 +42,7 @@ func (s *Service) receive(ctx context.Context, m *feature.Message, to Address) f
 	if s.features.Incoming(ctx, m); m.Refused() {
 		return m.Refusal()
 	}
-	return s.deliver(ctx, m, to, clients)
+	return s.deliver(ctx, m, to)
 }
 
 // message makes what is routed of what was written.
@@ -50,7 +50,7 @@ func (s *Service) message(from feature.Client, el *scan.Stanza, to Address) (*fe
 	m := &feature.Message{From: from.JID(), Sender: from, To: to.Key, Type: messageType(el), Stanza: el}
 	dirty := len(el.To()) == 0
 	for c := range el.Element().Children() {
-		m.Hints.Read(c)
+		m.Content.Read(c)
 		dirty = dirty || s.forged(c)
 	}
 	if !dirty {
@@ -73,8 +73,8 @@ func messageType(el *scan.Stanza) string {
 }
 
 // deliver hands a message to those clients that section 8.5 names, else to whoever keeps it.
-func (s *Service) deliver(ctx context.Context, m *feature.Message, to Address, clients []feature.Client) feature.Answer {
-	if got := s.handOver(m, to, clients); len(got) > 0 {
+func (s *Service) deliver(ctx context.Context, m *feature.Message, to Address) feature.Answer {
+	if got := s.handOver(m, to); len(got) > 0 {
 		s.features.Delivered(ctx, m, got)
 		return feature.Answer{}
 	}
@@ -91,9 +91,9 @@ func (s *Service) deliver(ctx context.Context, m *feature.Message, to Address, c
 
 // handOver sends a message to a full JID to the client that has it, and every other one that may be for any client to all that are available with a priority that is
 // not negative.
-func (s *Service) handOver(m *feature.Message, to Address, clients []feature.Client) []feature.Client {
+func (s *Service) handOver(m *feature.Message, to Address) []feature.Client {
 	if to.Resource != "" {
-		if c := find(clients, to); c != nil && s.sendMessage(c, m, feature.NewCopies(1)) {
+		if c := find(m.Recipients, to); c != nil && s.sendMessage(c, m, feature.NewCopies(1)) {
 			return []feature.Client{c}
 		}
 		if m.Type != "chat" {
@@ -103,20 +103,38 @@ func (s *Service) handOver(m *feature.Message, to Address, clients []feature.Cli
 	if m.Type == "groupchat" || m.Type == "error" {
 		return nil
 	}
-	got := available(clients, 0)
-	if len(got) == 0 {
+	takes := m.Recipients
+	if slices.ContainsFunc(takes, aside) {
+		takes = available(slices.Clone(takes), 0)
+	}
+	return s.sendAll(m, takes)
+}
+
+// aside reports whether a client gets no messages but those that name it.
+func aside(c feature.Client) bool {
+	p := c.State().Presence()
+	return !p.Available || p.Priority < 0
+}
+
+// sendAll sends a message to all of these clients and returns those that took it; none if those that did are lost by now.
+func (s *Service) sendAll(m *feature.Message, to []feature.Client) []feature.Client {
+	if len(to) == 0 {
 		return nil
 	}
-	copies, none := feature.NewCopies(len(got)), false
-	got = slices.DeleteFunc(got, func(c feature.Client) bool {
-		sent := s.sendMessage(c, m, copies)
-		none = !sent && copies.Lost() || none // those that took it are lost by now
-		return !sent
-	})
-	if none {
-		return nil
+	copies, none, refused := feature.NewCopies(len(to)), false, []feature.Client(nil)
+	for _, c := range to {
+		if !s.sendMessage(c, m, copies) {
+			none = copies.Lost() || none
+			refused = append(refused, c)
+		}
 	}
-	return got
+	switch {
+	case none:
+		return nil
+	case refused == nil:
+		return to
+	}
+	return slices.DeleteFunc(slices.Clone(to), func(c feature.Client) bool { return slices.Contains(refused, c) })
 }
 
 // sendMessage sends what would be kept for a client that is not there so that it comes back if this one is lost.
@@ -142,7 +160,7 @@ func (s *Service) returned(ctx context.Context, lost feature.Client, raw []byte)
 	}
 	m := &feature.Message{From: string(el.From()), To: to.Key, Type: messageType(&el), Stanza: &el}
 	for c := range el.Element().Children() {
-		m.Hints.Read(c)
+		m.Content.Read(c)
 	}
 	s.features.Stored(ctx, m)
 }

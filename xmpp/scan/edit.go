@@ -5,7 +5,6 @@ package scan
 type Edit struct {
 	From   string             // the true sender; its characters must be legal in XML
 	To     string             // empty: as it is
-	Lang   string             // xml:lang where the stanza has none; empty: none
 	Drop   func(Element) bool // which children are left out; nil: none
 	Append []byte             // complete elements, put behind the last child
 }
@@ -34,7 +33,6 @@ func (e Edit) AppendTo(dst []byte, st *Stanza) []byte {
 }
 
 func (e Edit) appendAttributes(dst []byte, top *Element) []byte {
-	lang := e.Lang != ""
 	for name, raw, i := top.nextAttribute(top.nameEnd); name != nil; name, raw, i = top.nextAttribute(i) {
 		switch string(name) {
 		case "from":
@@ -43,8 +41,6 @@ func (e Edit) appendAttributes(dst []byte, top *Element) []byte {
 			if e.To != "" {
 				continue
 			}
-		case "xml:lang":
-			lang = false
 		}
 		quote := top.raw[i-1]
 		dst = append(append(append(dst, ' '), name...), '=', quote)
@@ -53,9 +49,6 @@ func (e Edit) appendAttributes(dst []byte, top *Element) []byte {
 	dst = AppendAttribute(dst, "from", e.From)
 	if e.To != "" {
 		dst = AppendAttribute(dst, "to", e.To)
-	}
-	if lang {
-		dst = AppendAttribute(dst, "xml:lang", e.Lang)
 	}
 	return dst
 }

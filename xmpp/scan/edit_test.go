@@ -33,8 +33,6 @@ func TestEdit(t *testing.T) {
 		{"escaped", "<message/>", Edit{From: "a@x/'<"}, "<message from='a@x/&apos;&lt;'/>"},
 		{"appended to nothing", "<message/>", Edit{From: "a", Append: []byte("<x/>")}, "<message from='a'><x/></message>"},
 		{"appended", "<message >t<y/></message >", Edit{From: "a", Append: []byte("<x/>")}, "<message from='a'>t<y/><x/></message>"},
-		{"language", "<message/>", Edit{From: "a", Lang: "de"}, "<message from='a' xml:lang='de'/>"},
-		{"language kept", "<message xml:lang='fr'/>", Edit{From: "a", Lang: "de"}, "<message xml:lang='fr' from='a'/>"},
 		{
 			"dropped", "<message>a<delay xmlns='urn:xmpp:delay'><x/></delay>b<d:delay xmlns:d='urn:xmpp:delay'/><delay/>c</message>", Edit{From: "a", Drop: drop},
 			"<message from='a'>ab<delay/>c</message>",
