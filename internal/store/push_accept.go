@@ -34,13 +34,15 @@ func (op *acceptPush) accept(t *tx) error {
 	if done, err := op.replay(t); done || err != nil {
 		return err
 	}
-	c, err := t.candidate(op.in.Push.To)
+	c, err := t.known(op.in.Push.To)
 	if err != nil {
 		return err
 	}
-	if reason := refusal(c, &op.in.Push, op.in.Queue); reason != "" {
+	if reason := refusal(*c, &op.in.Push, op.in.Queue); reason != "" {
 		return refusalErrors[reason]
 	}
+	c.count++
+	c.bytes += keptBytes(&op.in.Push)
 	return op.insert(t, c.num)
 }
 

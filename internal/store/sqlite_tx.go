@@ -25,6 +25,10 @@ type tx struct {
 	rows    map[push.ID]*pushRow
 	touched []*pushRow
 
+	// What decides whether endpoints take pushes; see known. It outlives the transaction.
+	candidatesKnown map[endpoint.Key]*candidate
+	dataVersion     int64
+
 	// Written at the end of the transaction.
 	events []event           // in the order of their numbers
 	closed map[push.ID]int64 // targets of a fan-out that became final, or were deleted before
@@ -45,7 +49,7 @@ type controlStmts struct {
 	begin, commit, rollback          *direct.Stmt
 	readNumbers, writeNumbers, probe *direct.Stmt
 	insertEvent, insertEvents        *direct.Stmt
-	findEndpoint                     *direct.Stmt
+	findEndpoint, otherWork          *direct.Stmt
 }
 
 // preparer prepares many statements and keeps the first error.
@@ -66,7 +70,7 @@ func (p *preparer) prepare(query string) *direct.Stmt {
 func newTx(c *direct.Conn) (*tx, error) {
 	p := &preparer{conn: c}
 	t := &tx{
-		conn: c, rows: map[push.ID]*pushRow{}, closed: map[push.ID]int64{},
+		conn: c, rows: map[push.ID]*pushRow{}, closed: map[push.ID]int64{}, candidatesKnown: map[endpoint.Key]*candidate{},
 		control: controlStmts{
 			begin:        p.prepare("BEGIN IMMEDIATE"),
 			commit:       p.prepare("COMMIT"),
@@ -77,6 +81,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 			insertEvent:  p.prepare(insertOutbox),
 			insertEvents: p.prepare(insertOutbox + strings.Repeat(", (?, ?, ?, ?, ?, ?)", eventRows-1)),
 			findEndpoint: p.prepare("SELECT num, enabled FROM endpoint WHERE domain = ? AND id = ?"),
+			otherWork:    p.prepare(queryOtherWork),
 		},
 		push:     newPushStmts(p),
 		fanout:   newFanoutStmts(p),
@@ -103,10 +108,7 @@ type sqliteWriter struct {
 func (w *sqliteWriter) write(ops []operation) error {
 	err := w.tx.begin()
 	for i := 0; err == nil && i < len(ops); i++ {
-		if _, same := ops[i].(*advancePushes); !same {
-			err = w.tx.writeRows()
-		}
-		if err == nil {
+		if err = w.tx.settle(ops[i]); err == nil {
 			err = ops[i].apply(w.tx)
 		}
 	}
@@ -126,7 +128,10 @@ func (t *tx) begin() error {
 	t.events = t.events[:0]
 	clear(t.closed)
 	t.now = time.Now().Truncate(time.Microsecond).UTC()
-	return t.control.begin.Run()
+	if err := t.control.begin.Run(); err != nil {
+		return err
+	}
+	return t.checkOtherWork()
 }
 
 func (t *tx) commit() error {
@@ -144,7 +149,10 @@ func (t *tx) commit() error {
 }
 
 // rollback ends a failed transaction. SQLite has done it already after some errors, and says so with an error that is of no interest.
-func (t *tx) rollback() { _ = t.control.rollback.Run() }
+func (t *tx) rollback() {
+	clear(t.candidatesKnown)
+	_ = t.control.rollback.Run()
+}
 
 // readNumbers fetches the last numbers once in each transaction, because another process may have given out some since the last one.
 func (t *tx) readNumbers() error {

@@ -88,6 +88,7 @@ func (t *tx) readRows(n int, id func(i int) push.ID) error {
 func (t *tx) touch(r *pushRow) {
 	if !r.touched {
 		r.touched = true
+		delete(t.candidatesKnown, r.key)
 		t.touched = append(t.touched, r)
 	}
 }
