@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"signalbox/internal/client"
+	"signalbox/xmpp"
 )
 
 // TestQuarrel: machines that share one identity throw each other out without end.
@@ -47,7 +48,7 @@ func TestGuessing(t *testing.T) {
 			return err
 		}
 		standing()
-		for try := range 3 {
+		for try := range xmpp.Default().LoginTries {
 			if err := w.ask(plain("chosen", fmt.Sprintf("guess-%d-%d", member, try)), "</failure>"); err != nil {
 				return err
 			}
