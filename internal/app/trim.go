@@ -8,12 +8,12 @@ import (
 
 const (
 	trimLook  = 2 * time.Second
-	trimAfter = 1000 // logins that are worth a trim
-	trimCalm  = 20   // logins within trimLook that count as calm
+	trimAfter = 1000 // connections that came or went which are worth a trim
+	trimCalm  = 20   // of them within trimLook that count as calm
 )
 
-// trim gives the memory back that a storm of logins needed, once it is over: handshakes leave much garbage, and sessions that are idle afterwards would keep it in
-// the process until the runtime's own next cycle, minutes later.
+// trim gives the memory back that a storm of connections needed, once it is over: handshakes leave much garbage, and sessions that are idle afterwards would keep it in
+// the process until the runtime's own next cycle, minutes later. It looks once more when those that held much before they logged in are gone.
 func (a *App) trim(ctx context.Context) error {
 	look := time.NewTicker(trimLook)
 	defer look.Stop()
@@ -24,7 +24,7 @@ func (a *App) trim(ctx context.Context) error {
 			return nil
 		case <-look.C:
 		}
-		n := a.endpoint.Binds()
+		n := a.listen.Turnover()
 		if n-trimmed >= trimAfter && n-last < trimCalm {
 			debug.FreeOSMemory()
 			trimmed = n

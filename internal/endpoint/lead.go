@@ -34,7 +34,6 @@ func (r *Registry) Bind(k Key, s Session) error {
 
 	r.bus.Announce(k, epoch)
 	r.metrics.bound.Inc()
-	r.binds.Add(1)
 	if old != nil {
 		r.metrics.replaced.Inc()
 		r.metrics.ended.WithLabelValues(ReasonReplaced.Name).Inc()

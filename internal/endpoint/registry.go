@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"hash/maphash"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -34,7 +33,6 @@ type Registry struct {
 	watchers []Watcher
 	metrics  registryMetrics
 	seed     maphash.Seed
-	binds    atomic.Uint64
 	shards   [shards]shard
 }
 
@@ -77,9 +75,6 @@ func clock() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
 func (r *Registry) shard(k Key) *shard {
 	return &r.shards[maphash.Comparable(r.seed, k)%shards]
 }
-
-// Binds returns how many sessions were bound since the start.
-func (r *Registry) Binds() uint64 { return r.binds.Load() }
 
 // Route hands a stanza to the endpoint's leading session, wherever it is. Errors: ErrOffline, ErrFull.
 func (r *Registry) Route(k Key, st Stanza) error {

@@ -40,6 +40,7 @@ type Server struct {
 	componentCA *certs.ClientCA // signs the certificates of components; nil: plain text on loopback
 
 	total   atomic.Int64   // open connections
+	served  atomic.Uint64  // connections that were accepted since the start
 	running sync.WaitGroup // the goroutines that Run waits for
 
 	refusalTold atomic.Int64 // when a refusal was last logged, Unix nanoseconds
@@ -144,6 +145,7 @@ func (s *Server) closePorts() {
 // admit counts a new connection, or returns nil when too many are open.
 func (s *Server) admit(p *port, raw net.Conn) *conn {
 	s.metrics.accepted.WithLabelValues(p.name).Inc()
+	s.served.Add(1)
 	if s.total.Add(1) > int64(s.most) {
 		s.total.Add(-1)
 		return nil
@@ -160,3 +162,6 @@ func (s *Server) giveBack(c *conn) {
 		s.sources.give(c.source())
 	}
 }
+
+// Turnover returns how many connections came, and how many of them went, since the start, together.
+func (s *Server) Turnover() uint64 { return 2*s.served.Load() - uint64(max(0, s.total.Load())) }
