@@ -40,12 +40,12 @@ $(BIN)/staticcheck-$(STATICCHECK_VERSION):
 	GOBIN=$(BIN) $(GO) install honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION)
 	@mv $(BIN)/staticcheck $@
 
-# $(call run,NAME,ARGUMENTS OF go test): the whole output goes to a log; shown are a line per package, or what failed.
+# $(call run,NAME,ARGUMENTS OF go test): the whole output goes to a log; shown are a line per package, or what belongs to the tests that failed.
 define run
 	@mkdir -p $(LOGS)
 	@echo "$(1): go test $(2)"
 	@if $(GO) test -v $(2) >$(LOGS)/$(1).log 2>&1; then grep -E '^(ok|FAIL)' $(LOGS)/$(1).log; \
-	else grep -E -B 60 -- '^ *--- FAIL|^panic:|^FAIL|DATA RACE' $(LOGS)/$(1).log | tail -400; exit 1; fi
+	else awk -f tests/failures.awk $(LOGS)/$(1).log $(LOGS)/$(1).log | cut -c1-1000 | head -400; exit 1; fi
 endef
 
 unit: ## every test but the suites with the race detector, in random order; then what can only be counted without it
