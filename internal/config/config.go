@@ -13,6 +13,7 @@ import (
 	"signalbox/certs"
 	"signalbox/internal/account"
 	"signalbox/internal/api"
+	"signalbox/internal/events"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
@@ -30,6 +31,7 @@ type Config struct {
 	Certs      certs.Config        `key:"certs" doc:"Certificate bundles."`
 	XMPP       xmpp.Config         `key:"xmpp" doc:"Limits and times of XMPP streams."`
 	Push       push.Config         `key:"push" doc:"Pushes and their queues."`
+	Events     Events              `key:"events" doc:"What those learn who follow what happens."`
 	Account    account.Config      `key:"account" doc:"What one account holds for standard XMPP clients, with open routing."`
 	TURN       TURN                `key:"turn" doc:"Other STUN and TURN servers."`
 	Upload     upload.Config       `key:"upload" doc:"Files that accounts share (XEP-0363)."`
@@ -43,6 +45,11 @@ type Config struct {
 type Store struct {
 	URL string `key:"url" doc:"Where durable state is kept; empty: SQLite in data_dir."`
 	store.Config
+}
+
+// Events says what those learn who follow what happens.
+type Events struct {
+	events.Config
 }
 
 // Drain says how a node stops.
@@ -59,6 +66,7 @@ func Default() Config {
 		Certs:   certs.Default(),
 		XMPP:    xmpp.Default(),
 		Push:    push.Default(),
+		Events:  Events{Config: events.Default()},
 		Account: account.Default(),
 		Upload:  upload.Default(),
 		API:     api.Default(),
@@ -86,6 +94,7 @@ func (c Config) Validate() error {
 		under("xmpp", c.XMPP.Validate()),
 		under("xmpp", c.XMPP.CheckComponents(c.Domain, c.Listen.Component)),
 		under("push", c.Push.Validate()),
+		under("events", c.Events.Validate()),
 		under("account", c.Account.Validate()),
 		under("turn", c.TURN.Validate()),
 		under("upload", c.Upload.Validate()),

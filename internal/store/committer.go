@@ -30,7 +30,8 @@ type committer struct {
 	maxBatch int
 	metrics  *metrics
 	log      *zap.Logger
-	ops      []operation // reused
+	ops      []operation     // reused
+	watchers []chan struct{} // told of every transaction; not changed while run runs
 
 	failure atomic.Pointer[error] // why the last transaction failed for everybody; nil: it did not
 }
@@ -103,6 +104,7 @@ func (c *committer) commit(batch []*entry) (again []*entry) {
 		c.metrics.batch.Observe(float64(len(batch)))
 		c.metrics.commitSeconds.Observe(time.Since(begin).Seconds())
 		c.succeeded()
+		c.tellWatchers()
 		c.queue.settle(batch) // before the answers: who has one reads what is stored
 		for _, e := range batch {
 			c.answer(e, nil)
@@ -125,6 +127,16 @@ func (c *committer) commit(batch []*entry) (again []*entry) {
 	// One of them is bad: the halves are tried in order, so that the others are not held responsible.
 	again = c.commit(batch[:len(batch)/2])
 	return append(again, c.commit(batch[len(batch)/2:])...)
+}
+
+// tellWatchers lets those look who wait for events. It does not wait for them.
+func (c *committer) tellWatchers() {
+	for _, w := range c.watchers {
+		select {
+		case w <- struct{}{}:
+		default:
+		}
+	}
 }
 
 func (c *committer) write(batch []*entry) error {

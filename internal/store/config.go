@@ -13,6 +13,7 @@ type Config struct {
 	Retention            time.Duration `key:"retention" doc:"How long finished pushes can be read; 1h or longer."`
 	IdempotencyRetention time.Duration `key:"idempotency_retention" doc:"How long an Idempotency-Key is remembered; 24h or longer."`
 	OutboxRetention      time.Duration `key:"outbox_retention" doc:"How long events are kept for their readers; 1h or longer."`
+	OutboxUnread         time.Duration `key:"outbox_unread" doc:"How long events are kept at most that a webhook has not taken yet; then they are deleted and counted as lost. At least outbox_retention."`
 	ArchiveRetention     time.Duration `key:"archive_retention" doc:"How long messages stay in the archives of accounts (XEP-0313); 1h or longer."`
 }
 
@@ -25,6 +26,7 @@ func Default() Config {
 		Retention:            7 * 24 * time.Hour,
 		IdempotencyRetention: 48 * time.Hour,
 		OutboxRetention:      72 * time.Hour,
+		OutboxUnread:         7 * 24 * time.Hour,
 		ArchiveRetention:     30 * 24 * time.Hour,
 	}
 }
@@ -43,6 +45,7 @@ func (c Config) Validate() error {
 	check(c.Retention >= time.Hour, "retention: must be at least 1h")
 	check(c.IdempotencyRetention >= 24*time.Hour, "idempotency_retention: must be at least 24h, which the API promises")
 	check(c.OutboxRetention >= time.Hour, "outbox_retention: must be at least 1h")
+	check(c.OutboxUnread >= c.OutboxRetention, "outbox_unread: must be at least outbox_retention")
 	check(c.ArchiveRetention >= time.Hour, "archive_retention: must be at least 1h")
 	return errors.Join(errs...)
 }

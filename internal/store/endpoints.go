@@ -26,10 +26,15 @@ func (s *Store) CreateEndpoint(ctx context.Context, e endpoint.Endpoint, secret 
 func (op *createEndpoint) apply(t *tx) error {
 	op.result = nil
 	created, err := t.insertEndpoint(&op.endpoint, op.secret)
-	if err == nil && !created {
+	if err != nil || !created {
 		op.result = endpoint.ErrExists
+		return err
 	}
-	return err
+	num, _, err := t.findEndpoint(op.endpoint.Key)
+	if err != nil {
+		return err
+	}
+	return t.endpointEvent(kindCreated, num, &op.endpoint)
 }
 
 // UpdateEndpoint implements endpoint.Accounts.
@@ -41,12 +46,32 @@ func (s *Store) UpdateEndpoint(ctx context.Context, k endpoint.Key, p endpoint.P
 			return err
 		}
 		after = patched(record.Endpoint, p, now)
-		return t.updateEndpoint(&after, p.Secret)
+		if err := t.updateEndpoint(&after, p.Secret); err != nil {
+			return err
+		}
+		num, _, err := t.findEndpoint(k)
+		if err != nil {
+			return err
+		}
+		return t.endpointEvent(kindUpdated, num, &after, changedBy(p)...)
 	}, endpoint.ErrUnknown)
 	if err != nil {
 		return endpoint.Endpoint{}, err
 	}
 	return after, nil
+}
+
+// changedBy names what a patch sets.
+func changedBy(p endpoint.Patch) (names []string) {
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{{"enabled", p.Enabled != nil}, {"labels", p.Labels != nil}, {"groups", p.Groups != nil}, {"secret", p.Secret != nil}} {
+		if field.set {
+			names = append(names, field.name)
+		}
+	}
+	return names
 }
 
 func patched(e endpoint.Endpoint, p endpoint.Patch, now time.Time) endpoint.Endpoint {

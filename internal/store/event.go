@@ -2,8 +2,11 @@ package store
 
 import (
 	"encoding/json"
+	"fmt"
+	"slices"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
 	"signalbox/internal/push"
 )
 
@@ -13,12 +16,49 @@ const (
 	kindOffline
 	kindNever
 	kindDeleted
+	kindFlapping
+	kindCloned
+	kindDetached
+	kindResumed
+	kindCreated
+	kindUpdated
+	kindCertExpiring
+	kindTLSRefused
+	kindServerStarted
+	kindServerDraining
+	kindCampaignStarted
+	kindCampaignPaused
+	kindCampaignResumed
+	kindCampaignAborted
+	kindCampaignFinished
+	kindCertChanged
+	kindsEnd
 )
+
+// kindTypes are the names under which kinds of event are known outside, by their numbers.
+var kindTypes = [kindsEnd]events.Type{
+	events.PushAccepted, events.PushSent, events.PushDelivered, events.PushHandled, events.PushFailed, events.PushExpired, events.PushReplaced, events.PushCancelled,
+	events.PushRejected,
+	kindOnline: events.EndpointOnline, kindOffline: events.EndpointOffline, kindNever: events.EndpointNever, kindDeleted: events.EndpointDeleted,
+	kindFlapping: events.EndpointFlapping, kindCloned: events.EndpointCloned, kindDetached: events.EndpointDetached, kindResumed: events.EndpointResumed,
+	kindCreated: events.EndpointCreated, kindUpdated: events.EndpointUpdated, kindCertExpiring: events.CertExpiring, kindTLSRefused: events.TLSRefused,
+	kindServerStarted: events.ServerStarted, kindServerDraining: events.ServerDraining, kindCampaignStarted: events.CampaignStarted,
+	kindCampaignPaused: events.CampaignPaused, kindCampaignResumed: events.CampaignResumed, kindCampaignAborted: events.CampaignAborted,
+	kindCampaignFinished: events.CampaignFinished, kindCertChanged: events.CertChanged,
+}
+
+// kindOf returns the number of a type of event, or an error if there is no such type.
+func kindOf(t events.Type) (int64, error) {
+	if i := slices.Index(kindTypes[:], t); i >= 0 {
+		return int64(i), nil
+	}
+	return 0, fmt.Errorf("there is no type of event %q", t)
+}
 
 // event is one row of the outbox: small, because there is one per change. What else is known of a push is read from its row.
 type event struct {
 	seq, at, kind int64
-	ep            int64   // the endpoint's number
+	ep            int64   // the endpoint's number; 0: it is about the server
 	push          push.ID // 0: it is not about a push
 	data          string  // of a push the reason, if there is one; else a JSON object
 }
@@ -44,4 +84,28 @@ func presenceKind(s endpoint.State) int64 {
 func presenceEvent(p endpoint.Presence) (string, error) {
 	b, err := json.Marshal(presenceData{p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion})
 	return string(b), err
+}
+
+// endpointData is what events of the making and changing of an endpoint tell.
+type endpointData struct {
+	Enabled bool              `json:"enabled"`
+	Labels  map[string]string `json:"labels"`
+	Groups  []string          `json:"groups"`
+	Changed []string          `json:"changed,omitempty"` // of enabled, labels, groups, secret: what the change named
+}
+
+// endpointEvent keeps an event of an endpoint as it is now.
+func (t *tx) endpointEvent(kind, num int64, e *endpoint.Endpoint, changed ...string) error {
+	data := endpointData{Enabled: e.Enabled, Labels: e.Labels, Groups: e.Groups, Changed: changed}
+	if data.Labels == nil {
+		data.Labels = map[string]string{}
+	}
+	if data.Groups == nil {
+		data.Groups = []string{}
+	}
+	b, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	return t.insertEvent(event{at: micros(t.now), kind: kind, ep: num, data: string(b)})
 }

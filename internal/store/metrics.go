@@ -13,6 +13,7 @@ type metrics struct {
 	errors        *prometheus.CounterVec
 	droppedMarks  prometheus.Counter
 	deletedRows   *prometheus.CounterVec
+	missedEvents  prometheus.Counter
 }
 
 // newMetrics registers on reg; a nil reg keeps them private, for commands that run for a moment.
@@ -32,6 +33,8 @@ func newMetrics(reg prometheus.Registerer, q *queue) (*metrics, error) {
 		deletedRows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "signalbox_store_deleted_rows_total", Help: "Rows deleted because their retention was over, by table."}, []string{"table"}),
 	}
+	m.missedEvents = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "signalbox_store_missed_events_total", Help: "Events deleted because store.outbox_unread was over though a webhook had not taken them."})
 	for _, kind := range errorKinds {
 		m.errors.WithLabelValues(kind)
 	}
@@ -47,7 +50,7 @@ func newMetrics(reg prometheus.Registerer, q *queue) (*metrics, error) {
 		_, all := q.waiting()
 		return float64(all)
 	})
-	for _, c := range []prometheus.Collector{m.commits, m.batch, m.commitSeconds, m.errors, m.droppedMarks, m.deletedRows, length} {
+	for _, c := range []prometheus.Collector{m.commits, m.batch, m.commitSeconds, m.errors, m.droppedMarks, m.deletedRows, m.missedEvents, length} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics of the store: %w", err)
 		}

@@ -60,7 +60,7 @@ func TestEventsOfTheFirstSchema(t *testing.T) {
 		return all
 	}
 	want := []storetest.Event{
-		{Kind: "presence.online", Domain: "push.example", Subject: "gone", Data: "{}", At: at},
+		{Kind: "endpoint.online", Domain: "push.example", Subject: "gone", Data: "{}", At: at},
 		{Kind: "endpoint.deleted", Domain: "push.example", Subject: "gone", Data: "{}", At: at},
 		{Kind: "push.accepted", Domain: "push.example", Subject: "pc-1", Data: `{"push":"psh_0000000000005"}`, At: at},
 	}

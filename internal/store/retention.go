@@ -64,7 +64,7 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 	if err := s.deleteOldRows(ctx, oldKeys, age{now, s.cfg.IdempotencyRetention}, (*tx).deleteKeys); err != nil {
 		return err
 	}
-	if err := s.deleteOldRows(ctx, oldEvents, age{now, s.cfg.OutboxRetention}, (*tx).deleteEvents); err != nil {
+	if err := s.deleteOldEvents(ctx, now); err != nil {
 		return err
 	}
 	if err := s.deleteOldRows(ctx, oldRefusals, age{now, s.cfg.Retention}, (*tx).deleteRefusals); err != nil {
@@ -74,6 +74,9 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if err := s.deleteOldRows(ctx, oldArchive, age{now, s.cfg.ArchiveRetention}, (*tx).deleteArchived); err != nil {
+		return err
+	}
+	if err := s.try(ctx, func(t *tx) error { return t.forgetNames(now) }); err != nil {
 		return err
 	}
 	return s.deleteExpired(ctx, now)
@@ -95,6 +98,56 @@ func (s *Store) deleteOldPushes(ctx context.Context, a age) error {
 		s.deleted(oldPushes, int64(len(ids)))
 		after = ids[len(ids)-1]
 	}
+}
+
+// deleteOldEvents deletes events that are old and read by all who must not miss any, and those that are too old to wait for them.
+func (s *Store) deleteOldEvents(ctx context.Context, now time.Time) error {
+	lost, err := s.reader.lastOldIn(ctx, oldEvents, age{now, s.cfg.OutboxUnread})
+	if err != nil {
+		return err
+	}
+	last, err := s.reader.lastOldIn(ctx, oldEvents, age{now, s.cfg.OutboxRetention})
+	if err != nil {
+		return err
+	}
+	for {
+		slowest, held, err := s.reader.slowestEventReader(ctx)
+		if err != nil {
+			return err
+		}
+		upTo := last
+		if held {
+			upTo = max(min(last, slowest), lost)
+		}
+		n, err := s.deleteEventChunk(ctx, upTo)
+		if err != nil {
+			return err
+		}
+		if n < retentionChunk {
+			return nil
+		}
+	}
+}
+
+// deleteEventChunk deletes a chunk of the events up to a number, and counts those that a reader has missed.
+func (s *Store) deleteEventChunk(ctx context.Context, upTo int64) (n int64, err error) {
+	if upTo == 0 {
+		return 0, nil
+	}
+	var missed int64
+	err = s.try(ctx, func(t *tx) (err error) {
+		missed, n, err = t.deleteEvents(upTo, retentionChunk)
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	s.deleted(oldEvents, n)
+	if missed > 0 {
+		s.metrics.missedEvents.Add(float64(missed))
+		s.log.Warn("events were deleted that a webhook has not taken: it has been behind for longer than store.outbox_unread", telemetry.Count(int(missed)))
+	}
+	return n, nil
 }
 
 // deleteOldRows deletes the rows of a table in which everything before the last old row goes.

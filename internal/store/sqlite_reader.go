@@ -19,16 +19,17 @@ type reader struct {
 	db    *sql.DB // for what somebody's login or delivery waits for
 	lists *sql.DB // for what may read many rows: the lists of the API and retention
 
-	findEndpoint, listEndpoints, secretOf *sql.Stmt
-	findToken, listTokens, findFast       *sql.Stmt
-	findPush, listWaiting, countOpen      *sql.Stmt
-	listOfEndpoint, listAll               *sql.Stmt
-	listState, listInterrupted            *sql.Stmt
-	lastPush, oldPushes                   *sql.Stmt
-	findFanout, countTargets              *sql.Stmt
-	listTargets, listRefused, findRefused *sql.Stmt
-	lastOld                               [len(retainedTables)]*sql.Stmt
-	accounts                              *accounts.Reader
+	findEndpoint, listEndpoints, secretOf  *sql.Stmt
+	findToken, listTokens, findFast        *sql.Stmt
+	findPush, listWaiting, countOpen       *sql.Stmt
+	listOfEndpoint, listAll                *sql.Stmt
+	listState, listInterrupted             *sql.Stmt
+	lastPush, oldPushes                    *sql.Stmt
+	findFanout, countTargets               *sql.Stmt
+	listTargets, listRefused, findRefused  *sql.Stmt
+	listEvents, eventBounds, slowestReader *sql.Stmt
+	lastOld                                [len(retainedTables)]*sql.Stmt
+	accounts                               *accounts.Reader
 }
 
 // queries are the texts of the reader's statements, with numbered parameters where one is used twice.
@@ -80,6 +81,9 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountTargets:  &r.countTargets,
 		queryTargets:       &r.listTargets,
 		queryRefused:       &r.listRefused,
+		queryEvents:        &r.listEvents,
+		queryEventBounds:   &r.eventBounds,
+		querySlowestReader: &r.slowestReader,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]

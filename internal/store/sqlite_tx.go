@@ -42,6 +42,7 @@ type tx struct {
 	token    tokenStmts
 	fast     fastStmts
 	old      oldStmts
+	outbox   outboxStmts
 	account  *accounts.Statements
 }
 
@@ -89,6 +90,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		token:    newTokenStmts(p),
 		fast:     newFastStmts(p),
 		old:      newOldStmts(p),
+		outbox:   newOutboxStmts(p),
 	}
 	if p.err != nil {
 		return nil, p.err

@@ -1,23 +1,33 @@
 package store
 
 import (
+	"database/sql/driver"
+	"time"
+
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
 )
 
 type oldStmts struct {
 	push, idem, outbox, gone, fanout, refused *direct.Stmt
+	lastEvent, missed, deletedEvent, once     *direct.Stmt
+
+	row [1]driver.Value
 }
 
 func newOldStmts(p *preparer) oldStmts {
 	return oldStmts{
 		push:   p.prepare("DELETE FROM push WHERE id = ? AND place = 4"),
 		idem:   p.prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push <= ? ORDER BY push LIMIT ?)"),
-		outbox: p.prepare("DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?)"),
+		outbox: p.prepare("DELETE FROM outbox WHERE seq <= ?"),
 		gone:   p.prepare("DELETE FROM gone WHERE seq < coalesce((SELECT min(seq) FROM outbox), 9223372036854775807)"),
 		fanout: p.prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
 			" AND NOT EXISTS (SELECT 1 FROM refused WHERE fanout = f.id) AND NOT EXISTS (SELECT 1 FROM idem WHERE push = f.id) ORDER BY id LIMIT ?)"),
-		refused: p.prepare("DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE id <= ? ORDER BY id LIMIT ?)"),
+		lastEvent:    p.prepare("SELECT max(seq) FROM (SELECT seq FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?)"),
+		missed:       p.prepare("SELECT count(*) FROM outbox WHERE seq <= ? AND seq > (SELECT min(seq) FROM event_reader)"),
+		deletedEvent: p.prepare("UPDATE meta SET deleted_event = ? WHERE one = 1"),
+		once:         p.prepare("DELETE FROM event_once WHERE until < ?"),
+		refused:      p.prepare("DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE id <= ? ORDER BY id LIMIT ?)"),
 	}
 }
 
@@ -41,14 +51,29 @@ func (t *tx) deleteArchived(last int64, limit int) (int64, error) {
 	return t.account.DeleteArchived(last, limit)
 }
 
-// deleteEvents deletes up to limit events up to last, and with the last of them the endpoints that no event names any more.
-func (t *tx) deleteEvents(last int64, limit int) (int64, error) {
-	n, err := t.old.outbox.Exec(last, int64(limit))
-	if err != nil || n == int64(limit) {
-		return n, err
+// deleteEvents deletes up to limit events up to last, notes the number of the last of them, and deletes with them the endpoints that no event names any more. It
+// returns how many of them the slowest reader has missed, and how many there were.
+func (t *tx) deleteEvents(last int64, limit int) (missed, n int64, err error) {
+	if _, err := t.old.lastEvent.Row(t.old.row[:], last, int64(limit)); err != nil || t.old.row[0] == nil {
+		return 0, 0, err
 	}
-	return n, t.old.gone.Run()
+	last = intOf(t.old.row[0])
+	if _, err := t.old.missed.Row(t.old.row[:], last); err != nil {
+		return 0, 0, err
+	}
+	missed = intOf(t.old.row[0])
+	if err := t.old.deletedEvent.Run(last); err != nil {
+		return 0, 0, err
+	}
+	n, err = t.old.outbox.Exec(last)
+	if err != nil || n == int64(limit) {
+		return missed, n, err
+	}
+	return missed, n, t.old.gone.Run()
 }
+
+// forgetNames deletes the names of events that are written once whose time is over.
+func (t *tx) forgetNames(now time.Time) error { return t.old.once.Run(micros(now)) }
 
 // deleteFanouts deletes up to limit fan-outs up to last that have no targets any more, and no key to be answered again.
 func (t *tx) deleteFanouts(last int64, limit int) (int64, error) {

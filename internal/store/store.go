@@ -12,6 +12,7 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
 	"signalbox/internal/push"
 )
 
@@ -32,6 +33,7 @@ var (
 	_ endpoint.Store = (*Store)(nil)
 	_ push.Store     = (*Store)(nil)
 	_ access.Store   = (*Store)(nil)
+	_ events.Store   = (*Store)(nil)
 )
 
 // Open opens the database file at path, which Locate returns, creates it with its directory if need be and brings its schema up to date. It starts nothing: call

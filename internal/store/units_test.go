@@ -42,6 +42,11 @@ func TestConfig(t *testing.T) {
 			t.Errorf("Validate does not name %q: %v", key, err)
 		}
 	}
+	short := Default()
+	short.OutboxUnread = short.OutboxRetention - 1
+	if err := short.Validate(); err == nil || !strings.HasPrefix(err.Error(), "outbox_unread: ") {
+		t.Errorf("Validate of an outbox_unread below outbox_retention = %v", err)
+	}
 }
 
 func TestNextID(t *testing.T) {

@@ -152,7 +152,7 @@ func (s *signalbox) settle(context.Context) error { return nil }
 func (s *signalbox) server() (time.Duration, error) { return 0, nil }
 
 func (s *signalbox) count(ctx context.Context) (pushes, events int, err error) {
-	err = s.control.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM push), (SELECT count(*) FROM outbox)").Scan(&pushes, &events)
+	err = s.control.QueryRowContext(ctx, "SELECT (SELECT count(*) FROM push), (SELECT count(*) FROM outbox WHERE kind < 9)").Scan(&pushes, &events)
 	return pushes, events, err
 }
 

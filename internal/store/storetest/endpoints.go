@@ -232,12 +232,12 @@ func testSavePresence(t *testing.T, s Subject) {
 	}
 	events, err := s.Events(t.Context())
 	noError(t, err)
-	want := "presence.online presence.offline presence.online presence.online"
+	want := "endpoint.online endpoint.offline endpoint.online endpoint.online"
 	if got := ids(events, func(e Event) string { return e.Kind }); got != want {
 		t.Errorf("events = %q, want %q", got, want)
 	}
 	diff(t, "event", events[1], Event{
-		Kind: "presence.offline", Domain: domain, Subject: "pc-1", At: offline.Since,
+		Kind: "endpoint.offline", Domain: domain, Subject: "pc-1", At: offline.Since,
 		Data: `{"reason":"silent","resource":"agent","remote_addr":"192.0.2.1:5000","via":"tls","tls_version":"1.3"}`,
 	})
 }

@@ -24,6 +24,7 @@ type Store interface {
 	// Accounts returns the store of what accounts hold.
 	Accounts() account.Store
 	fastStore
+	outboxStore
 }
 
 // Event is one row of the outbox.
@@ -78,6 +79,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"fast tokens/bounded":         testFastTokensAreBounded,
 	}
 	maps.Copy(tests, accountTests)
+	maps.Copy(tests, outboxTests)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

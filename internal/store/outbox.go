@@ -1,0 +1,102 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
+)
+
+// maxOnceBytes bounds the name of an event that is written once.
+const maxOnceBytes = 255
+
+var errNotice = errors.New("not an event that can be written")
+
+// ReadEvents implements events.Store.
+func (s *Store) ReadEvents(ctx context.Context, after int64, limit int) ([]events.Event, error) {
+	all, err := s.reader.events(ctx, after, limit)
+	if err != nil {
+		return nil, err
+	}
+	// After the rows, so that what was missing from them is noted by now.
+	b, err := s.reader.boundsOfEvents(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if after < b.Deleted || after > b.Newest {
+		return nil, events.ErrGone
+	}
+	return all, nil
+}
+
+// EventBounds implements events.Store.
+func (s *Store) EventBounds(ctx context.Context) (events.Bounds, error) {
+	return s.reader.boundsOfEvents(ctx)
+}
+
+// WatchEvents implements events.Store.
+func (s *Store) WatchEvents() <-chan struct{} {
+	w := make(chan struct{}, 1)
+	s.committer.watchers = append(s.committer.watchers, w)
+	return w
+}
+
+// AddEvent implements events.Store. Other errors than the store's own: a type that there is not, a name that is too long, endpoint.ErrUnknown.
+func (s *Store) AddEvent(ctx context.Context, n events.Notice) (added bool, err error) {
+	kind, err := kindOf(n.Type)
+	if err == nil && len(n.Once) > maxOnceBytes {
+		err = fmt.Errorf("its name has %d bytes, at most %d are allowed", len(n.Once), maxOnceBytes)
+	}
+	if err != nil {
+		return false, fmt.Errorf("%w: %w", errNotice, err)
+	}
+	err = s.try(ctx, func(t *tx) (err error) {
+		added, err = t.addNotice(kind, &n)
+		return err
+	}, endpoint.ErrUnknown)
+	return added && err == nil, err
+}
+
+func (t *tx) addNotice(kind int64, n *events.Notice) (bool, error) {
+	e := event{at: micros(t.now), kind: kind, data: "{}"}
+	if !n.At.IsZero() {
+		e.at = micros(n.At)
+	}
+	if n.Data != nil {
+		e.data = string(n.Data)
+	}
+	if n.Endpoint != "" {
+		var err error
+		if e.ep, _, err = t.findEndpoint(endpoint.Key{Domain: n.Domain, ID: n.Endpoint}); err != nil {
+			return false, err
+		}
+	}
+	if n.Once != "" {
+		if fresh, err := t.useName(n.Once, micros(n.Until)); err != nil || !fresh {
+			return false, err
+		}
+	}
+	return true, t.insertEvent(e)
+}
+
+// AddEventReader registers a reader of the outbox that must not miss events, behind those that there are, unless one of this name is registered. It returns the
+// number up to which it has read. Events that it has not read are kept beyond their retention, see Config.OutboxUnread.
+func (s *Store) AddEventReader(ctx context.Context, name string) (seq int64, err error) {
+	err = s.try(ctx, func(t *tx) (err error) {
+		seq, err = t.addReader(name)
+		return err
+	})
+	return seq, err
+}
+
+// MoveEventReader says that a registered reader has done with all events up to seq. It never goes back, and registers a reader that is not yet.
+func (s *Store) MoveEventReader(ctx context.Context, name string, seq int64) error {
+	return s.try(ctx, func(t *tx) error { return t.moveReader(name, seq) })
+}
+
+// RemoveEventReader takes a reader from the list, so that events are no longer kept for it. There may be none of this name.
+func (s *Store) RemoveEventReader(ctx context.Context, name string) error {
+	return s.try(ctx, func(t *tx) error { return t.forgetReader(name) })
+}

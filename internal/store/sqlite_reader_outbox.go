@@ -1,0 +1,96 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"signalbox/internal/events"
+	"signalbox/internal/push"
+)
+
+const (
+	// A result stands in the event of the state that it came with. The limit is inside, so that names are looked up for what is read alone.
+	queryEvents = "SELECT o.seq, o.at, o.kind, coalesce(e.domain, g.domain, ''), coalesce(e.id, g.id, ''), o.push, o.data, p.type, p.fanout," +
+		" CASE WHEN p.state = o.kind THEN p.result END" +
+		" FROM (SELECT seq, at, kind, ep, push, data FROM outbox WHERE seq > ?1 ORDER BY seq LIMIT ?2) o" +
+		" LEFT JOIN endpoint e ON e.num = o.ep LEFT JOIN gone g ON g.num = o.ep LEFT JOIN push p ON p.id = o.push ORDER BY o.seq"
+	eventColumnsRead = 10
+
+	queryEventBounds = "SELECT deleted_event, last_event FROM meta"
+
+	querySlowestReader = "SELECT seq FROM event_reader ORDER BY seq LIMIT 1"
+
+	// maxEventBytes bounds the data of the events of one read; one event is read whatever it has.
+	maxEventBytes = 1 << 20
+)
+
+var errEnough = errors.New("enough was read")
+
+// events returns events behind after, fewer than limit where they are long.
+func (r *reader) events(ctx context.Context, after int64, limit int) ([]events.Event, error) {
+	var all []events.Event
+	size := 0
+	err := each(ctx, r.listEvents, eventColumnsRead, func(row []driver.Value) error {
+		e, err := eventOf(row)
+		if err != nil {
+			return err
+		}
+		if size += len(e.Data); size > maxEventBytes && len(all) > 0 {
+			return errEnough
+		}
+		all = append(all, e)
+		return nil
+	}, after, limit)
+	if err != nil && !errors.Is(err, errEnough) {
+		return nil, err
+	}
+	return all, nil
+}
+
+func (r *reader) boundsOfEvents(ctx context.Context) (events.Bounds, error) {
+	return one(ctx, r.eventBounds, 2, func(row []driver.Value) (events.Bounds, error) {
+		return events.Bounds{Deleted: intOf(row[0]), Newest: intOf(row[1])}, nil
+	}, errCorrupt)
+}
+
+// slowestEventReader returns how far all registered readers have read; held is false if there are none.
+func (r *reader) slowestEventReader(ctx context.Context) (seq int64, held bool, err error) {
+	seqs, err := list(ctx, r.slowestReader, 1, func(row []driver.Value) (int64, error) { return intOf(row[0]), nil })
+	if err != nil || len(seqs) == 0 {
+		return 0, false, err
+	}
+	return seqs[0], true, nil
+}
+
+// eventOf reads the columns of queryEvents.
+func eventOf(row []driver.Value) (events.Event, error) {
+	kind := intOf(row[2])
+	if kind < 0 || kind >= kindsEnd || row[5] != nil && kind >= int64(len(states)) {
+		return events.Event{}, fmt.Errorf("stored event has the unknown kind %d", kind)
+	}
+	e := events.Event{Seq: intOf(row[0]), At: timeOf(intOf(row[1])), Type: kindTypes[kind], Domain: textOf(row[3]), Endpoint: textOf(row[4])}
+	if row[5] == nil {
+		e.Data = json.RawMessage(textOf(row[6]))
+		if len(e.Data) == 0 {
+			e.Data = json.RawMessage("{}")
+		}
+		return e, nil
+	}
+	id := push.ID(intOf(row[5]))
+	e.Push = id.String()
+	data := events.PushData{ID: e.Push, To: e.Endpoint, Type: textOf(row[7]), State: string(states[kind]), Reason: textOf(row[6])}
+	if fanout := push.ID(intOf(row[8])); fanout != 0 {
+		data.Fanout = fanout.String()
+	}
+	if result := textOf(row[9]); result != "" {
+		data.Result = json.RawMessage(result)
+	}
+	var err error
+	if e.Data, err = data.Encode(); err != nil {
+		return events.Event{}, fmt.Errorf("encode event %d: %w", e.Seq, err)
+	}
+	return e, nil
+}
