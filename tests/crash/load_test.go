@@ -34,11 +34,17 @@ type load struct {
 	site *rig.Site
 	api  *client.Client
 	book *book
-	next func(caller, round int) (n int, ok bool) // the next order of a caller; not ok: wait
+	next func(caller, round int) (n int, ok bool) // the next order of a caller, or leftOut; not ok: wait
 	full atomic.Bool                              // no new orders
+
+	resume  bool         // played endpoints resume their sessions
+	resumed atomic.Int64 // how often they did
 
 	callers, players sync.WaitGroup
 }
+
+// leftOut is an order that is not posted.
+const leftOut = -1
 
 // again is how soon what failed because the server is down is tried again.
 const again = 5 * time.Millisecond
@@ -65,7 +71,7 @@ func (l *load) post(ctx context.Context, caller int) {
 			}
 			continue
 		}
-		if !l.insist(ctx, rig.NewOrder(n, endpointOf(n))) {
+		if n != leftOut && !l.insist(ctx, rig.NewOrder(n, endpointOf(n))) {
 			return
 		}
 		round++
@@ -97,7 +103,7 @@ func (l *load) insist(ctx context.Context, o rig.Order) bool {
 func (l *load) play(ctx context.Context, id, secret string) {
 	var unconfirmed []rig.Answer
 	e := &rig.Endpoint{
-		ID: id, Secret: secret,
+		ID: id, Secret: secret, Resume: l.resume,
 		Push: func(r rig.Received) []rig.Answer {
 			o, ok := l.book.take(id, r)
 			if !ok {
@@ -124,6 +130,7 @@ func (l *load) play(ctx context.Context, id, secret string) {
 		}
 		wait(ctx, again)
 	}
+	l.resumed.Add(int64(e.Resumed()))
 }
 
 // start registers the played endpoints and starts callers and endpoints. They end when the test does, or when stop is called.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"signalbox/internal/push"
 	"signalbox/xmpp/scan"
@@ -39,12 +40,21 @@ type Endpoint struct {
 	Confirmed func(Answer)
 	// Again returns the answers to be given once more at the start of a session, as an agent does with results that were not confirmed. It may be nil.
 	Again func() []Answer
+	// Resume is whether a session whose connection is lost goes on with the next one (XEP-0198), if the server lets it.
+	Resume bool
+
+	lost    *visit // whose connection is lost, and which may be resumed
+	resumed int
 }
 
-// sentAnswer is an answer on the way: the server has it when it has counted this many stanzas.
-type sentAnswer struct {
+// Resumed returns how often a session was resumed. It must not be called while Run runs.
+func (e *Endpoint) Resumed() int { return e.resumed }
+
+// sentStanza is a stanza on the way: the server has it when it has counted this many.
+type sentStanza struct {
 	number uint32
-	answer Answer
+	text   string
+	answer Answer // zero: it is none
 }
 
 // visit is one session of an endpoint.
@@ -54,7 +64,8 @@ type visit struct {
 	out      []byte
 	received uint32 // stanzas since <enabled/>
 	sent     uint32
-	open     []sentAnswer // oldest first
+	open     []sentStanza // oldest first
+	resume   string       // id of the session; empty: it cannot be resumed
 }
 
 // Run logs in at addr, takes pushes and answers them until the connection ends or ctx is done. It always returns an error.
@@ -67,15 +78,66 @@ func (e *Endpoint) Run(ctx context.Context, addr string, cfg *tls.Config) error 
 	defer conn.Close()
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	st := newStream(conn)
-	if err := st.login(e.ID, e.Secret); err != nil {
+	if err := st.authenticate(e.ID, e.Secret); err != nil {
 		return fmt.Errorf("log in: %w", err)
 	}
+	v, err := e.enter(st)
+	if err != nil {
+		return fmt.Errorf("begin a session: %w", err)
+	}
+	if e.Resume && v.resume != "" {
+		e.lost = v
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return err
+	}
+	return v.serve()
+}
+
+// enter resumes the session that was lost, or begins a new one.
+func (e *Endpoint) enter(st *stream) (*visit, error) {
+	if v := e.lost; v != nil {
+		ok, err := v.again(st)
+		if err != nil || ok {
+			return v, err
+		}
+		e.lost = nil
+	}
 	v := &visit{Endpoint: e, st: st}
-	v.stanza("<presence/>")
+	var err error
+	if v.resume, err = st.bind(); err != nil {
+		return nil, err
+	}
+	v.stanza("<presence/>", Answer{})
 	if e.Again != nil {
 		v.answer(e.Again())
 	}
-	return v.serve()
+	return v, nil
+}
+
+// again resumes the session on another stream and says once more what the server has not counted. It is not ok if the server knows the session no longer.
+func (v *visit) again(st *stream) (ok bool, err error) {
+	if err := st.send(fmt.Sprintf("<resume xmlns='%s' previd='%s' h='%d'/>", nsManagement, v.resume, v.received)); err != nil {
+		return false, err
+	}
+	ev, err := st.next()
+	switch {
+	case err != nil:
+		return false, err
+	case ev.Kind == scan.TopLevel && ev.Stanza.Is(nsManagement, "failed"):
+		return false, nil
+	case ev.Kind != scan.TopLevel || !ev.Stanza.Is(nsManagement, "resumed"):
+		return false, fmt.Errorf("%w: got %q, want resumed", ErrProtocol, ev.Stanza.Raw)
+	}
+	if err := v.counted(&ev.Stanza); err != nil {
+		return false, err
+	}
+	v.st, v.out = st, nil
+	for _, s := range v.open {
+		v.out = append(v.out, s.text...)
+	}
+	v.resumed++
+	return true, nil
 }
 
 // serve reads until the connection ends. What it has to say goes out whenever nothing more is there to read.
@@ -145,14 +207,14 @@ func (v *visit) answer(answers []Answer) {
 		case push.Failed:
 			body = "<result xmlns='" + nsPush + "' id='" + a.Push + "' status='failed'/>"
 		}
-		v.stanza("<message to='" + Domain + "'>" + body + "</message>")
-		v.open = append(v.open, sentAnswer{v.sent, a})
+		v.stanza("<message to='"+Domain+"'>"+body+"</message>", a)
 	}
 }
 
-func (v *visit) stanza(text string) {
+func (v *visit) stanza(text string, a Answer) {
 	v.out = append(v.out, text...)
 	v.sent++
+	v.open = append(v.open, sentStanza{v.sent, text, a})
 }
 
 // counted tells which answers the server has.
@@ -163,7 +225,9 @@ func (v *visit) counted(st *scan.Stanza) error {
 		return fmt.Errorf("%w: the server counted %q of %d stanzas", ErrProtocol, text, v.sent)
 	}
 	for len(v.open) > 0 && v.open[0].number <= uint32(h) {
-		v.Confirmed(v.open[0].answer)
+		if a := v.open[0].answer; a != (Answer{}) {
+			v.Confirmed(a)
+		}
 		v.open = v.open[1:]
 	}
 	return nil

@@ -109,6 +109,13 @@ func freePorts(n int) (addrs []string, err error) {
 	return addrs, nil
 }
 
+// Through returns the same installation as its endpoints find it behind another address.
+func (s *Site) Through(addr string) *Site {
+	behind := *s
+	behind.TLS = addr
+	return &behind
+}
+
 // MakeToken makes the token, which makes the database too.
 func (s *Site) MakeToken() error {
 	cmd := exec.Command(s.programs.Server, "token", "create", "--config", s.config, "--name", "rig", "--scope", "admin")

@@ -92,8 +92,8 @@ func (st *stream) send(text string) error {
 	return err
 }
 
-// login authenticates by PLAIN, binds and turns stream management on.
-func (st *stream) login(id, secret string) error {
+// authenticate logs in by PLAIN, up to the features from which a session is bound or resumed.
+func (st *stream) authenticate(id, secret string) error {
 	if err := st.conn.SetDeadline(time.Now().Add(Patience)); err != nil {
 		return err
 	}
@@ -105,16 +105,26 @@ func (st *stream) login(id, secret string) error {
 		return err
 	}
 	st.sc.Reset()
-	if err := st.open("xmpp-bind"); err != nil {
-		return err
-	}
+	return st.open("xmpp-bind")
+}
+
+// bind makes a new session, with stream management, and returns the id by which it can be resumed.
+func (st *stream) bind() (resume string, err error) {
 	if err := st.ask("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "type='result'"); err != nil {
-		return err
+		return "", err
 	}
-	if err := st.ask("<enable xmlns='"+nsManagement+"'/>", "<enabled"); err != nil {
-		return err
+	if err := st.send("<enable xmlns='" + nsManagement + "' resume='true'/>"); err != nil {
+		return "", err
 	}
-	return st.conn.SetDeadline(time.Time{})
+	ev, err := st.next()
+	if err == nil && (ev.Kind != scan.TopLevel || !ev.Stanza.Is(nsManagement, "enabled")) {
+		err = fmt.Errorf("%w: got %q, want enabled", ErrProtocol, ev.Stanza.Raw)
+	}
+	if err != nil {
+		return "", err
+	}
+	id, _ := ev.Stanza.Element().Attr("id")
+	return string(id), nil
 }
 
 func (st *stream) ask(text, answer string) error {
