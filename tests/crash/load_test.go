@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +43,9 @@ type load struct {
 
 	callers, players sync.WaitGroup
 }
+
+// passing are refusals that pass.
+var passing = []string{"idempotency_in_progress", "queue_full"}
 
 // leftOut is an order that is not posted.
 const leftOut = -1
@@ -89,7 +93,7 @@ func (l *load) insist(ctx context.Context, o rig.Order) bool {
 			return true
 		case ctx.Err() != nil:
 			return false
-		case errors.As(err, &problem) && problem.Status != http.StatusServiceUnavailable && problem.Code != "idempotency_in_progress":
+		case errors.As(err, &problem) && problem.Status != http.StatusServiceUnavailable && !slices.Contains(passing, problem.Code):
 			l.book.fault("order %d was refused: %v", o.N, err)
 			return false
 		}

@@ -38,6 +38,8 @@ type Server struct {
 	addrs   map[string][]string
 	stop    context.CancelFunc
 	ended   chan error
+
+	contract *contract // nil: nobody asked the API yet
 }
 
 // Start makes a data directory and runs a server on it until the test ends. Changes are applied to its configuration.
@@ -148,8 +150,15 @@ func (s *Server) Addr(listener string) string {
 	return s.addrs[listener][0]
 }
 
-// URL returns the base URL of the API.
-func (s *Server) URL() string { return "http://" + s.Addr("api") }
+// URL returns the base URL of the API. Every answer is held against the API's description on its way, see contract.
+func (s *Server) URL() string {
+	s.t.Helper()
+	direct := "http://" + s.Addr("api")
+	if s.contract == nil || s.contract.target.String() != direct {
+		s.contract = newContract(s.t, direct)
+	}
+	return s.contract.server.URL
+}
 
 // TLS returns the client configuration of an endpoint.
 func (s *Server) TLS() *tls.Config {

@@ -171,8 +171,6 @@ func (v *visit) take(ev scan.Event) error {
 		v.out = fmt.Appendf(v.out, "<a xmlns='%s' h='%d'/>", nsManagement, v.received)
 	case st.Is(nsManagement, "a"):
 		return v.counted(st)
-	case st.Is(scan.NamespaceStreams, "error"):
-		return fmt.Errorf("%w: stream error %s", ErrProtocol, st.Raw)
 	}
 	return nil
 }

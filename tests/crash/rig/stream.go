@@ -2,6 +2,7 @@ package rig
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -33,7 +34,21 @@ func (st *stream) buffered() (ev scan.Event, ok bool, err error) {
 		return ev, false, fmt.Errorf("%w: the server sent %q: %w", ErrProtocol, st.buf, err)
 	}
 	st.buf = st.buf[n:]
+	if ev.Kind == scan.TopLevel && ev.Stanza.Is(scan.NamespaceStreams, "error") {
+		return ev, true, streamError(&ev.Stanza)
+	}
 	return ev, ev.Kind != scan.NeedMore, nil
+}
+
+// errStopping says that the server is being stopped in order.
+var errStopping = errors.New("the server is stopping")
+
+// streamError is the end of a stream: the server's fault unless it stops.
+func streamError(st *scan.Stanza) error {
+	if st.Element().Child("urn:ietf:params:xml:ns:xmpp-streams", "system-shutdown").Exists() {
+		return errStopping
+	}
+	return fmt.Errorf("%w: stream error %s", ErrProtocol, st.Raw)
 }
 
 // fill reads more.
