@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"signalbox/internal/bench/scram"
 	"signalbox/tests/peers/wire"
 )
 
@@ -20,7 +21,7 @@ type handler func(c *client, what kind, item []byte)
 // fleet is all sessions of this process. Orders come one at a time.
 type fleet struct {
 	set     settings
-	keys    keychain
+	keys    *scram.Keychain
 	clients []*client
 	readers sync.WaitGroup
 	handler atomic.Pointer[handler]
@@ -31,7 +32,7 @@ func newFleet(s settings) (*fleet, error) {
 	if _, err := s.tlsConfig(false); err != nil {
 		return nil, err
 	}
-	return &fleet{set: s, keys: keychain{password: s.password, kept: map[string]salted{}}}, nil
+	return &fleet{set: s, keys: scram.NewKeychain(s.password)}, nil
 }
 
 // userName is the name of the nth account.

@@ -1,5 +1,5 @@
 // Package load is a program that plays many XMPP clients on loopback: it takes orders on standard input and reports on standard output. It shares no code with
-// the servers that it loads.
+// the servers that it loads, only the client's side of SCRAM with our other load generator.
 package main
 
 import (

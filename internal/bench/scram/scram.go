@@ -1,10 +1,12 @@
-package main
+// Package scram is the client's side of SCRAM (RFC 5802) for load generators: what is derived from a password is kept, so that the slow hash of thousands of logins is
+// not the work of whoever measures.
+package scram
 
 import (
-	"bytes"
 	"crypto/hmac"
 	"crypto/pbkdf2"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -14,21 +16,25 @@ import (
 	"sync"
 )
 
-// salted is what is derived from the password once per salt, so that the slow hash of thousands of logins is not the client's work (RFC 5802 section 5.1 allows
-// to keep it).
+// salted is what is derived from a password once per salt, which RFC 5802 section 5.1 allows to keep.
 type salted struct {
 	client, stored, server []byte
 }
 
-// keychain derives keys once. It is safe for concurrent use.
-type keychain struct {
+// Keychain derives the keys of one password once. It is safe for concurrent use.
+type Keychain struct {
 	password string
 
 	mu   sync.Mutex
 	kept map[string]salted
 }
 
-func (k *keychain) keys(h func() hash.Hash, salt []byte, rounds int) (salted, error) {
+// NewKeychain returns one for a password, which must be such that SASLprep leaves it as it is.
+func NewKeychain(password string) *Keychain {
+	return &Keychain{password: password, kept: map[string]salted{}}
+}
+
+func (k *Keychain) keys(h func() hash.Hash, salt []byte, rounds int) (salted, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	name := fmt.Sprint(h().Size(), rounds, " ", string(salt))
@@ -53,27 +59,22 @@ func sum(h func() hash.Hash, key []byte, text string) []byte {
 	return m.Sum(nil)
 }
 
-// exchange is one login by SCRAM without channel binding, RFC 5802 section 5.
-type exchange struct {
-	keys      *keychain
-	hash      func() hash.Hash
+// Mechanism is the one that Exchange speaks.
+const Mechanism = "SCRAM-SHA-256"
+
+// Exchange is one login by SCRAM-SHA-256 without channel binding, RFC 5802 section 5 and RFC 7677.
+type Exchange struct {
+	keys      *Keychain
 	firstBare string
 	nonce     string
 	signature []byte // that the server must prove
 }
 
-// mechanism is the one by which all servers are compared.
-const mechanism = "SCRAM-SHA-256"
+// NewExchange begins a login.
+func NewExchange(keys *Keychain) *Exchange { return &Exchange{keys: keys} }
 
-// checkOffered fails where it is not offered: another one would make unlike logins look alike.
-func checkOffered(features []byte) error {
-	if !bytes.Contains(features, []byte(">"+mechanism+"<")) {
-		return fmt.Errorf("%s is not offered: %s", mechanism, features)
-	}
-	return nil
-}
-
-func (x *exchange) first(user string) string {
+// First returns the first message for a user whose name needs no escapes.
+func (x *Exchange) First(user string) string {
 	var b [18]byte
 	rand.Read(b[:]) // never fails, see crypto/rand
 	x.nonce = base64.StdEncoding.EncodeToString(b[:])
@@ -81,8 +82,8 @@ func (x *exchange) first(user string) string {
 	return "n,," + x.firstBare
 }
 
-// final answers the server's challenge.
-func (x *exchange) final(challenge string) (string, error) {
+// Final answers the server's challenge.
+func (x *Exchange) Final(challenge string) (string, error) {
 	fields := map[byte]string{}
 	for _, f := range strings.Split(challenge, ",") {
 		if len(f) > 2 {
@@ -97,22 +98,22 @@ func (x *exchange) final(challenge string) (string, error) {
 	if err != nil || !strings.HasPrefix(fields['r'], x.nonce) {
 		return "", fmt.Errorf("challenge %q", challenge)
 	}
-	keys, err := x.keys.keys(x.hash, salt, rounds)
+	keys, err := x.keys.keys(sha256.New, salt, rounds)
 	if err != nil {
 		return "", err
 	}
 	bare := "c=biws,r=" + fields['r']
 	auth := x.firstBare + "," + challenge + "," + bare
-	x.signature = sum(x.hash, keys.server, auth)
-	proof := sum(x.hash, keys.stored, auth)
+	x.signature = sum(sha256.New, keys.server, auth)
+	proof := sum(sha256.New, keys.stored, auth)
 	for i := range proof {
 		proof[i] ^= keys.client[i]
 	}
 	return bare + ",p=" + base64.StdEncoding.EncodeToString(proof), nil
 }
 
-// verify checks that the server knows the password, too.
-func (x *exchange) verify(last string) error {
+// Verify checks that the server knows the password, too.
+func (x *Exchange) Verify(last string) error {
 	v, ok := strings.CutPrefix(last, "v=")
 	got, err := base64.StdEncoding.DecodeString(v)
 	if !ok || err != nil || !hmac.Equal(got, x.signature) {
