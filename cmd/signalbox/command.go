@@ -9,7 +9,7 @@ import (
 func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := group("signalbox", "Push and remote-control server for endpoints",
 		"  signalbox quickstart --once\n  signalbox serve --config /etc/signalbox/signalbox.yaml",
-		quickstartCommand(),
+		quickstartCommand(), benchCommand(),
 		serveCommand(),
 		configCommand(),
 		doctorCommand(),

@@ -24,11 +24,16 @@ const (
 	demoToken    = "quickstart"
 )
 
-// prepare writes what the server needs: certificates, configuration, a token.
+// prepare finds the agent and writes what the server needs.
 func (q *quickstart) prepare(ctx context.Context) (err error) {
 	if q.agentPath, err = q.findAgent(ctx); err != nil {
 		return err
 	}
+	return q.prepareServer(ctx)
+}
+
+// prepareServer writes what the server needs: certificates, configuration, a token.
+func (q *quickstart) prepareServer(ctx context.Context) error {
 	if err := q.dir.makeCertificate(demoDomain); err != nil {
 		return err
 	}

@@ -36,6 +36,7 @@ var layers = []struct {
 	{"internal/client", 4, "client"},
 	{"internal/config", 5, "config"},
 	{"internal/doctor", 6, "doctor"},
+	{"internal/bench", 5, "bench"},
 	{"internal/app", 7, "app"},
 	{"cmd/signalbox", 8, "cmd"},
 	{"cmd/signalbox-agent", 8, "cmd-agent"},
