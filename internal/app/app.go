@@ -21,6 +21,7 @@ import (
 	"signalbox/internal/bus"
 	"signalbox/internal/config"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
@@ -48,6 +49,7 @@ type App struct {
 	store    *store.Store
 	endpoint *endpoint.Registry
 	pushes   *push.Service
+	events   *events.Hub
 	accounts *account.Service // nil unless routing is open
 	im       *im.Service      // nil unless routing is open
 	xmpp     *xmpp.Server
@@ -72,7 +74,7 @@ func New(ctx context.Context, cfg config.Config, v Version, log *zap.Logger) (*A
 		return nil, err
 	}
 	a := &App{cfg: cfg, version: v, log: log, registry: telemetry.NewRegistry(v.Version)}
-	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEdges, a.open} {
+	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEvents, a.buildEdges, a.open} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
@@ -190,6 +192,7 @@ func (a *App) buildAPI() (err error) {
 		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
 		Registry:  a.endpoint,
 		Pushes:    a.pushes,
+		Events:    a.events,
 		Tokens:    access.New(a.store, time.Now),
 		Health:    health{a},
 		Certs:     bundles{a.certs},
@@ -241,6 +244,7 @@ func (a *App) Run(ctx context.Context) error {
 	err := runStack(ctx,
 		part{"certs", a.certs.Run},
 		part{"store", a.store.Run},
+		part{"events", a.events.Run},
 		part{"push", a.pushes.Run},
 		part{"trim", a.trim},
 		part{"serve", a.serve},

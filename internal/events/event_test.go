@@ -83,7 +83,7 @@ func FuzzTypes(f *testing.F) {
 }
 
 func TestPushDataKeepsResults(t *testing.T) {
-	got, err := PushData{ID: "psh_1", To: "pc-1", State: "handled", Result: json.RawMessage(`{"a": "<&>"}`)}.Encode()
+	got, err := Encode(PushData{ID: "psh_1", To: "pc-1", State: "handled", Result: json.RawMessage(`{"a": "<&>"}`)})
 	if want := `{"id":"psh_1","to":"pc-1","state":"handled","result":{"a":"<&>"}}`; err != nil || string(got) != want {
 		t.Errorf("Encode = %s, %v, want %s", got, err, want)
 	}

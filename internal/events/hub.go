@@ -44,7 +44,7 @@ type Hub struct {
 	stopped   bool
 }
 
-// NewHub returns a hub of the store, which must not run yet. It starts nothing: call Run.
+// NewHub returns a hub of the store. It starts nothing: call Run.
 func NewHub(cfg Config, store Store, log *zap.Logger, reg prometheus.Registerer) (*Hub, error) {
 	h := &Hub{
 		cfg: cfg, store: store, log: log.Named("events"), wake: store.WatchEvents(), joined: make(chan struct{}, 1), changed: make(chan struct{}),

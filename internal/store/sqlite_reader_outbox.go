@@ -90,7 +90,7 @@ func eventOf(row []driver.Value) (events.Event, error) {
 		data.Result = json.RawMessage(result)
 	}
 	var err error
-	if e.Data, err = data.Encode(); err != nil {
+	if e.Data, err = events.Encode(data); err != nil {
 		return events.Event{}, fmt.Errorf("encode event %d: %w", e.Seq, err)
 	}
 	return e, nil
