@@ -69,7 +69,7 @@ var errSilent = errors.New("the stream of events fell silent")
 func (c *Client) FollowEvents(ctx context.Context, f EventFilter, retrying func(error), handle func(Event) error) error {
 	s := &following{client: c, query: f.query(), handle: handle}
 	for try := 1; ; try++ {
-		begun := time.Now()
+		begun, before := time.Now(), s.events
 		err := s.once(ctx)
 		switch {
 		case ctx.Err() != nil:
@@ -78,7 +78,7 @@ func (c *Client) FollowEvents(ctx context.Context, f EventFilter, retrying func(
 			return s.failed
 		case isFinal(err), s.read == 0 && try >= c.tries:
 			return err
-		case time.Since(begun) > longestPause:
+		case s.events > before, time.Since(begun) > longestPause:
 			try = 1
 		}
 		if retrying != nil {
@@ -107,6 +107,7 @@ type following struct {
 
 	last   string // number of the last event, or of the last sign of life
 	read   int    // signs of life and events that were read in all
+	events int    // those of them that were handled
 	failed error  // what handle returned
 }
 
@@ -177,6 +178,7 @@ func (s *following) take(e sseEvent) error {
 		if s.failed = s.handle(event); s.failed != nil {
 			return s.failed
 		}
+		s.events++
 	}
 	s.read++
 	if e.id != "" { // behind the event: what was not handled comes again
