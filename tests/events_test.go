@@ -2,11 +2,15 @@ package tests
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"os"
+	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -14,6 +18,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"signalbox/certs"
 	"signalbox/internal/client"
 	"signalbox/internal/config"
 	"signalbox/tests/harness"
@@ -175,5 +180,55 @@ func allEvents(t *testing.T, api *client.Client) (seqs []int64) {
 			return seqs
 		}
 		after = page.Next
+	}
+}
+
+// TestServerEvents: what the server tells of itself, and of its certificates.
+func TestServerEvents(t *testing.T) {
+	s := harness.New(t)
+	dir := s.Config.Certs.Dir
+	_, late, err := certs.MakeCA(certs.CAOptions{Names: []string{"late.test"}, LeafValid: 10 * 24 * time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+	write := func(name string, text []byte) {
+		t.Helper()
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.WriteFile(file+".new", text, 0o600), os.Rename(file+".new", file)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("late.pem", late)
+	s.Run()
+	t.Cleanup(s.Stop)
+	api := apiClient(t, s.URL(), s.Token)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	want := []string{"cert.expiring late.pem", "server.started ", "cert.changed " + harness.Domain + ".pem"}
+	done := errors.New("done")
+	err = api.FollowEvents(ctx, client.EventFilter{After: "0"}, nil, func(e client.Event) error {
+		var data struct {
+			File    string
+			Version string
+		}
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return err
+		}
+		i := slices.Index(want, e.Type+" "+data.File)
+		if i < 0 {
+			t.Errorf("event %+v", e)
+		} else {
+			want = slices.Delete(want, i, i+1)
+		}
+		if e.Type == "server.started" {
+			write(harness.Domain+".pem", s.Next)
+		}
+		if len(want) == 0 {
+			return done
+		}
+		return nil
+	})
+	if !errors.Is(err, done) {
+		t.Errorf("FollowEvents = %v; not seen: %q", err, want)
 	}
 }

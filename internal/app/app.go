@@ -39,20 +39,21 @@ var ErrConfig = errors.New("wrong configuration")
 
 // App is one server, built and with open listeners.
 type App struct {
-	cfg      config.Config
-	version  Version
-	log      *zap.Logger
-	lock     *dirLock
-	registry *prometheus.Registry
-	certs    *certs.Store
-	clients  *certs.ClientCA // nil: no client certificates
-	store    *store.Store
-	endpoint *endpoint.Registry
-	pushes   *push.Service
-	events   *events.Hub
-	accounts *account.Service // nil unless routing is open
-	im       *im.Service      // nil unless routing is open
-	xmpp     *xmpp.Server
+	cfg       config.Config
+	version   Version
+	log       *zap.Logger
+	lock      *dirLock
+	registry  *prometheus.Registry
+	certs     *certs.Store
+	clients   *certs.ClientCA // nil: no client certificates
+	store     *store.Store
+	endpoint  *endpoint.Registry
+	pushes    *push.Service
+	events    *events.Hub
+	certWatch *events.CertWatch
+	accounts  *account.Service // nil unless routing is open
+	im        *im.Service      // nil unless routing is open
+	xmpp      *xmpp.Server
 
 	components *component.Server
 	uploads    *upload.Service // nil unless upload is enabled
@@ -245,6 +246,7 @@ func (a *App) Run(ctx context.Context) error {
 		part{"certs", a.certs.Run},
 		part{"store", a.store.Run},
 		part{"events", a.events.Run},
+		part{"cert events", a.certWatch.Run},
 		part{"push", a.pushes.Run},
 		part{"trim", a.trim},
 		part{"serve", a.serve},
@@ -300,6 +302,7 @@ func (a *App) admit(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(ready)
+	a.tellStarted(ctx)
 	return a.listen.Run(ctx)
 }
 

@@ -9,6 +9,7 @@ import (
 // memory is a store in memory.
 type memory struct {
 	wake chan struct{}
+	once map[string]bool
 
 	mu      sync.Mutex
 	events  []Event
@@ -18,7 +19,7 @@ type memory struct {
 	reads   int
 }
 
-func newMemory() *memory { return &memory{wake: make(chan struct{}, 1)} }
+func newMemory() *memory { return &memory{wake: make(chan struct{}, 1), once: map[string]bool{}} }
 
 func (m *memory) ReadEvents(_ context.Context, after int64, limit int) ([]Event, error) {
 	m.mu.Lock()
@@ -47,7 +48,31 @@ func (m *memory) EventBounds(context.Context) (Bounds, error) {
 
 func (m *memory) WatchEvents() <-chan struct{} { return m.wake }
 
-func (m *memory) AddEvent(context.Context, Notice) (bool, error) { panic("not used") }
+func (m *memory) AddEvent(_ context.Context, n Notice) (bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil {
+		return false, m.fail
+	}
+	if n.Once != "" && m.once[n.Once] {
+		return false, nil
+	}
+	m.once[n.Once] = true
+	m.last++
+	m.events = append(m.events, Event{Seq: m.last, At: n.At, Type: n.Type, Data: n.Data})
+	return true, nil
+}
+
+// told returns the types and the data of all events, and forgets them.
+func (m *memory) told() (lines []string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.events {
+		lines = append(lines, string(e.Type)+" "+string(e.Data))
+	}
+	m.events = nil
+	return lines
+}
 
 // add appends an event of each type, as one commit, and leaves as many numbers out before them as gap says.
 func (m *memory) add(gap int64, all ...Event) {
