@@ -28,6 +28,8 @@ var (
 		"GET /v1/tokens lists the tokens that are valid."}
 	methodNotAllowed = kind{"method_not_allowed", http.StatusMethodNotAllowed, "This path does not take this method",
 		"Use a method that the header Allow names."}
+	eventsGone = kind{"events_gone", http.StatusGone, "Events behind this number are not kept any more",
+		"Some may have been missed: take the states as they are now (GET /v1/presence/snapshot), and follow the events behind its number."}
 	requestTimeout = kind{"request_timeout", http.StatusRequestTimeout, "The body came too slowly",
 		"Send the whole request within 30 seconds."}
 	endpointExists = kind{"endpoint_exists", http.StatusConflict, "The endpoint exists already",
@@ -64,7 +66,7 @@ var (
 func catalogue() []kind {
 	return []kind{
 		malformedJSON, badRequest, tokenInQuery, missingToken, invalidToken, insufficientScope, sourceNotAllowed, notFound, unknownEndpoint, unknownPush,
-		unknownToken, methodNotAllowed, requestTimeout, endpointExists, endpointDisabled, tokenExists, pushNotCancellable, idempotencyInProgress,
+		unknownToken, methodNotAllowed, eventsGone, requestTimeout, endpointExists, endpointDisabled, tokenExists, pushNotCancellable, idempotencyInProgress,
 		payloadTooLarge, unsupportedMediaType, validationFailed, notSupported, idempotencyKeyReused, queueFull, internalError, busy, insufficientStorage,
 	}
 }

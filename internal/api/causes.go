@@ -6,14 +6,16 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
 	"signalbox/internal/push"
 )
 
 // How long a caller should wait before it tries again.
 const (
-	retryBusy  = 1 * time.Second
-	retryQueue = 30 * time.Second // an endpoint that is offline does not come back at once
-	retrySpace = 60 * time.Second
+	retryBusy   = 1 * time.Second
+	retryFollow = 10 * time.Second // streams of events last long
+	retryQueue  = 30 * time.Second // an endpoint that is offline does not come back at once
+	retrySpace  = 60 * time.Second
 )
 
 // cause says which problem an error of the domain is.
@@ -36,6 +38,9 @@ func causes() []cause {
 		{push.ErrBusy, busy, retryBusy},
 		{push.ErrStopped, busy, retryBusy},
 		{push.ErrNoSpace, insufficientStorage, retrySpace},
+		{events.ErrGone, eventsGone, 0},
+		{events.ErrFull, busy, retryFollow},
+		{events.ErrStopped, busy, retryBusy},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},
 	}

@@ -7,6 +7,7 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
 	"signalbox/internal/push"
 )
 
@@ -16,6 +17,7 @@ type Deps struct {
 	Endpoints *endpoint.Directory
 	Registry  *endpoint.Registry
 	Pushes    *push.Service
+	Events    *events.Hub
 	Tokens    *access.Service
 	Health    Health
 	Certs     Certs        // nil: /v1/certs has an empty list

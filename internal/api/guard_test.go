@@ -40,6 +40,7 @@ func routes() []struct {
 		{"GET", "/v1/tokens", "", access.ScopeAdmin},
 		{"DELETE", "/v1/tokens/tok_0", "", access.ScopeAdmin},
 		{"GET", "/v1/certs", "", access.ScopeRead},
+		{"GET", "/v1/events?limit=1", "", access.ScopeRead},
 	}
 }
 
@@ -303,6 +304,7 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	w.send(request("GET", "/v1/certs", w.tokens["push"], ""))
 	w.do("GET", "/v1/endpoints/pc-9", "")
 	w.do("GET", "/v1/pushes/psh_0", "")
+	w.do("GET", "/v1/events?after=4711", "")
 	w.do("DELETE", "/v1/tokens/tok_0", "")
 	w.do("POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`).ok(http.StatusCreated)
 	w.do("POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
@@ -46,6 +47,7 @@ type exchange struct {
 	caller access.Principal
 	raw    []byte // the body as it came
 	header http.Header
+	url    *url.URL
 	idle   func() // gives back the request's slot: for handlers that only wait from then on
 }
 
@@ -88,7 +90,7 @@ type entered struct {
 // enter runs before huma looks at the parameters: token, then body.
 func (s *Server) enter(hc huma.Context, next func(huma.Context), rt route, newBody func() any, hasBody bool) {
 	r, w := humago.Unwrap(hc)
-	e := &entered{body: newBody(), exchange: exchange{header: r.Header, idle: func() {}}}
+	e := &entered{body: newBody(), exchange: exchange{header: r.Header, url: r.URL, idle: func() {}}}
 	var p *Problem
 	if e.caller, p = s.authorize(r, rt.scope); p != nil {
 		writeProblem(w, p)

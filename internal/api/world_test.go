@@ -25,13 +25,17 @@ import (
 	"signalbox/internal/access"
 	"signalbox/internal/bus"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const domain = "example.test"
+const (
+	domain         = "example.test"
+	worldFollowers = 8
+)
 
 // faultyStore is the real store, which fails on demand.
 type faultyStore struct {
@@ -129,6 +133,7 @@ type world struct {
 	srv      *Server
 	store    *faultyStore
 	registry *endpoint.Registry
+	hub      *events.Hub
 	health   *health
 	logs     *observer.ObservedLogs
 	reg      *prometheus.Registry
@@ -148,6 +153,11 @@ func newWorld(t *testing.T, cfg Config) *world {
 		t.Fatal(err)
 	}
 	run(t, pushes.Run)
+	w.hub, err = events.NewHub(events.Config{Followers: worldFollowers, Heartbeat: time.Second}, w.store, log, w.reg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	run(t, w.hub.Run)
 	tokens := access.New(w.store, time.Now)
 	w.tokens = map[access.Scope]string{}
 	for _, scope := range access.Scopes() {
@@ -156,7 +166,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		}
 	}
 	w.srv, err = New(cfg, Deps{
-		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Tokens: tokens, Health: w.health,
+		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Tokens: tokens, Health: w.health,
 		Certs:   certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
 		Metrics: promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}), Version: Version{Version: "1.2.3", Go: "go1.26"},
 	}, log, w.reg)

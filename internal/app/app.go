@@ -21,6 +21,7 @@ import (
 	"signalbox/internal/bus"
 	"signalbox/internal/config"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
@@ -38,19 +39,21 @@ var ErrConfig = errors.New("wrong configuration")
 
 // App is one server, built and with open listeners.
 type App struct {
-	cfg      config.Config
-	version  Version
-	log      *zap.Logger
-	lock     *dirLock
-	registry *prometheus.Registry
-	certs    *certs.Store
-	clients  *certs.ClientCA // nil: no client certificates
-	store    *store.Store
-	endpoint *endpoint.Registry
-	pushes   *push.Service
-	accounts *account.Service // nil unless routing is open
-	im       *im.Service      // nil unless routing is open
-	xmpp     *xmpp.Server
+	cfg       config.Config
+	version   Version
+	log       *zap.Logger
+	lock      *dirLock
+	registry  *prometheus.Registry
+	certs     *certs.Store
+	clients   *certs.ClientCA // nil: no client certificates
+	store     *store.Store
+	endpoint  *endpoint.Registry
+	pushes    *push.Service
+	events    *events.Hub
+	certWatch *events.CertWatch
+	accounts  *account.Service // nil unless routing is open
+	im        *im.Service      // nil unless routing is open
+	xmpp      *xmpp.Server
 
 	components *component.Server
 	uploads    *upload.Service // nil unless upload is enabled
@@ -72,7 +75,7 @@ func New(ctx context.Context, cfg config.Config, v Version, log *zap.Logger) (*A
 		return nil, err
 	}
 	a := &App{cfg: cfg, version: v, log: log, registry: telemetry.NewRegistry(v.Version)}
-	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEdges, a.open} {
+	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEvents, a.buildEdges, a.open} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())
 		}
@@ -190,6 +193,7 @@ func (a *App) buildAPI() (err error) {
 		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
 		Registry:  a.endpoint,
 		Pushes:    a.pushes,
+		Events:    a.events,
 		Tokens:    access.New(a.store, time.Now),
 		Health:    health{a},
 		Certs:     bundles{a.certs},
@@ -241,6 +245,8 @@ func (a *App) Run(ctx context.Context) error {
 	err := runStack(ctx,
 		part{"certs", a.certs.Run},
 		part{"store", a.store.Run},
+		part{"events", a.events.Run},
+		part{"cert events", a.certWatch.Run},
 		part{"push", a.pushes.Run},
 		part{"trim", a.trim},
 		part{"serve", a.serve},
@@ -296,6 +302,7 @@ func (a *App) admit(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(ready)
+	a.tellStarted(ctx)
 	return a.listen.Run(ctx)
 }
 

@@ -33,11 +33,12 @@ type Options struct {
 
 // Client talks to one server. It is safe for concurrent use. The zero value is not usable.
 type Client struct {
-	base  string
-	token string
-	agent string
-	tries int
-	http  *http.Client
+	base    string
+	token   string
+	agent   string
+	tries   int
+	http    *http.Client
+	streams *http.Client // without a bound for the whole answer
 }
 
 // New returns a client of the API at baseURL, such as "http://127.0.0.1:8080". The token may be empty for what needs none. It opens no connection. No proxy
@@ -53,15 +54,18 @@ func New(baseURL, token string, opts Options) (*Client, error) {
 	if strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return nil, errors.New("the API token has characters that no token has")
 	}
-	return &Client{
+	c := &Client{
 		base: strings.TrimRight(baseURL, "/"), token: token, agent: or(opts.UserAgent, "signalbox"), tries: or(opts.Tries, defaultTries),
-		http: &http.Client{
-			Timeout:   or(opts.Timeout, DefaultTimeout),
+		streams: &http.Client{
 			Transport: &http.Transport{TLSClientConfig: opts.TLS, MaxIdleConnsPerHost: 64, IdleConnTimeout: time.Minute},
 			// A redirect would carry the token to another place.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
-	}, nil
+	}
+	bounded := *c.streams
+	bounded.Timeout = or(opts.Timeout, DefaultTimeout)
+	c.http = &bounded
+	return c, nil
 }
 
 // Close closes the connections that wait to be used again.

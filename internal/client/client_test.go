@@ -22,6 +22,7 @@ import (
 	"signalbox/internal/bus"
 	"signalbox/internal/client"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
 )
@@ -58,11 +59,14 @@ func realAPI(t *testing.T) (http.Handler, string) {
 	pushes, err := push.New(push.Default(), st, nobody{}, zap.NewNop(), reg)
 	must(t, err)
 	run(t, pushes.Run)
+	hub, err := events.NewHub(events.Default(), st, zap.NewNop(), reg)
+	must(t, err)
+	run(t, hub.Run)
 	tokens := access.New(st, time.Now)
 	secret, _, err := tokens.Create(t.Context(), "test", []access.Scope{access.ScopeAdmin})
 	must(t, err)
 	srv, err := api.New(api.Default(), api.Deps{
-		Domain: "example.test", Endpoints: endpoint.NewDirectory(st, registry), Registry: registry, Pushes: pushes, Tokens: tokens,
+		Domain: "example.test", Endpoints: endpoint.NewDirectory(st, registry), Registry: registry, Pushes: pushes, Events: hub, Tokens: tokens,
 		Health: checks{{Name: "store", OK: true}, {Name: "certs", Reason: "expired"}}, Certs: bundles{{File: "a.pem", Names: []string{"a.test"}, Serving: true}},
 		Metrics: promhttp.HandlerFor(reg, promhttp.HandlerOpts{}), Version: api.Version{Version: "1.2.3"},
 	}, zap.NewNop(), reg)

@@ -14,6 +14,7 @@ type Event struct {
 	Domain   string          // of the endpoint; empty: it is about the server
 	Endpoint string          // id of the endpoint; empty: it is about the server
 	Push     string          // id of the push as the API shows it; empty: it is not about a push
+	Fanout   string          // id of the push to several endpoints that Push is a target of; empty: it is of none
 	Data     json.RawMessage // a JSON object with what is known of it; never nil
 }
 

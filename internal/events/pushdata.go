@@ -16,12 +16,12 @@ type PushData struct {
 	Result json.RawMessage `json:"result,omitempty"` // what the endpoint answered, in the events of handled and failed
 }
 
-// Encode returns d as JSON. The result stands in it as the endpoint wrote it, but for white space.
-func (d PushData) Encode() (json.RawMessage, error) {
+// Encode returns v as one line of JSON, for the Data of an event. What is JSON in it already stands there as it was written, but for white space.
+func Encode(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
-	if err := enc.Encode(d); err != nil {
+	if err := enc.Encode(v); err != nil {
 		return nil, err
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil

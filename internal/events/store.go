@@ -15,8 +15,8 @@ type Store interface {
 	ReadEvents(ctx context.Context, after int64, limit int) ([]Event, error)
 	// EventBounds returns the ends of what is kept.
 	EventBounds(ctx context.Context) (Bounds, error)
-	// WatchEvents returns a channel that holds a token while there may be events that were not durable when it was last received from. It is called before the store
-	// runs, once for each who waits.
+	// WatchEvents returns a channel that holds a token while there may be events that were not durable when it was last received from. It is called
+	// once for each who waits for the life of the store.
 	WatchEvents() <-chan struct{}
 	// AddEvent writes an event that belongs to no other change, and reports whether it did: not where n.Once was used before. It waits until it is durable.
 	AddEvent(ctx context.Context, n Notice) (bool, error)

@@ -232,3 +232,34 @@ func BenchmarkFanout(b *testing.B) {
 	b.StopTimer()
 	b.ReportMetric((cpuSeconds(b)-used)*1e6/float64(b.N), "cpu-us/op")
 }
+
+// BenchmarkReadEvents reads the outbox as those do who follow it; an operation is one event.
+func BenchmarkReadEvents(b *testing.B) {
+	s, keys := benchStore(b)
+	var wg sync.WaitGroup
+	for part := range 64 {
+		wg.Go(func() {
+			for i := part; i < 10_000; i += 64 {
+				if _, err := s.AcceptPush(b.Context(), push.Submission{Push: push.Push{To: keys[i], Type: "demo.ping", TTL: time.Hour}}); err != nil {
+					b.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportAllocs()
+	used := cpuSeconds(b)
+	b.ResetTimer()
+	after := int64(benchEndpoints) // behind the events of their making
+	for n := 0; n < b.N; {
+		all, err := s.ReadEvents(b.Context(), after, 500)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if n, after = n+len(all), benchEndpoints; len(all) == 500 {
+			after = all[499].Seq
+		}
+	}
+	b.StopTimer()
+	b.ReportMetric((cpuSeconds(b)-used)*1e6/float64(b.N), "cpu-us/op")
+}

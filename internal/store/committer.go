@@ -30,10 +30,10 @@ type committer struct {
 	maxBatch int
 	metrics  *metrics
 	log      *zap.Logger
-	ops      []operation     // reused
-	watchers []chan struct{} // told of every transaction; not changed while run runs
+	ops      []operation // reused
 
-	failure atomic.Pointer[error] // why the last transaction failed for everybody; nil: it did not
+	watchers atomic.Pointer[[]chan struct{}] // told of every transaction; replaced, never changed; nil: there are none
+	failure  atomic.Pointer[error]           // why the last transaction failed for everybody; nil: it did not
 }
 
 // run writes until ctx is done and everything that was queued before is written or answered.
@@ -131,10 +131,30 @@ func (c *committer) commit(batch []*entry) (again []*entry) {
 
 // tellWatchers lets those look who wait for events. It does not wait for them.
 func (c *committer) tellWatchers() {
-	for _, w := range c.watchers {
+	watchers := c.watchers.Load()
+	if watchers == nil {
+		return
+	}
+	for _, w := range *watchers {
 		select {
 		case w <- struct{}{}:
 		default:
+		}
+	}
+}
+
+// watch adds one who waits, for the life of the committer. It may be called concurrently.
+func (c *committer) watch() <-chan struct{} {
+	w := make(chan struct{}, 1)
+	for {
+		before := c.watchers.Load()
+		var all []chan struct{}
+		if before != nil {
+			all = slices.Clone(*before)
+		}
+		all = append(all, w)
+		if c.watchers.CompareAndSwap(before, &all) {
+			return w
 		}
 	}
 }

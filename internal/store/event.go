@@ -103,7 +103,7 @@ func (t *tx) endpointEvent(kind, num int64, e *endpoint.Endpoint, changed ...str
 	if data.Groups == nil {
 		data.Groups = []string{}
 	}
-	b, err := json.Marshal(data)
+	b, err := events.Encode(data)
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}

@@ -37,11 +37,7 @@ func (s *Store) EventBounds(ctx context.Context) (events.Bounds, error) {
 }
 
 // WatchEvents implements events.Store.
-func (s *Store) WatchEvents() <-chan struct{} {
-	w := make(chan struct{}, 1)
-	s.committer.watchers = append(s.committer.watchers, w)
-	return w
-}
+func (s *Store) WatchEvents() <-chan struct{} { return s.committer.watch() }
 
 // AddEvent implements events.Store. Other errors than the store's own: a type that there is not, a name that is too long, endpoint.ErrUnknown.
 func (s *Store) AddEvent(ctx context.Context, n events.Notice) (added bool, err error) {

@@ -83,13 +83,14 @@ func eventOf(row []driver.Value) (events.Event, error) {
 	e.Push = id.String()
 	data := events.PushData{ID: e.Push, To: e.Endpoint, Type: textOf(row[7]), State: string(states[kind]), Reason: textOf(row[6])}
 	if fanout := push.ID(intOf(row[8])); fanout != 0 {
-		data.Fanout = fanout.String()
+		e.Fanout = fanout.String()
+		data.Fanout = e.Fanout
 	}
 	if result := textOf(row[9]); result != "" {
 		data.Result = json.RawMessage(result)
 	}
 	var err error
-	if e.Data, err = data.Encode(); err != nil {
+	if e.Data, err = events.Encode(data); err != nil {
 		return events.Event{}, fmt.Errorf("encode event %d: %w", e.Seq, err)
 	}
 	return e, nil

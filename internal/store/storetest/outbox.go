@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -27,6 +30,7 @@ var outboxTests = map[string]func(*testing.T, Subject){
 	"outbox/once":      testNoticesOnce,
 	"outbox/readers":   testEventReaders,
 	"outbox/long data": testLongEvents,
+	"outbox/order":     testEventOrder,
 }
 
 func readEvents(t *testing.T, s Store, after int64, limit int) []events.Event {
@@ -174,3 +178,66 @@ func testLongEvents(t *testing.T, s Subject) {
 		t.Errorf("%d events in %d reads, want %d in 3 or more", got, reads, 2*n+1)
 	}
 }
+
+// testEventOrder reads while many write, each from the last number that it saw: nothing appears behind it later.
+func testEventOrder(t *testing.T, s Subject) {
+	const writers, each = 8, 40
+	var keys [writers]endpoint.Key
+	var to []string
+	for i := range keys {
+		keys[i] = addEndpoint(t, s, fmt.Sprintf("pc-%d", i))
+		to = append(to, keys[i].ID, fmt.Sprintf("nobody-%d", i)) // who is refused takes a number without an event
+	}
+	var wg sync.WaitGroup
+	for i, k := range keys {
+		wg.Go(func() {
+			for n := range each {
+				_, err := s.AcceptPush(context.Background(), push.Submission{Push: push.Push{To: k, Type: "demo.ping", TTL: time.Hour}})
+				if n%8 == i {
+					chunk := push.FanoutChunk{Push: push.Push{To: endpoint.Key{Domain: domain}, Type: "x", TTL: time.Hour}, Targets: len(to), To: to}
+					_, err = s.AcceptTargets(context.Background(), chunk)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wake, written := s.WatchEvents(), make(chan struct{})
+	go func() { // ends with the writers
+		wg.Wait()
+		close(written)
+	}()
+	var got []events.Event
+	read := func() {
+		for after := int64(0); ; {
+			if len(got) > 0 {
+				after = got[len(got)-1].Seq
+			}
+			some := readEvents(t, s, after, 7)
+			if got = append(got, some...); len(some) == 0 {
+				return
+			}
+		}
+	}
+	for done := false; !done; read() {
+		select {
+		case <-wake:
+		case <-written:
+			done = true
+		}
+	}
+	var want []events.Event
+	for after := int64(0); ; after = want[len(want)-1].Seq {
+		some := readEvents(t, s, after, 1000)
+		if want = append(want, some...); len(some) == 0 {
+			break
+		}
+	}
+	diff(t, "numbers", ids(got, seqText), ids(want, seqText))
+	if first := writers + writers*each; len(want) < first {
+		t.Errorf("%d events, want %d at least", len(want), first)
+	}
+}
+
+func seqText(e events.Event) string { return strconv.FormatInt(e.Seq, 10) }
