@@ -96,6 +96,14 @@ func (w *world) answered(st push.Status) {
 	defer w.mu.Unlock()
 	k := w.knownLocked(st.ID)
 	k.answered, k.push = true, st.Push
+	w.tickLocked()
+}
+
+// tickLocked notes what the clock shows, which may be less than in an earlier life.
+func (w *world) tickLocked() {
+	if now := time.Now(); now.After(w.latest) {
+		w.latest = now
+	}
 }
 
 // repeated holds the answer to a request with a key against the first one.
@@ -152,9 +160,7 @@ func (w *world) sent(p push.Push) {
 	if k.cancelled {
 		w.faultLocked("%s was sent after its caller was told that it is cancelled", p.ID)
 	}
-	if now := time.Now(); now.After(w.latest) {
-		w.latest = now
-	}
+	w.tickLocked()
 	if w.latest.Before(k.push.NotBefore) {
 		w.faultLocked("%s was sent before %s", p.ID, k.push.NotBefore)
 	}
