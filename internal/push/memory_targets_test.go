@@ -26,7 +26,7 @@ func (m *memory) roomLocked(p Push, q Queue, claim Claim) (older, dropped []ID, 
 		return nil, nil, true
 	}
 	for _, r := range m.rows {
-		if r.To == p.To && r.CollapseKey == ResyncKey && r.State == Accepted {
+		if r.To == p.To && r.CollapseKey == ResyncKey && !Final(r.State, r.Ack) {
 			count--
 		}
 	}

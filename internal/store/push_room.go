@@ -40,11 +40,11 @@ func (r *room) mayEnd(id push.ID) bool { return r.claim == nil || r.claim(r.key,
 
 // drop chooses waiting pushes until p finds room, from the lowest priority up to its own.
 func (r *room) drop(c candidate, p *push.Push) (reason string, err error) {
-	resync, err := r.t.older(c.num, push.ResyncKey)
+	resyncs, err := r.t.openOf(c.num, push.ResyncKey)
 	if err != nil {
 		return "", err
 	}
-	c.count -= int64(len(resync)) // it does not count
+	c.count -= resyncs // they do not count
 	replaced := make(map[push.ID]bool, len(r.older))
 	for _, id := range r.older {
 		replaced[id] = true

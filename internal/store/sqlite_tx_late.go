@@ -28,9 +28,9 @@ const (
 	queryLateOver = "SELECT id FROM fanout WHERE late = 1 AND expires <= ? LIMIT ?"
 	queryIsTarget = "SELECT 1 FROM push WHERE ep = ?1 AND place IN (0, 1, 2, 3, 4) AND +fanout = ?2" +
 		" UNION ALL SELECT 1 FROM refused WHERE fanout = ?2 AND subject = ?3 LIMIT 1"
-	queryDue = "SELECT p.id, e.domain, e.id FROM push p CROSS JOIN endpoint e ON e.num = p.ep" +
+	queryDue = "SELECT p.id, e.domain, e.id FROM push p INDEXED BY push_due CROSS JOIN endpoint e ON e.num = p.ep" +
 		" WHERE p.not_before <= ?1 AND p.place = 3 AND p.state = 0 ORDER BY p.not_before LIMIT ?2"
-	queryAnyDue  = "SELECT 1 FROM push WHERE not_before <= ?1 AND place = 3 AND state = 0 LIMIT 1"
+	queryAnyDue  = "SELECT 1 FROM push INDEXED BY push_due WHERE not_before <= ?1 AND place = 3 AND state = 0 LIMIT 1"
 	queryAnyLate = "SELECT 1 WHERE EXISTS (SELECT 1 FROM joined) OR EXISTS (SELECT 1 FROM fanout WHERE late = 1 AND expires <= ?1)"
 )
 

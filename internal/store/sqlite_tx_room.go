@@ -9,7 +9,7 @@ import (
 )
 
 type roomStmts struct {
-	older, newer, droppable *direct.Stmt
+	older, newer, droppable, open *direct.Stmt
 
 	row [3]driver.Value
 }
@@ -20,11 +20,13 @@ const (
 	// What failed was received; what ended otherwise may never have been.
 	queryNewer = "SELECT max(id) FROM push WHERE ep = ?1 AND collapse = ?2 AND place IN (0, 1, 2, 3, 4) AND id > ?3 AND state < 5 AND (state > 0 OR expires > created)"
 
+	queryOpenOfKey = "SELECT count(*) FROM push WHERE ep = ? AND collapse = ? AND place < 4"
+
 	queryDroppable = "SELECT id, size, expires > created AND collapse IS NOT ?3 FROM push WHERE ep = ?1 AND place = ?2 ORDER BY id"
 )
 
 func newRoomStmts(p *preparer) roomStmts {
-	return roomStmts{older: p.prepare(queryOlder), newer: p.prepare(queryNewer), droppable: p.prepare(queryDroppable)}
+	return roomStmts{older: p.prepare(queryOlder), newer: p.prepare(queryNewer), droppable: p.prepare(queryDroppable), open: p.prepare(queryOpenOfKey)}
 }
 
 // sized is a push with the size of its kept payload.
@@ -41,6 +43,13 @@ func (t *tx) older(ep int64, key string) (found []sized, err error) {
 		return nil
 	}, ep, key)
 	return found, err
+}
+
+// openOf counts the pushes of an endpoint with a collapse key that are not final.
+func (t *tx) openOf(ep int64, key string) (int64, error) {
+	row := t.room.row[:1]
+	_, err := t.room.open.Row(row, ep, key)
+	return intOf(row[0]), err
 }
 
 // newerThan returns the newest push behind r with its collapse key that waits or was sent, 0 if there is none.

@@ -289,6 +289,7 @@ func play(t *testing.T, dir string, script []life) []string {
 			} else {
 				s.end()
 			}
+			w.tick()
 		})
 		path = next
 	}

@@ -99,6 +99,12 @@ func (w *world) answered(st push.Status) {
 	w.tickLocked()
 }
 
+func (w *world) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tickLocked()
+}
+
 // tickLocked notes what the clock shows, which may be less than in an earlier life.
 func (w *world) tickLocked() {
 	if now := time.Now(); now.After(w.latest) {
