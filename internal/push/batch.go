@@ -55,7 +55,7 @@ func (s *Service) SubmitBatch(ctx context.Context, r BatchRequest) (AcceptedBatc
 	tickets, c := make([]ticket, len(b.Items)), &claim{s: s}
 	for i, p := range b.Items {
 		if b.Errs[i] == nil {
-			tickets[i] = s.enter(p)
+			tickets[i] = s.enter(p.To)
 		}
 	}
 	b.Claim = c.take

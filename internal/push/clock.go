@@ -67,14 +67,21 @@ func (s *Service) releaseDue(ctx context.Context) error {
 // admitLate makes targets of endpoints that came to match a fan-out.
 func (s *Service) admitLate(ctx context.Context) error {
 	for ctx.Err() == nil {
-		c := &claim{s: s}
-		out, more, err := s.store.AdmitLate(context.WithoutCancel(ctx), time.Now(), s.bound(), c.take)
+		c, tickets := &claim{s: s}, map[endpoint.Key]ticket{}
+		out, more, err := s.store.AdmitLate(context.WithoutCancel(ctx), time.Now(), s.bound(), c.take, func(k endpoint.Key) {
+			if _, again := tickets[k]; !again {
+				tickets[k] = s.enter(k)
+			}
+		})
 		c.end(out.Ended)
 		for _, t := range out.Targets {
 			if t.Reason == "" {
 				s.m.accepted.Inc()
-				s.wakeLane(t.To, true)
 			}
+		}
+		for k, t := range tickets {
+			s.wakeLane(k, true)
+			s.leave(t)
 		}
 		if err != nil || !more {
 			return err

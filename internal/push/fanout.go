@@ -61,6 +61,7 @@ type FanoutChunk struct {
 	Idempotency *Idempotency // of the request; nil: none
 	Queue       Queue
 	Claim       Claim
+	Enter       Enter
 }
 
 // AcceptedChunk is what became of a FanoutChunk.

@@ -59,6 +59,9 @@ func (m *memory) acceptTargets(c FanoutChunk) (AcceptedChunk, error) {
 		}
 	}
 	for _, id := range to {
+		if c.Enter != nil {
+			c.Enter(endpoint.Key{Domain: c.Push.To.Domain, ID: id})
+		}
 		target, ended := m.targetLocked(f, id, c.Push, c.Queue, c.Claim)
 		out.Targets, out.Ended = append(out.Targets, target), append(out.Ended, ended...)
 	}

@@ -13,8 +13,8 @@ import (
 func (m *memory) roomLocked(p Push, q Queue, claim Claim) (older, dropped []ID, full bool) {
 	may := func(id ID) bool { return claim == nil || claim(p.To, id) }
 	count := m.openLocked(p.To)
-	for _, id := range slices.Sorted(maps.Keys(m.rows)) {
-		if r := m.rows[id]; p.CollapseKey != "" && r.To == p.To && r.CollapseKey == p.CollapseKey && r.State == Accepted && r.TTL > 0 && may(id) {
+	for id := ID(1); p.CollapseKey != "" && id <= m.next; id++ {
+		if r := m.rows[id]; r != nil && r.To == p.To && r.CollapseKey == p.CollapseKey && r.State == Accepted && r.TTL > 0 && may(id) {
 			older = append(older, id)
 			count--
 		}
@@ -31,12 +31,9 @@ func (m *memory) roomLocked(p Push, q Queue, claim Claim) (older, dropped []ID, 
 		}
 	}
 	for place := int(Low); place >= int(p.Priority); place-- {
-		for _, id := range slices.Sorted(maps.Keys(m.rows)) {
+		for id := ID(1); id <= m.next && count >= q.Count; id++ {
 			r := m.rows[id]
-			if count < q.Count {
-				break
-			}
-			if r.To == p.To && int(r.Priority) == place && r.State == Accepted && !r.later && r.TTL > 0 && r.CollapseKey != ResyncKey && !slices.Contains(older, id) && may(id) {
+			if r != nil && r.To == p.To && int(r.Priority) == place && r.State == Accepted && !r.later && r.TTL > 0 && r.CollapseKey != ResyncKey && !slices.Contains(older, id) && may(id) {
 				dropped = append(dropped, id)
 				count--
 			}
@@ -58,11 +55,14 @@ func (m *memory) endLocked(r *row, older, dropped []ID) (ended []Ended) {
 		m.rows[id].change(Change{State: Rejected, At: time.Now(), Reason: ReasonDropped})
 		ended = append(ended, Ended{ID: id, Fanout: m.rows[id].Fanout, State: Rejected})
 	}
+	if len(dropped) == 0 {
+		return ended
+	}
 	waits := false
 	for _, other := range m.rows {
 		waits = waits || other.To == r.To && other.CollapseKey == ResyncKey && other.State == Accepted
 	}
-	if len(dropped) > 0 && !waits {
+	if !waits {
 		m.insertLocked(Push{To: r.To, Type: ResyncType, Priority: High, TTL: MaxTTL, CollapseKey: ResyncKey})
 	}
 	return ended
@@ -88,14 +88,9 @@ func (m *memory) membersLocked(sel Selector, after int64, limit int) (ids []stri
 }
 
 func (m *memory) CountMembers(_ context.Context, _ string, sel Selector, limit int) (int, error) {
-	ids, err := m.Members(context.Background(), "", sel, 0, limit)
-	return len(ids), err
-}
-
-func (m *memory) Members(_ context.Context, _ string, sel Selector, after int64, limit int) ([]string, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.membersLocked(sel, after, limit), nil
+	return len(m.membersLocked(sel, 0, limit)), nil
 }
 
 // join puts an endpoint into groups.
@@ -106,7 +101,7 @@ func (m *memory) join(id string, groups ...string) {
 	m.changed = append(m.changed, id)
 }
 
-func (m *memory) AdmitLate(_ context.Context, now time.Time, q Queue, claim Claim) (out Admission, more bool, err error) {
+func (m *memory) AdmitLate(_ context.Context, now time.Time, q Queue, claim Claim, enter Enter) (out Admission, more bool, err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.failing != nil {
@@ -120,6 +115,7 @@ func (m *memory) AdmitLate(_ context.Context, now time.Time, q Queue, claim Clai
 			}
 			p := f.Push
 			p.TTL = f.Expires().Sub(now)
+			enter(k)
 			t, ended := m.targetLocked(f, id, p, q, claim)
 			f.Targets++
 			out.Targets = append(out.Targets, Admitted{ID: t.ID, Fanout: f.ID, To: k, Reason: t.Reason})

@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
+
+	"signalbox/internal/endpoint"
 )
 
 const (
@@ -63,8 +64,7 @@ type spread struct {
 
 // part is a chunk on its way to the disk.
 type part struct {
-	to      []string // with a Selector: who seems to be next
-	tickets []ticket // one for each of to
+	tickets map[string]ticket // by the ids of those that get the push; the store says who, between the request and its answer
 	claim   *claim
 	stored  AcceptedChunk
 	err     error
@@ -127,22 +127,20 @@ func (d *spread) write() <-chan *part {
 	if d.request.To != nil && stored == len(d.request.To) {
 		return nil
 	}
-	p := &part{claim: d.s.newClaim(d.push)}
+	p := &part{claim: d.s.newClaim(d.push), tickets: make(map[string]ticket, fanoutChunk)}
 	c := FanoutChunk{
 		Push: d.push, Targets: d.fanout.Targets, Stored: stored, Selector: d.request.Selector, Late: d.request.Late, Idempotency: d.request.Idempotency,
 		Queue: d.s.bound(), Claim: p.claim.ask(), Refuse: d.refuse,
+		Enter: func(k endpoint.Key) {
+			if _, again := p.tickets[k.ID]; !again {
+				p.tickets[k.ID] = d.s.enter(k)
+			}
+		},
 	}
 	if d.request.To != nil {
 		c.To = d.request.To[stored:min(stored+fanoutChunk, len(d.request.To))]
-		p.to = c.To
 	} else {
 		c.Limit = fanoutChunk
-		// Who is not foreseen gets his push by way of the store.
-		p.to, _ = d.s.store.Members(d.ctx, d.push.To.Domain, d.request.Selector, d.fanout.Reached, fanoutChunk)
-	}
-	p.tickets = make([]ticket, len(p.to))
-	for i := range p.to {
-		p.tickets[i] = d.s.enter(d.target(p.to[i]))
 	}
 	done := make(chan *part, 1)
 	go func() { // ends with its answer
@@ -179,19 +177,12 @@ func (d *spread) leave(p *part) {
 // hand gives the accepted targets of a chunk to their sessions.
 func (d *spread) hand(done *part) {
 	var verdicts []chan verdict
-	foreseen := make(map[string]ticket, len(done.to))
-	for i, id := range done.to {
-		foreseen[id] = done.tickets[i]
-	}
 	for _, t := range done.stored.Targets {
-		own, known := foreseen[t.To]
-		if delete(foreseen, t.To); !known {
-			own.rounds = math.MaxUint32 // no lane is at this round
-		}
 		if t.Reason != "" {
-			d.s.leave(own)
 			continue
 		}
+		own := done.tickets[t.To]
+		delete(done.tickets, t.To)
 		d.s.m.accepted.Inc()
 		p := d.target(t.To)
 		p.ID, p.Created = t.ID, done.stored.Created
@@ -201,9 +192,7 @@ func (d *spread) hand(done *part) {
 		}
 		d.s.handDue(own, p)
 	}
-	for _, left := range foreseen {
-		d.s.leave(left)
-	}
+	d.leave(done) // of a transaction that was tried again
 	for _, c := range verdicts {
 		select {
 		case v := <-c:

@@ -41,6 +41,10 @@ const (
 // transaction it is not sent. It is called by the goroutine that writes, again if a transaction is repeated, and does not block. nil: every push may be ended.
 type Claim func(k endpoint.Key, id ID) bool
 
+// Enter tells of an endpoint that gets a push by the transaction that runs, before that is durable: what is accepted later must not overtake it. It is called as
+// Claim is; of an endpoint whose push is refused it may hear or not. nil: nobody is told.
+type Enter func(k endpoint.Key)
+
 // Submission is a push that is to be accepted.
 type Submission struct {
 	Push        Push         // ID and Created are set by the store
@@ -95,7 +99,7 @@ type Writer interface {
 	AcceptBatch(ctx context.Context, b BatchSubmission) (AcceptedBatch, error)
 	// AdmitLate makes targets of endpoints whose labels or groups changed, and that match a fan-out with late joiners they are no target of, and ends the late
 	// joining of fan-outs that have expired. It looks at a bounded number of endpoints; more says that there are others.
-	AdmitLate(ctx context.Context, now time.Time, q Queue, claim Claim) (out Admission, more bool, err error)
+	AdmitLate(ctx context.Context, now time.Time, q Queue, claim Claim, enter Enter) (out Admission, more bool, err error)
 	// CloseFanout ends the late joining of a fan-out. Errors: ErrUnknown, ErrBusy, ErrNoSpace.
 	CloseFanout(ctx context.Context, domain string, id ID) error
 	// ReleasePushes lets up to limit pushes wait in their endpoints' queues that are due at now, and returns those endpoints, each once.
@@ -129,8 +133,6 @@ type Reader interface {
 	FanoutProgress(ctx context.Context, domain string, id ID) (Fanout, error)
 	// CountMembers returns how many endpoints of a domain match, limit at most.
 	CountMembers(ctx context.Context, domain string, sel Selector, limit int) (int, error)
-	// Members returns the ids of up to limit endpoints that match, behind a Fanout.Reached.
-	Members(ctx context.Context, domain string, sel Selector, after int64, limit int) ([]string, error)
 	// Deliveries returns up to limit targets of a fan-out behind the given id (0: from the first), the oldest first, in one state or in all (empty).
 	Deliveries(ctx context.Context, domain string, fanout ID, state State, after ID, limit int) ([]Status, error)
 }

@@ -42,7 +42,7 @@ func (s *Service) Submit(ctx context.Context, r Request) (Status, error) {
 		}
 		defer s.unclaim(k)
 	}
-	t, c := s.enter(p), s.newClaim(p)
+	t, c := s.enter(p.To), s.newClaim(p)
 	st, err := s.store.AcceptPush(context.WithoutCancel(ctx), Submission{
 		Push: p, Idempotency: r.Idempotency, Queue: s.bound(), Claim: c.ask(),
 	})
@@ -82,8 +82,8 @@ func (s *Service) unclaim(k idempotencyKey) {
 }
 
 // enter announces a request to the endpoint's lane: while more than one is under way, their pushes go through the store, which knows their order.
-func (s *Service) enter(p Push) ticket {
-	l := s.lane(p.To)
+func (s *Service) enter(k endpoint.Key) ticket {
+	l := s.lane(k)
 	if l == nil {
 		return ticket{}
 	}

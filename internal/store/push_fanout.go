@@ -169,6 +169,9 @@ func (op *acceptTargets) insert(t *tx, p *push.Push, all []candidate) (refused i
 			continue
 		}
 		nums[i] = c.num
+		if op.in.Enter != nil {
+			op.in.Enter(r.key)
+		}
 		ended, err := r.make(c.num, target.ID)
 		if err != nil {
 			return 0, err

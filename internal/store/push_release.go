@@ -52,6 +52,7 @@ type admitLate struct {
 	now   time.Time
 	queue push.Queue
 	claim push.Claim
+	enter push.Enter
 
 	out  push.Admission
 	more bool
@@ -64,11 +65,11 @@ const (
 )
 
 // AdmitLate implements push.Writer. Where there is nothing to do it writes nothing.
-func (s *Store) AdmitLate(ctx context.Context, now time.Time, q push.Queue, claim push.Claim) (push.Admission, bool, error) {
+func (s *Store) AdmitLate(ctx context.Context, now time.Time, q push.Queue, claim push.Claim, enter push.Enter) (push.Admission, bool, error) {
 	if any, err := s.reader.any(ctx, s.reader.anyLate, now.UnixMicro()); err != nil || !any {
 		return push.Admission{}, false, err
 	}
-	op := &admitLate{now: now, queue: q, claim: claim}
+	op := &admitLate{now: now, queue: q, claim: claim, enter: enter}
 	if err := s.doSized(ctx, op, maxJoiners); err != nil {
 		return push.Admission{}, false, err
 	}
@@ -161,6 +162,9 @@ func (op *admitLate) admit(t *tx, j *joiner, f *push.Fanout) error {
 }
 
 func (op *admitLate) insert(t *tx, p *push.Push, ep int64, r *room) error {
+	if op.enter != nil {
+		op.enter(r.key)
+	}
 	ended, err := r.make(ep, p.ID)
 	if err != nil {
 		return err

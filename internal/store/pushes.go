@@ -50,8 +50,3 @@ func (s *Store) Pushes(ctx context.Context, k endpoint.Key, state push.State, be
 func (s *Store) CountMembers(ctx context.Context, domain string, sel push.Selector, limit int) (int, error) {
 	return s.reader.countMatching(ctx, domain, sel, limit)
 }
-
-// Members implements push.Reader.
-func (s *Store) Members(ctx context.Context, domain string, sel push.Selector, after int64, limit int) ([]string, error) {
-	return s.reader.members(ctx, domain, sel, after, limit)
-}

@@ -30,7 +30,7 @@ type reader struct {
 	listEvents, eventBounds, slowestReader *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
 	accounts                               *accounts.Reader
-	countTag, countMembers, listMembers    *sql.Stmt
+	countTag, countMembers                 *sql.Stmt
 	anyDue, anyLate                        *sql.Stmt
 }
 
@@ -90,7 +90,6 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		querySlowestReader: &r.slowestReader,
 		queryCountTag:      &r.countTag,
 		queryCountMembers:  &r.countMembers,
-		queryMemberIDs:     &r.listMembers,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]

@@ -18,7 +18,6 @@ const maxCounted = 10_000
 const (
 	queryCountTag     = "SELECT count(*) FROM (SELECT 1 FROM tagged WHERE domain = ? AND tag = ? LIMIT ?)"
 	queryCountMembers = "SELECT count(*) FROM (SELECT 1 FROM tagged g WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " LIMIT ?5)"
-	queryMemberIDs    = "SELECT e.id" + fromMembers
 )
 
 // tagsOf returns how the schema writes what a selector asks for.
@@ -53,31 +52,18 @@ func (r *reader) rarestFirst(ctx context.Context, domain string, s push.Selector
 
 func number(row []driver.Value) (int64, error) { return intOf(row[0]), nil }
 
-// matching prepares the parameters of a query for endpoints that match.
-func (r *reader) matching(ctx context.Context, domain string, s push.Selector, after int64, limit int) ([]any, error) {
-	tags, err := r.rarestFirst(ctx, domain, s)
-	if err != nil {
-		return nil, err
-	}
-	others, err := json.Marshal(tags[1:])
-	return []any{domain, tags[0], after, string(others), limit}, err
-}
-
+// countMatching counts the endpoints of a domain that match, limit at most.
 func (r *reader) countMatching(ctx context.Context, domain string, s push.Selector, limit int) (int, error) {
-	args, err := r.matching(ctx, domain, s, 0, limit)
+	tags, err := r.rarestFirst(ctx, domain, s)
 	if err != nil {
 		return 0, err
 	}
-	n, err := one(ctx, r.countMembers, 1, number, errCorrupt, args...)
-	return int(n), err
-}
-
-func (r *reader) members(ctx context.Context, domain string, s push.Selector, after int64, limit int) ([]string, error) {
-	args, err := r.matching(ctx, domain, s, after, limit)
+	others, err := json.Marshal(tags[1:])
 	if err != nil {
-		return nil, err
+		return 0, fmt.Errorf("encode tags: %w", err)
 	}
-	return list(ctx, r.listMembers, 1, func(row []driver.Value) (string, error) { return textOf(row[0]), nil }, args...)
+	n, err := one(ctx, r.countMembers, 1, number, errCorrupt, domain, tags[0], 0, string(others), limit)
+	return int(n), err
 }
 
 // any reports whether a query finds something.

@@ -31,8 +31,7 @@ const (
 	selectCandidate = "e.num, e.enabled, (SELECT (count(*) << 40) + coalesce(sum(size), 0) FROM push WHERE ep = e.num AND place < 4)"
 	queryCandidate  = "SELECT " + selectCandidate + " FROM endpoint e WHERE e.domain = ? AND e.id = ?"
 	// The endpoints that have a tag, and each of a JSON array of others.
-	queryMembers = "SELECT " + selectCandidate + ", e.id" + fromMembers
-	fromMembers  = " FROM tagged g CROSS JOIN endpoint e ON e.num = g.ep WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " ORDER BY g.ep LIMIT ?5"
+	queryMembers = "SELECT " + selectCandidate + ", e.id FROM tagged g CROSS JOIN endpoint e ON e.num = g.ep WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " ORDER BY g.ep LIMIT ?5"
 	otherTags    = " AND NOT EXISTS (SELECT 1 FROM json_each(?4) j WHERE NOT EXISTS (SELECT 1 FROM tagged x WHERE x.domain = ?1 AND x.tag = j.value AND x.ep = g.ep))"
 
 	queryCandidates = "SELECT " + selectCandidate + ", j.key FROM json_each(?2) j CROSS JOIN endpoint e ON e.domain = ?1 AND e.id = j.value"
