@@ -15,8 +15,8 @@ func (s *Server) registerBatch() {
 	register(s, route{
 		id: "create-pushes", method: http.MethodPost, path: "/v1/pushes/batch", tag: "pushes", summary: "Push up to 1,000 pushes at once",
 		doc: "Each item is a push to one endpoint, as POST /v1/pushes takes it, and has a result of its own in the same place: the push, or the problem that it has. " +
-			"One that is refused hinders no other. The answer comes when all that were accepted are on stable storage, in one transaction; it is 202 also where none was. " +
-			"Pushes for one endpoint keep their order. With an Idempotency-Key the first answer comes again. A body that is not what this page shows is refused as a whole.",
+			"One that is refused hinders no other. The answer comes when all that were accepted are on stable storage; it is 202 also where none was. Where the disk fails in the middle, the rest has that problem. " +
+			"Pushes for one endpoint keep their order. With an Idempotency-Key the first answer comes again, and what was interrupted goes on. A body that is not what this page shows is refused as a whole.",
 		huge: true, scope: access.ScopePush, status: http.StatusAccepted,
 		problems: []kind{idempotencyKeyReused, idempotencyInProgress, insufficientStorage},
 		example: map[string]any{"items": []any{

@@ -24,7 +24,7 @@ type BatchSubmission struct {
 // BatchItem is what became of one push of a batch.
 type BatchItem struct {
 	Status Status
-	Err    error // why it was not accepted: its mistakes, endpoint.ErrUnknown, endpoint.ErrDisabled, ErrQueueFull; nil: it was
+	Err    error // why it was not accepted: its mistakes, endpoint.ErrUnknown, endpoint.ErrDisabled, ErrQueueFull, or ErrBusy or ErrNoSpace behind others that were; nil: it was
 }
 
 // AcceptedBatch is what became of a batch.
@@ -34,10 +34,10 @@ type AcceptedBatch struct {
 	Replayed bool
 }
 
-// SubmitBatch makes pushes durable in one transaction and hands them to their sessions as Submit does. One that is refused hinders no other. A repeated request
-// is answered as it was, with Replayed.
+// SubmitBatch makes pushes durable, some hundred in each transaction, and hands them to their sessions as Submit does. One that is refused hinders no other. A repeated request
+// is answered as it was, with Replayed, or goes on where the first one was interrupted.
 //
-// Errors, of the whole: ErrKeyBusy, ErrKeyReused, ErrBusy, ErrNoSpace.
+// Errors, where nothing is stored: ErrKeyBusy, ErrKeyReused, ErrBusy, ErrNoSpace.
 func (s *Service) SubmitBatch(ctx context.Context, r BatchRequest) (AcceptedBatch, error) {
 	b := BatchSubmission{Items: make([]Push, len(r.Items)), Errs: make([]error, len(r.Items)), Idempotency: r.Idempotency, Queue: s.bound()}
 	for i, p := range r.Items {
@@ -75,7 +75,7 @@ func (s *Service) handBatch(ctx context.Context, ps []Push, items []BatchItem, t
 	verdicts := map[int]chan verdict{}
 	for i := range items {
 		p := ps[i]
-		if items[i].Err != nil {
+		if items[i].Err != nil || items[i].Status.Replayed {
 			s.leave(tickets[i])
 			continue
 		}

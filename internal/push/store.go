@@ -94,8 +94,8 @@ type Writer interface {
 	// has a full queue is kept as refused and hinders no other. With a known Idempotency of the same body it stores nothing and returns the fan-out with Replayed set.
 	// Errors: ErrKeyReused, ErrBusy, ErrNoSpace.
 	AcceptTargets(ctx context.Context, c FanoutChunk) (AcceptedChunk, error)
-	// AcceptBatch is AcceptPush for many pushes in one transaction, each with an outcome of its own. With a known Idempotency of the same body it returns the first
-	// answers with Replayed set. Errors: ErrKeyReused, ErrBusy, ErrNoSpace.
+	// AcceptBatch is AcceptPush for many pushes in few transactions, each with an outcome of its own. With a known Idempotency of the same body it returns the first
+	// answers with Replayed set, in each Status and, if that is all, in the whole. Errors, where nothing is stored: ErrKeyReused, ErrBusy, ErrNoSpace.
 	AcceptBatch(ctx context.Context, b BatchSubmission) (AcceptedBatch, error)
 	// AdmitLate makes targets of endpoints whose labels or groups changed, and that match a fan-out with late joiners they are no target of, and ends the late
 	// joining of fan-outs that have expired. It looks at a bounded number of endpoints; more says that there are others.

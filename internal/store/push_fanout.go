@@ -125,8 +125,12 @@ func (op *acceptTargets) create(t *tx, p push.Push) (push.ID, error) {
 		return 0, errRefused
 	}
 	if op.in.Late {
-		if n, err := t.countLate(); err != nil || n >= push.MaxLate {
-			return 0, errors.Join(err, push.ErrLateFull)
+		n, err := t.countLate()
+		if err != nil {
+			return 0, err
+		}
+		if n >= push.MaxLate {
+			return 0, push.ErrLateFull
 		}
 	}
 	id, err := t.nextPush()

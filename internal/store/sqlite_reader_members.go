@@ -5,7 +5,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -58,11 +57,11 @@ func (r *reader) countMatching(ctx context.Context, domain string, s push.Select
 	if err != nil {
 		return 0, err
 	}
-	others, err := json.Marshal(tags[1:])
+	second, others, err := splitTags(tags)
 	if err != nil {
-		return 0, fmt.Errorf("encode tags: %w", err)
+		return 0, err
 	}
-	n, err := one(ctx, r.countMembers, 1, number, errCorrupt, domain, tags[0], 0, string(others), limit)
+	n, err := one(ctx, r.countMembers, 1, number, errCorrupt, domain, tags[0], 0, others, limit, second)
 	return int(n), err
 }
 

@@ -15,7 +15,7 @@ import (
 type pushStmts struct {
 	insert, insertSpecial, insertBody, find, findAll, status *direct.Stmt
 	update, deleteBody, expired                              *direct.Stmt
-	findKey, insertKey, insertBatch, batch                   *direct.Stmt
+	findKey, insertKey, insertBatch, updateBatch, batch      *direct.Stmt
 
 	found  [findColumns]driver.Value
 	row    [statusColumns]driver.Value
@@ -64,6 +64,7 @@ func newPushStmts(p *preparer) pushStmts {
 		findKey:     p.prepare(queryFindKey),
 		insertKey:   p.prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
 		insertBatch: p.prepare("INSERT INTO batch (id, answers, created) VALUES (?, ?, ?)"),
+		updateBatch: p.prepare("UPDATE batch SET answers = ? WHERE id = ?"),
 		batch:       p.prepare("SELECT answers FROM batch WHERE id = ?"),
 		expired:     p.prepare(queryExpired),
 	}

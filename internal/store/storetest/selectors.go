@@ -241,3 +241,31 @@ func testBatch(t *testing.T, s Subject) {
 		t.Errorf("AcceptBatch with another body = %v, want ErrKeyReused", err)
 	}
 }
+
+// testLongBatch: more than one transaction takes, of which some was stored by an earlier request that was interrupted.
+func testLongBatch(t *testing.T, s Subject) {
+	k := addEndpoint(t, s, "pc-1")
+	body := push.NewIdempotency("tok_1", "long", []byte("body"))
+	many := push.BatchSubmission{Idempotency: &body}
+	for range push.MaxBatch {
+		many.Items, many.Errs = append(many.Items, push.Push{To: k, Type: "x", TTL: time.Hour}), append(many.Errs, nil)
+	}
+	begun := many
+	begun.Items, begun.Errs = many.Items[:300], many.Errs[:300]
+	part, err := s.AcceptBatch(t.Context(), begun)
+	noError(t, err)
+	whole, err := s.AcceptBatch(t.Context(), many)
+	noError(t, err)
+	last := push.ID(0)
+	for i, item := range whole.Items {
+		if item.Err != nil || item.Status.ID <= last || item.Status.Replayed != (i < 300) || i < 300 && item.Status.ID != part.Items[i].Status.ID {
+			t.Fatalf("item %d of a batch that goes on = %+v", i, item)
+		}
+		last = item.Status.ID
+	}
+	again, err := s.AcceptBatch(t.Context(), many)
+	noError(t, err)
+	if !again.Replayed || whole.Replayed || again.Items[push.MaxBatch-1].Status.ID != last {
+		t.Errorf("repeated batch: replayed %v, the one before %v", again.Replayed, whole.Replayed)
+	}
+}

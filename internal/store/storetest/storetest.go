@@ -89,6 +89,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"targets/late ends":           testLateEnds,
 		"targets/late refused":        testLateRefused,
 		"targets/batch":               testBatch,
+		"targets/long batch":          testLongBatch,
 		"tokens":                      testTokens,
 		"fast tokens":                 testFastTokens,
 		"fast tokens/end":             testFastTokensEnd,
