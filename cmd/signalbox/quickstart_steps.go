@@ -143,7 +143,7 @@ func (q *quickstart) push(ctx context.Context) error {
 		return fmt.Errorf("post the push: %w", err)
 	}
 	q.line("push", "%s of type %s", receipt.ID, demoType)
-	p, err := follow(ctx, q.api, receipt.ID, pushTimeout, func(change client.PushChange) { fmt.Fprintf(q.out, "    %s\n", changeText(change)) })
+	p, err := follow(ctx, q.api, receipt.ID, pushTimeout, func(client.Push) {}, func(change client.PushChange) { fmt.Fprintf(q.out, "    %s\n", changeText(change)) })
 	if err != nil {
 		return err
 	}

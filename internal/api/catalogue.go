@@ -24,6 +24,8 @@ var (
 		"Register it with POST /v1/endpoints, or correct its id."}
 	unknownPush = kind{"unknown_push", http.StatusNotFound, "No such push",
 		"It was never accepted here, its endpoint was deleted, or it is too old to be kept."}
+	noTargets = kind{"no_targets", http.StatusNotFound, "No endpoint matches",
+		"Correct the group or the labels of 'to', or send 'late_joiners': true to reach endpoints that come to match."}
 	unknownToken = kind{"unknown_token", http.StatusNotFound, "No such token",
 		"GET /v1/tokens lists the tokens that are valid."}
 	methodNotAllowed = kind{"method_not_allowed", http.StatusMethodNotAllowed, "This path does not take this method",
@@ -43,17 +45,17 @@ var (
 	idempotencyInProgress = kind{"idempotency_in_progress", http.StatusConflict, "The first request with this key still runs",
 		"Wait a second and send the same request again."}
 	payloadTooLarge = kind{"payload_too_large", http.StatusRequestEntityTooLarge, "Too large",
-		"A body has at most 262144 bytes, that of a push 1048576, a push's payload at most 65536: send a link to larger data."}
+		"A body has at most 262144 bytes, that of a push 1048576, that of a batch 8388608, a push's payload at most 65536: send a link to larger data."}
 	unsupportedMediaType = kind{"unsupported_media_type", http.StatusUnsupportedMediaType, "The body is not labelled as JSON",
 		"Send 'Content-Type: application/json' and no Content-Encoding."}
 	validationFailed = kind{"validation_failed", http.StatusUnprocessableEntity, "The request has mistakes",
 		"Correct what 'errors' points at."}
-	notSupported = kind{"not_supported", http.StatusUnprocessableEntity, "This server cannot do that yet",
-		"Leave out what 'errors' points at."}
 	idempotencyKeyReused = kind{"idempotency_key_reused", http.StatusUnprocessableEntity, "The Idempotency-Key was used for another request",
 		"Use a new key for each new request, and the same body for a repetition."}
 	queueFull = kind{"queue_full", http.StatusTooManyRequests, "The endpoint's queue is full",
 		"Wait until it has taken or lost what is waiting, or cancel some of it."}
+	tooManyLate = kind{"too_many_late_joiner_pushes", http.StatusTooManyRequests, "Too many pushes take late joiners",
+		"Cancel some of them, give them a shorter ttl, or leave out late_joiners."}
 	internalError = kind{"internal_error", http.StatusInternalServerError, "The server made a mistake",
 		"Its log has the reason. Repeat a POST only with the same Idempotency-Key."}
 	busy = kind{"busy", http.StatusServiceUnavailable, "The server has too much to do",
@@ -65,8 +67,34 @@ var (
 // catalogue returns every kind of problem.
 func catalogue() []kind {
 	return []kind{
-		malformedJSON, badRequest, tokenInQuery, missingToken, invalidToken, insufficientScope, sourceNotAllowed, notFound, unknownEndpoint, unknownPush,
-		unknownToken, methodNotAllowed, eventsGone, requestTimeout, endpointExists, endpointDisabled, tokenExists, pushNotCancellable, idempotencyInProgress,
-		payloadTooLarge, unsupportedMediaType, validationFailed, notSupported, idempotencyKeyReused, queueFull, internalError, busy, insufficientStorage,
+		malformedJSON,
+		badRequest,
+		tokenInQuery,
+		missingToken,
+		invalidToken,
+		insufficientScope,
+		sourceNotAllowed,
+		notFound,
+		unknownEndpoint,
+		unknownPush,
+		unknownToken,
+		methodNotAllowed,
+		eventsGone,
+		requestTimeout,
+		endpointExists,
+		endpointDisabled,
+		tokenExists,
+		pushNotCancellable,
+		idempotencyInProgress,
+		payloadTooLarge,
+		unsupportedMediaType,
+		validationFailed,
+		idempotencyKeyReused,
+		queueFull,
+		internalError,
+		busy,
+		insufficientStorage,
+		noTargets,
+		tooManyLate,
 	}
 }

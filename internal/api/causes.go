@@ -32,6 +32,8 @@ func causes() []cause {
 		{endpoint.ErrDisabled, endpointDisabled, 0},
 		{push.ErrUnknown, unknownPush, 0},
 		{push.ErrState, pushNotCancellable, 0},
+		{push.ErrNoTargets, noTargets, 0},
+		{push.ErrLateFull, tooManyLate, retrySpace},
 		{push.ErrQueueFull, queueFull, retryQueue},
 		{push.ErrKeyReused, idempotencyKeyReused, 0},
 		{push.ErrKeyBusy, idempotencyInProgress, retryBusy},

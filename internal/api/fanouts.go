@@ -11,7 +11,7 @@ import (
 func (s *Server) createFanout(ctx context.Context, c call[pushHeaders, pushCreate], r push.FanoutRequest) (*acceptedPush, error) {
 	f, err := s.deps.Pushes.SubmitFanout(ctx, r)
 	if err != nil {
-		return nil, pushMistake(err)
+		return nil, pushMistake(err, "")
 	}
 	receipt := &fanoutReceipt{ID: f.ID.String(), Targets: f.Targets, Counts: showCounts(f.Counts)}
 	out := &acceptedPush{Location: "/v1/pushes/" + receipt.ID, Body: either[pushReceipt, fanoutReceipt]{b: receipt}}

@@ -159,7 +159,7 @@ func TestFanoutInterrupted(t *testing.T) {
 	full := push.ErrNoSpace
 	w.store.chunk.Store(&full)
 	p := w.do("POST", "/v1/pushes", body, "Idempotency-Key", "k").want(insufficientStorage)
-	if !strings.HasPrefix(p.Detail, "1000 of the 1500 targets are stored, as those of psh_") {
+	if !strings.HasPrefix(p.Detail, "500 of the 1500 targets are stored, as those of psh_") {
 		t.Errorf("detail = %q", p.Detail)
 	}
 	w.store.chunk.Store(nil)

@@ -32,6 +32,7 @@ func routes() []struct {
 		{"POST", "/v1/endpoints/pc-1/disconnect", "", access.ScopeEndpoints},
 		{"POST", "/v1/endpoints/pc-1/secret", "", access.ScopeEndpoints},
 		{"POST", "/v1/pushes", `{"to":"pc-1","type":"a"}`, access.ScopePush},
+		{"POST", "/v1/pushes/batch", `{"items":[{"to":"pc-1","type":"a"}]}`, access.ScopePush},
 		{"GET", "/v1/pushes", "", access.ScopeRead},
 		{"GET", "/v1/pushes/psh_0", "", access.ScopeRead},
 		{"DELETE", "/v1/pushes/psh_0", "", access.ScopePush},
@@ -310,7 +311,7 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	w.do("POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`)
 	made := w.do("POST", "/v1/pushes", push1, "Idempotency-Key", "k").ok(http.StatusAccepted)
 	w.do("POST", "/v1/pushes", `{"to":"pc-1","type":"b"}`, "Idempotency-Key", "k")
-	w.do("POST", "/v1/pushes", push1, "Topic", "t")
+	w.do("POST", "/v1/pushes", `{"to":{"group":"nobody"},"type":"a"}`)
 	w.do("DELETE", made.header.Get("Location"), "")
 	w.do("DELETE", made.header.Get("Location"), "")
 	slow := request("POST", "/v1/pushes", w.tokens["push"], push1)
@@ -324,6 +325,9 @@ func TestEveryProblemIsReachable(t *testing.T) {
 		w.do("POST", "/v1/pushes", push1)
 	}
 	w.store.accept.Store(nil)
+	late := push.ErrLateFull
+	w.store.first.Store(&late)
+	w.do("POST", "/v1/pushes", `{"to":{"group":"nobody"},"type":"a","late_joiners":true}`)
 	w.do("PATCH", "/v1/endpoints/pc-1", `{"enabled":false}`)
 	w.do("POST", "/v1/pushes", push1)
 	for _, k := range catalogue() {

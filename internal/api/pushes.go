@@ -25,12 +25,15 @@ func (s *Server) registerPushes() {
 		doc: "The answer comes when the push is on stable storage. With an Idempotency-Key the request can be repeated safely: the first answer comes again " +
 			"with 'Idempotency-Replayed: true'. TTL, Urgency and Topic are those of RFC 8030. With 'Prefer: wait=N' (RFC 7240) the answer comes when the push is done, or after N seconds, 60 at most; " +
 			"without 'Preference-Applied: wait' the server could not wait so long, and the state is the last that it knew. " +
-			"With a list of ids each target is a push of its own; one that is unknown, disabled or has a full queue is counted as rejected and hinders no other, " +
+			"What the headers of RFC 8030 and the body say must not differ. " +
+			"A group and labels reach the endpoints that match when the push is accepted, up to push.max_targets; where none does, the answer is no_targets unless late_joiners is true. " +
+			"With many targets each target is a push of its own; one that is unknown, disabled or has a full queue is counted as rejected and hinders no other, " +
 			"also where all are. Where the disk fails in the middle, the problem says how far it came.",
 		large: true,
 		scope: access.ScopePush, status: http.StatusAccepted,
-		problems: []kind{unknownEndpoint, endpointDisabled, queueFull, idempotencyKeyReused, idempotencyInProgress, notSupported, payloadTooLarge, insufficientStorage},
-		example:  map[string]any{"to": "pc-1", "type": "demo.ping", "payload": map[string]int{"n": 1}, "ttl": 60, "ack": "handled"},
+		problems: []kind{unknownEndpoint, endpointDisabled, queueFull, idempotencyKeyReused, idempotencyInProgress, payloadTooLarge, insufficientStorage,
+			noTargets, tooManyLate},
+		example: map[string]any{"to": "pc-1", "type": "demo.ping", "payload": map[string]int{"n": 1}, "ttl": 60, "ack": "handled"},
 	}, s.createPush)
 	register(s, route{
 		id: "list-pushes", method: http.MethodGet, path: "/v1/pushes", tag: "pushes", summary: "List pushes, the newest first",
@@ -62,16 +65,18 @@ type acceptedPush struct {
 }
 
 func (s *Server) createPush(ctx context.Context, c call[pushHeaders, pushCreate]) (*acceptedPush, error) {
-	p, targets, problem := s.readPush(c)
+	p, problem := s.readPush(c)
 	switch {
 	case problem != nil:
 		return nil, problem
-	case targets != nil:
-		return s.createFanout(ctx, c, push.FanoutRequest{Push: p.Push, To: targets, Idempotency: p.Idempotency})
+	case p.many:
+		return s.createFanout(ctx, c, push.FanoutRequest{
+			Push: p.request.Push, To: p.targets, Selector: p.selector, Late: p.late(), Idempotency: p.request.Idempotency,
+		})
 	}
-	st, err := s.deps.Pushes.Submit(ctx, p)
+	st, err := s.deps.Pushes.Submit(ctx, p.request)
 	if err != nil {
-		return nil, pushMistake(err)
+		return nil, pushMistake(err, "")
 	}
 	receipt := &pushReceipt{ID: st.ID.String(), State: st.State, To: st.To.ID}
 	out := &acceptedPush{Location: "/v1/pushes/" + receipt.ID, Body: either[pushReceipt, fanoutReceipt]{a: receipt}}

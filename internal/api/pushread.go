@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -16,43 +17,58 @@ import (
 
 // pushReader collects the mistakes of a request for a push while it makes the push.
 type pushReader struct {
-	request push.Request
-	targets []string // nil: the push is for the one endpoint that request names
-	body    *pushCreate
-	header  http.Header
-	errs    []FieldError
-	refused []FieldError // fields that are not built yet
+	request  push.Request
+	many     bool     // the push is not for the one endpoint that request names, but for targets, or for what selector says
+	targets  []string // nil: selector says who
+	selector push.Selector
+	body     *pushCreate
+	header   http.Header
+	place    string // of the push in the body, before all pointers
+	errs     []FieldError
 }
 
 func (p *pushReader) wrong(pointer, detail string) {
-	p.errs = append(p.errs, FieldError{Pointer: pointer, Detail: detail})
+	p.errs = append(p.errs, FieldError{Pointer: p.place + pointer, Detail: detail})
 }
 
 func (p *pushReader) wrongHeader(name, detail string) {
 	p.errs = append(p.errs, FieldError{Parameter: name, Detail: detail})
 }
 
-// readPush makes a push of a request, with its targets where it has a list of them. What only the domain knows (types, bounds) it leaves to the domain.
-func (s *Server) readPush(c call[pushHeaders, pushCreate]) (push.Request, []string, *Problem) {
+// readPush makes a push of a request, with its targets where there may be many. What only the domain knows (types, bounds) it leaves to the domain.
+func (s *Server) readPush(c call[pushHeaders, pushCreate]) (*pushReader, *Problem) {
 	p := &pushReader{body: &c.Body, header: c.header}
 	p.singleHeaders()
-	p.unsupported(c.Params)
 	p.target(s)
-	p.request.Push.Type = c.Body.Type
+	if problem := p.content(s, c.Params); problem != nil {
+		return nil, problem
+	}
+	body := c.raw
+	if c.Params.TTL != "" || c.Params.Urgency != "" {
+		body = fmt.Appendf(nil, "%s\nTTL: %s\nUrgency: %s", c.raw, c.Params.TTL, c.Params.Urgency)
+	}
+	if c.Params.Topic != "" {
+		body = fmt.Appendf(nil, "%s\nTopic: %s", body, c.Params.Topic)
+	}
+	p.request.Idempotency = p.idempotency(c.caller.TokenID, c.Params.IdempotencyKey, body)
+	if p.errs != nil {
+		return nil, validationFailed.problem("", p.errs...)
+	}
+	return p, nil
+}
+
+// content reads all but the targets and the key.
+func (p *pushReader) content(s *Server, h *pushHeaders) *Problem {
+	p.request.Push.Type = p.body.Type
 	if problem := p.payload(); problem != nil {
-		return push.Request{}, nil, problem
+		return problem
 	}
-	p.lifetime(c.Params, s.deps.Pushes.DefaultTTL())
-	p.priority(c.Params)
+	p.lifetime(h, s.deps.Pushes.DefaultTTL())
+	p.priority(h)
 	p.ack()
-	p.idempotency(c)
-	switch {
-	case p.errs != nil:
-		return push.Request{}, nil, validationFailed.problem("", p.errs...)
-	case p.refused != nil:
-		return push.Request{}, nil, notSupported.problem("", p.refused...)
-	}
-	return p.request, p.targets, nil
+	p.collapse(h)
+	p.notBefore()
+	return nil
 }
 
 // singleHeaders refuses a header that stands twice: which of the two counts would be a guess.
@@ -64,38 +80,83 @@ func (p *pushReader) singleHeaders() {
 	}
 }
 
-func (p *pushReader) unsupported(h *pushHeaders) {
-	if p.body.CollapseKey.RawMessage != nil {
-		p.refused = append(p.refused, FieldError{Pointer: "/collapse_key", Detail: "replacing a waiting push is not built yet"})
+// collapse takes the key from the body, else the Topic of RFC 8030.
+func (p *pushReader) collapse(h *pushHeaders) {
+	key := h.Topic
+	if p.body.CollapseKey != nil {
+		if key != "" && key != *p.body.CollapseKey {
+			p.wrong("/collapse_key", "the header Topic says something else; give one of them")
+		}
+		if key = *p.body.CollapseKey; key == "" {
+			p.wrong("/collapse_key", "it is empty: leave it out")
+		}
 	}
-	if p.body.NotBefore.RawMessage != nil {
-		p.refused = append(p.refused, FieldError{Pointer: "/not_before", Detail: "delivery at a later time is not built yet"})
-	}
-	if h.Topic != "" {
-		p.refused = append(p.refused, FieldError{Parameter: "Topic", Detail: "replacing a waiting push is not built yet"})
-	}
+	p.request.Push.CollapseKey = key
 }
 
-// target finds out who gets the push: one endpoint, or a list of them, however the request names it.
+func (p *pushReader) notBefore() {
+	if p.body.NotBefore == nil {
+		return
+	}
+	at, err := time.Parse(time.RFC3339Nano, *p.body.NotBefore)
+	if err != nil || at.Year() < 2000 || at.Year() > 2200 {
+		p.wrong("/not_before", "it must be a time as RFC 3339 has it, such as 2026-01-01T00:00:00Z")
+		return
+	}
+	p.request.Push.NotBefore = at.UTC()
+}
+
+// target finds out who gets the push: one endpoint, a list of them, or those in a group or with labels.
 func (p *pushReader) target(s *Server) {
 	raw := p.body.To.RawMessage
 	p.request.Push.To = s.key("")
 	switch {
 	case raw == nil:
-		p.wrong("/to", "it is missing: the id of an endpoint, or a list of ids")
+		p.wrong("/to", "it is missing: the id of an endpoint, a list of ids, a group or labels")
 	case raw[0] == '[':
+		p.many = true
 		p.list(raw)
 	case raw[0] == '{':
-		p.refused = append(p.refused, FieldError{Pointer: "/to", Detail: "only the id of an endpoint or a list of ids for now; groups and labels are not built yet"})
+		p.many = true
+		p.choose(raw)
 	case raw[0] != '"':
-		p.wrong("/to", "it must be the id of an endpoint, or a list of ids")
+		p.wrong("/to", "it must be the id of an endpoint, a list of ids, or an object with a group or labels")
 	default:
-		var id string
-		if err := json.Unmarshal(raw, &id); err != nil || id == "" {
-			p.wrong("/to", "it must be the id of an endpoint")
-		}
-		p.request.Push.To = s.key(id)
+		p.one(s, raw)
 	}
+	if p.late() && !p.many {
+		p.wrong("/late_joiners", "it is for groups and labels")
+	}
+}
+
+func (p *pushReader) late() bool { return p.body.LateJoiners != nil && *p.body.LateJoiners }
+
+// one takes the id of an endpoint.
+func (p *pushReader) one(s *Server, raw json.RawMessage) {
+	var id string
+	if json.Unmarshal(raw, &id) != nil || id == "" {
+		p.wrong("/to", "it must be the id of an endpoint")
+	}
+	p.request.Push.To = s.key(id)
+}
+
+// choose takes a group and labels.
+func (p *pushReader) choose(raw json.RawMessage) {
+	var chosen pushSelector
+	check := checker{data: raw, path: []string{"to"}}
+	err := check.value(reflect.TypeFor[pushSelector](), 1)
+	if len(check.errs) > 0 {
+		p.errs = append(p.errs, check.errs...)
+		return
+	}
+	if err != nil || json.Unmarshal(raw, &chosen) != nil {
+		p.wrong("/to", "it cannot be read: "+malformedJSON.advice)
+		return
+	}
+	if chosen.Group != nil && *chosen.Group == "" {
+		p.wrong("/to/group", "it is empty")
+	}
+	p.selector = push.Selector{Group: value(chosen.Group), Labels: chosen.Labels}
 }
 
 // list takes a list of ids; what stands in them is the domain's to judge.
@@ -134,7 +195,7 @@ func (p *pushReader) payload() *Problem {
 	}
 	if len(data) > push.MaxPayloadBytes {
 		detail := fmt.Sprintf("%d bytes, at most %d are allowed", len(data), push.MaxPayloadBytes)
-		return payloadTooLarge.problem("The payload is too large: send a link to larger data.", FieldError{Pointer: place, Detail: detail})
+		return payloadTooLarge.problem("The payload is too large: send a link to larger data.", FieldError{Pointer: p.place + place, Detail: detail})
 	}
 	p.request.Push.Payload = data
 	return nil
@@ -168,9 +229,10 @@ func (p *pushReader) lifetime(h *pushHeaders, standard time.Duration) {
 	p.request.Push.TTL = time.Duration(*ttl) * time.Second
 }
 
-// priority takes the field of the body, else the header of RFC 8030.
+// priority takes the field of the body, else the header of RFC 8030. They may say the same.
 func (p *pushReader) priority(h *pushHeaders) {
 	p.request.Push.Priority = push.Normal
+	before := len(p.errs)
 	if name := h.Urgency; name != "" {
 		if name == "very-low" {
 			name = push.Low.String()
@@ -178,7 +240,11 @@ func (p *pushReader) priority(h *pushHeaders) {
 		p.named(name, FieldError{Parameter: "Urgency", Detail: "it must be very-low, low, normal or high"})
 	}
 	if p.body.Priority != nil {
-		p.named(*p.body.Priority, FieldError{Pointer: "/priority", Detail: "it must be high, normal or low"})
+		fromHeader := p.request.Push.Priority
+		p.named(*p.body.Priority, FieldError{Pointer: p.place + "/priority", Detail: "it must be high, normal or low"})
+		if h.Urgency != "" && len(p.errs) == before && fromHeader != p.request.Push.Priority {
+			p.wrong("/priority", "the header Urgency says something else; give one of them")
+		}
 	}
 }
 
@@ -200,35 +266,30 @@ func (p *pushReader) ack() {
 }
 
 // idempotency binds the key to the caller and to all that decides about the push: the body and the headers that add to it.
-func (p *pushReader) idempotency(c call[pushHeaders, pushCreate]) {
-	key := c.Params.IdempotencyKey
+func (p *pushReader) idempotency(token, key string, body []byte) *push.Idempotency {
 	if key == "" {
 		if p.header.Values("Idempotency-Key") != nil {
 			p.wrongHeader("Idempotency-Key", "it is empty")
 		}
-		return
+		return nil
 	}
 	for i := range len(key) {
 		if key[i] < 0x20 || key[i] > 0x7e {
 			p.wrongHeader("Idempotency-Key", "it has characters that are not printable ASCII")
-			return
+			return nil
 		}
 	}
-	body := c.raw
-	if c.Params.TTL != "" || c.Params.Urgency != "" {
-		body = fmt.Appendf(nil, "%s\nTTL: %s\nUrgency: %s", c.raw, c.Params.TTL, c.Params.Urgency)
-	}
-	i := push.NewIdempotency(c.caller.TokenID, key, body)
-	p.request.Idempotency = &i
+	i := push.NewIdempotency(token, key, body)
+	return &i
 }
 
-// pushMistake points at what the domain refused.
-func pushMistake(err error) error {
+// pushMistake points at what the domain refused. place is that of the push in the body.
+func pushMistake(err error, place string) error {
 	var fields push.FieldErrors
 	if errors.As(err, &fields) {
 		errs := make([]FieldError, len(fields))
 		for i, f := range fields {
-			errs[i] = FieldError{Pointer: f.Pointer, Detail: f.Detail}
+			errs[i] = FieldError{Pointer: place + f.Pointer, Detail: f.Detail}
 		}
 		return validationFailed.problem("", errs...)
 	}
@@ -243,8 +304,8 @@ func pushMistake(err error) error {
 			f.Stored, f.Targets, f.ID, f.ID)
 	}
 	switch p.Code {
-	case unknownEndpoint.code, endpointDisabled.code, queueFull.code:
-		p.Errors = []FieldError{{Pointer: "/to", Detail: p.Title + "."}}
+	case unknownEndpoint.code, endpointDisabled.code, queueFull.code, noTargets.code:
+		p.Errors = []FieldError{{Pointer: place + "/to", Detail: p.Title + "."}}
 	}
 	return p
 }

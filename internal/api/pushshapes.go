@@ -15,8 +15,15 @@ type pushCreate struct {
 	TTL           *int64          `json:"ttl,omitempty" minimum:"0" maximum:"2419200" doc:"Seconds that it may wait; 0 means now or never. Absent: push.default_ttl of the configuration, a day."`
 	Priority      *string         `json:"priority,omitempty" enum:"high,normal,low" default:"normal" doc:"Order among the pushes that wait for the endpoint."`
 	Ack           *string         `json:"ack,omitempty" enum:"none,delivered,handled" default:"delivered" doc:"What counts as done."`
-	CollapseKey   rawAny          `json:"collapse_key,omitempty" doc:"Not built yet: answers not_supported."`
-	NotBefore     rawAny          `json:"not_before,omitempty" doc:"Not built yet: answers not_supported."`
+	CollapseKey   *string         `json:"collapse_key,omitempty" minLength:"1" maxLength:"64" pattern:"^[A-Za-z0-9_-]+$" doc:"A newer push with the same key for the same endpoint replaces this one while it waits. With ttl 0 it replaces what waits and never waits itself."`
+	NotBefore     *string         `json:"not_before,omitempty" format:"date-time" doc:"Earliest delivery, to the second; before the end of the ttl, which counts from the acceptance. Until then it neither holds up others nor goes before them; then it is in the order of its acceptance."`
+	LateJoiners   *bool           `json:"late_joiners,omitempty" default:"false" doc:"With a group or labels: endpoints that come to match before the push expires become targets as well."`
+}
+
+// pushSelector is the field to that names a group, labels, or both.
+type pushSelector struct {
+	Group  *string           `json:"group,omitempty" minLength:"1" maxLength:"128" doc:"Endpoints in this group."`
+	Labels map[string]string `json:"labels,omitempty" doc:"Endpoints that have all of these labels; 1 to 64."`
 }
 
 type pushHeaders struct {
@@ -24,7 +31,7 @@ type pushHeaders struct {
 	TTL            string `header:"TTL" doc:"RFC 8030 section 5.2, as the field ttl."`
 	Urgency        string `header:"Urgency" doc:"RFC 8030 section 5.3: very-low and low are priority low, normal and high themselves."`
 	Prefer         string `header:"Prefer" doc:"RFC 7240: wait=N, 1 to 60 seconds."`
-	Topic          string `header:"Topic" doc:"RFC 8030 section 5.4, a collapse key. Not built yet: answers not_supported."`
+	Topic          string `header:"Topic" doc:"RFC 8030 section 5.4, as the field collapse_key; up to 64 characters."`
 }
 
 type pushReceipt struct {
@@ -52,13 +59,34 @@ type fanoutBody struct {
 	Ack       string         `json:"ack" enum:"none,delivered,handled"`
 	CreatedAt time.Time      `json:"created_at"`
 	ExpiresAt time.Time      `json:"expires_at"`
+
+	To          *pushSelector `json:"to,omitempty" doc:"The group and the labels that it was for; absent where it had a list."`
+	LateJoiners bool          `json:"late_joiners,omitempty" doc:"Whether it still takes endpoints that come to match."`
+	CollapseKey string        `json:"collapse_key,omitempty"`
+	NotBefore   *time.Time    `json:"not_before,omitempty"`
 }
 
 func showFanout(f push.Fanout) fanoutBody {
-	return fanoutBody{
+	b := fanoutBody{
 		ID: f.ID.String(), Type: f.Type, Targets: f.Targets, Counts: showCounts(f.Counts), TTL: int64(f.TTL / time.Second), Priority: f.Priority.String(),
-		Ack: f.Ack.String(), CreatedAt: utc(f.Created), ExpiresAt: utc(f.Expires()),
+		Ack: f.Ack.String(), CreatedAt: utc(f.Created), ExpiresAt: utc(f.Expires()), LateJoiners: f.Late, CollapseKey: f.CollapseKey, NotBefore: showTime(f.NotBefore),
 	}
+	if !f.Selector.Empty() {
+		b.To = &pushSelector{Labels: f.Selector.Labels}
+		if f.Selector.Group != "" {
+			b.To.Group = &f.Selector.Group
+		}
+	}
+	return b
+}
+
+// showTime leaves out a time that there is none of.
+func showTime(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = utc(t)
+	return &t
 }
 
 func showCounts(counts push.Counts) map[string]int {
@@ -74,7 +102,7 @@ type deliveryBody struct {
 	ID      string          `json:"id" doc:"Of the target's own push."`
 	To      string          `json:"to"`
 	State   push.State      `json:"state" enum:"accepted,sent,delivered,handled,failed,expired,replaced,cancelled,rejected"`
-	Reason  string          `json:"reason,omitempty" doc:"Of that state: unknown_endpoint, endpoint_disabled or queue_full where it is rejected."`
+	Reason  string          `json:"reason,omitempty" doc:"Of that state: unknown_endpoint, endpoint_disabled, queue_full or dropped_oldest where it is rejected."`
 	History []pushChange    `json:"history" nullable:"false" doc:"Every state that it was in, the oldest first."`
 	Result  json.RawMessage `json:"result,omitempty" doc:"What the endpoint answered."`
 }
@@ -98,6 +126,9 @@ type pushBody struct {
 	CreatedAt time.Time       `json:"created_at"`
 	ExpiresAt time.Time       `json:"expires_at"`
 	Fanout    string          `json:"fanout,omitempty" doc:"Id of the push to several endpoints that this is a target of."`
+
+	CollapseKey string     `json:"collapse_key,omitempty"`
+	NotBefore   *time.Time `json:"not_before,omitempty" doc:"Earliest delivery."`
 }
 
 type pushChange struct {
@@ -105,12 +136,14 @@ type pushChange struct {
 	State  push.State `json:"state" enum:"accepted,sent,delivered,handled,failed,expired,replaced,cancelled,rejected"`
 	At     time.Time  `json:"at"`
 	Reason string     `json:"reason,omitempty"`
+	By     string     `json:"by,omitempty" doc:"Of replaced: the newer push."`
 }
 
 func showPush(st push.Status) pushBody {
 	b := pushBody{
 		ID: st.ID.String(), To: st.To.ID, Type: st.Type, State: st.State, History: showHistory(st.History), Result: st.Result, TTL: int64(st.TTL / time.Second),
 		Priority: st.Priority.String(), Ack: st.Ack.String(), CreatedAt: utc(st.Created), ExpiresAt: utc(st.Expires()),
+		CollapseKey: st.CollapseKey, NotBefore: showTime(st.NotBefore),
 	}
 	if st.Fanout != 0 {
 		b.Fanout = st.Fanout.String()
@@ -121,7 +154,11 @@ func showPush(st push.Status) pushBody {
 func showHistory(changes []push.Change) []pushChange {
 	shown := make([]pushChange, 0, len(changes))
 	for _, c := range changes {
-		shown = append(shown, pushChange{State: c.State, At: utc(c.At), Reason: c.Reason})
+		change := pushChange{State: c.State, At: utc(c.At), Reason: c.Reason}
+		if c.By != 0 {
+			change.By = c.By.String()
+		}
+		shown = append(shown, change)
 	}
 	return shown
 }

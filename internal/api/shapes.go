@@ -54,18 +54,19 @@ func badCursor() *Problem {
 	return validationFailed.problem("", FieldError{Parameter: "cursor", Detail: "it is not the next of an earlier page; leave it out to begin at the start"})
 }
 
-// rawTarget is the field to of a push: a string or a list of strings now, an object for groups and labels later.
+// rawTarget is the field to of a push: a string, a list of strings, or an object for groups and labels.
 type rawTarget struct{ json.RawMessage }
 
-// Schema documents what is taken now.
-func (rawTarget) Schema(huma.Registry) *huma.Schema {
+// Schema documents what is taken.
+func (rawTarget) Schema(r huma.Registry) *huma.Schema {
 	least, most := 1, push.MaxTargets
 	return &huma.Schema{
 		OneOf: []*huma.Schema{
 			{Type: huma.TypeString, Description: "Id of the endpoint."},
 			{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}, MinItems: &least, MaxItems: &most, UniqueItems: true, Description: "Ids of endpoints."},
+			r.Schema(reflect.TypeFor[pushSelector](), true, ""),
 		},
-		Description: "Who gets it.", Examples: []any{"pc-1", []string{"pc-1", "pc-2"}},
+		Description: "Who gets it.", Examples: []any{"pc-1", []string{"pc-1", "pc-2"}, map[string]string{"group": "lab"}},
 	}
 }
 
@@ -87,12 +88,6 @@ func (e either[A, B]) MarshalJSON() ([]byte, error) {
 func (either[A, B]) Schema(r huma.Registry) *huma.Schema {
 	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[A](), true, ""), r.Schema(reflect.TypeFor[B](), true, "")}}
 }
-
-// rawAny is a field that takes any JSON.
-type rawAny struct{ json.RawMessage }
-
-// Schema leaves the value open.
-func (rawAny) Schema(huma.Registry) *huma.Schema { return &huma.Schema{} }
 
 // utc is a time as the API shows it.
 func utc(t time.Time) time.Time { return t.UTC() }

@@ -22,7 +22,7 @@ type sample struct {
 	Tags   []string          `json:"tags,omitempty"`
 	Labels map[string]string `json:"labels,omitempty"`
 	Any    json.RawMessage   `json:"any,omitempty"`
-	Raw    rawAny            `json:"raw,omitempty"`
+	Raw    json.RawMessage   `json:"raw,omitempty"`
 }
 
 func TestStrictDecoding(t *testing.T) {

@@ -41,6 +41,7 @@ const (
 type faultyStore struct {
 	*store.Store
 	accept atomic.Pointer[error] // what AcceptPush answers instead
+	first  atomic.Pointer[error] // what AcceptTargets answers instead, for the first chunk
 	chunk  atomic.Pointer[error] // what AcceptTargets answers instead, behind the first chunk
 	read   atomic.Pointer[error] // what Endpoint answers instead
 	push   atomic.Pointer[error] // what Push answers instead
@@ -62,6 +63,9 @@ func (f *faultyStore) AcceptPush(ctx context.Context, s push.Submission) (push.S
 }
 
 func (f *faultyStore) AcceptTargets(ctx context.Context, c push.FanoutChunk) (push.AcceptedChunk, error) {
+	if err := f.first.Load(); err != nil && c.Push.ID == 0 {
+		return push.AcceptedChunk{}, *err
+	}
 	if err := f.chunk.Load(); err != nil && c.Push.ID != 0 {
 		return push.AcceptedChunk{}, *err
 	}

@@ -217,6 +217,49 @@ func TestPushToMany(t *testing.T) {
 	}
 }
 
+func TestPushToSelected(t *testing.T) {
+	c, ctx := dialReal(t), t.Context()
+	_, err := c.CreateEndpoint(ctx, client.NewEndpoint{ID: "pc-1", Groups: []string{"lab"}, Labels: map[string]string{"site": "paris"}})
+	must(t, err)
+	at := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
+	to := client.Selector{Group: "lab", Labels: map[string]string{"site": "paris"}}
+	made, err := c.SendPushToSelected(ctx, to, true, client.NewPush{Type: "demo.ping", CollapseKey: "k", NotBefore: &at})
+	must(t, err)
+	got, err := c.Push(ctx, made.ID)
+	must(t, err)
+	if diff := cmp.Diff(&to, got.Selector); diff != "" || made.Targets != 1 || !got.LateJoiners || got.CollapseKey != "k" || !got.NotBefore.Equal(at) {
+		t.Errorf("selector (-want +got):\n%s push %+v", diff, got)
+	}
+	text, err := json.Marshal(got)
+	must(t, err)
+	var again client.Push
+	must(t, json.Unmarshal(text, &again))
+	if diff := cmp.Diff(got, again); diff != "" {
+		t.Errorf("written and read again (-want +got):\n%s", diff)
+	}
+	_, err = c.SendPushToSelected(ctx, client.Selector{Group: "nobody"}, false, client.NewPush{Type: "demo.ping"})
+	wantProblem(t, err, 404, "no_targets", "/to")
+}
+
+func TestBatch(t *testing.T) {
+	c, ctx := dialReal(t), t.Context()
+	_, err := c.CreateEndpoint(ctx, client.NewEndpoint{ID: "pc-1"})
+	must(t, err)
+	items := []client.NewPush{{To: "pc-1", Type: "a", CollapseKey: "k"}, {To: "nobody", Type: "a"}, {To: "pc-1", Type: "b", CollapseKey: "k"}}
+	first, err := c.SendBatch(ctx, items, "key")
+	must(t, err)
+	again, err := c.SendBatch(ctx, items, "key")
+	must(t, err)
+	if first.Accepted != 2 || first.Refused != 1 || first.Items[1].Problem.Code != "unknown_endpoint" || first.Items[0].ID == "" || !again.Replayed {
+		t.Errorf("batch %+v, again %+v", first, again)
+	}
+	older, err := c.Push(ctx, first.Items[0].ID)
+	must(t, err)
+	if older.State != "replaced" || older.History[1].By != first.Items[2].ID {
+		t.Errorf("older push %+v", older)
+	}
+}
+
 func TestOperation(t *testing.T) {
 	c, ctx := dialReal(t), t.Context()
 	made, err := c.CreateToken(ctx, "reader", "read")

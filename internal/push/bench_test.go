@@ -12,7 +12,10 @@ import (
 )
 
 // still is a store that does nothing, so that only the service is measured.
-type still struct{ next ID }
+type still struct {
+	Store // what is not measured is not asked
+	next  ID
+}
 
 var stillHistory = []Change{{State: Accepted}}
 

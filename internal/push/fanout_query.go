@@ -22,10 +22,14 @@ func (s *Service) Deliveries(ctx context.Context, domain string, fanout ID, stat
 	return s.store.Deliveries(ctx, domain, fanout, state, after, limit)
 }
 
-// CancelFanout ends every target that still waits and returns the fan-out with its Counts, once that is durable. When ctx ends first, some targets may be
+// CancelFanout ends every target that still waits, and late joining, and returns the fan-out with its Counts, once that is durable. When ctx ends first, some targets may be
 // cancelled. Errors: ErrUnknown, ErrBusy, ErrNoSpace.
 func (s *Service) CancelFanout(ctx context.Context, domain string, id ID) (Fanout, error) {
-	if _, err := s.store.FanoutProgress(ctx, domain, id); err != nil {
+	f, err := s.store.FanoutProgress(ctx, domain, id)
+	if err == nil && f.Late {
+		err = s.store.CloseFanout(ctx, domain, id)
+	}
+	if err != nil {
 		return Fanout{}, err
 	}
 	for after := ID(0); ; {

@@ -28,6 +28,7 @@ type lane struct {
 	waiting    bool      // pushes may wait in the store: nothing new passes them
 	brief      bool      // they wait only because requests ran side by side
 	stalled    bool      // the session's queue is full, or the store could not be read: nothing is tried until something changes or a tick passes
+	blocked    bool      // a transaction that runs may end the next push: nothing is tried until it is over
 	reading    bool      // a worker reads the store
 	submitting int32     // requests between their start and their answer
 	rounds     uint32    // reads begun; tells a request whether a read may have seen its push
@@ -160,7 +161,7 @@ func (l *lane) waitLocked(brief bool) {
 
 // wantsLocked reports whether the lane has work that can be done. A window is refilled when it is half empty, not for every receipt.
 func (l *lane) wantsLocked(window int) bool {
-	if l.state != laneOpen || l.pausedLocked() {
+	if l.state != laneOpen || l.pausedLocked() || l.blocked {
 		return false
 	}
 	return len(l.now) > 0 || l.waiting && l.onWay <= window/2 && l.takesLocked(window)

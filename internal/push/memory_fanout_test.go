@@ -2,6 +2,7 @@ package push
 
 import (
 	"context"
+	"crypto/rand"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -33,46 +34,66 @@ func (m *memory) acceptTargets(c FanoutChunk) (AcceptedChunk, error) {
 		}
 	}
 	if c.Push.ID == 0 {
-		if id, used := m.keys[keyOf(c.Idempotency)]; used {
+		if id, used := m.keys[keyOf(c.Idempotency)]; used && m.fanouts[id] != nil {
 			f := *m.fanouts[id]
 			f.Replayed = true
 			return AcceptedChunk{Fanout: f}, nil
 		}
+		if c.Refuse != nil {
+			return AcceptedChunk{}, c.Refuse
+		}
 		m.next++
 		p := c.Push
 		p.ID, p.Created, p.Payload = m.next, time.Now(), nil
-		m.fanouts[p.ID] = &Fanout{Push: p, Targets: c.Targets}
+		m.fanouts[p.ID] = &Fanout{Push: p, Targets: c.Targets, Selector: c.Selector, Late: c.Late}
 		m.keys[keyOf(c.Idempotency)] = p.ID
 		c.Push.ID = p.ID
 	}
 	f := m.fanouts[c.Push.ID]
 	out := AcceptedChunk{Created: time.Now()}
-	for _, id := range c.To {
-		p := c.Push
-		p.To, p.Fanout = endpoint.Key{Domain: p.To.Domain, ID: id}, f.ID
-		r := m.insertLocked(p)
-		target := Target{ID: r.ID}
-		switch {
-		case id == "unknown":
-			target.Reason = ReasonUnknown
-		case m.openLocked(p.To) > c.Queue.Count:
-			target.Reason = ReasonQueueFull
+	to := c.To
+	if to == nil {
+		to = m.membersLocked(c.Selector, f.Reached, c.Limit)
+		if f.Reached += int64(len(to)); len(to) < c.Limit {
+			f.Targets = f.Stored + len(to)
 		}
-		if target.Reason != "" {
-			r.State, r.History = Rejected, []Change{{Rejected, r.Created, target.Reason}}
-			f.Refused++
+	}
+	for _, id := range to {
+		if c.Enter != nil {
+			c.Enter(endpoint.Key{Domain: c.Push.To.Domain, ID: id})
 		}
-		f.Stored++
-		out.Targets = append(out.Targets, target)
+		target, ended := m.targetLocked(f, id, c.Push, c.Queue, c.Claim)
+		out.Targets, out.Ended = append(out.Targets, target), append(out.Ended, ended...)
 	}
 	out.Fanout = *f
 	return out, nil
 }
 
+// targetLocked adds a target to a fan-out.
+func (m *memory) targetLocked(f *Fanout, id string, p Push, q Queue, claim Claim) (Target, []Ended) {
+	p.To, p.Fanout = endpoint.Key{Domain: p.To.Domain, ID: id}, f.ID
+	older, dropped, full := m.roomLocked(p, q, claim)
+	r := m.insertLocked(p)
+	target := Target{ID: r.ID, To: id}
+	switch {
+	case id == "unknown":
+		target.Reason = ReasonUnknown
+	case full:
+		target.Reason = ReasonQueueFull
+	}
+	f.Stored++
+	if target.Reason != "" {
+		r.State, r.History = Rejected, []Change{{State: Rejected, At: r.Created, Reason: target.Reason}}
+		f.Refused++
+		return target, nil
+	}
+	return target, m.endLocked(r, older, dropped)
+}
+
 // keyOf makes a key that nobody else has of none.
 func keyOf(i *Idempotency) Idempotency {
 	if i == nil {
-		return Idempotency{Token: "\x00" + time.Now().String()}
+		return Idempotency{Token: "\x00" + rand.Text()}
 	}
 	return *i
 }

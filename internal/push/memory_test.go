@@ -23,6 +23,9 @@ type memory struct {
 	next      ID
 	rows      map[ID]*row
 	keys      map[Idempotency]ID
+	batches   map[ID]AcceptedBatch
+	groups    map[string][]string // of endpoints
+	changed   []string            // endpoints that may have come to match
 	fanouts   map[ID]*Fanout
 	failing   error         // what writes answer; nil: they succeed
 	failChunk func() error  // what becomes of a chunk of a fan-out behind its first one; nil: it is stored
@@ -33,10 +36,17 @@ type memory struct {
 type row struct {
 	Status
 	payload []byte
+	later   bool // it waits for its time
+}
+
+func (r *row) change(c Change) {
+	r.State = c.State
+	r.History = append(r.History, c)
 }
 
 func newMemory() *memory {
-	m := &memory{commit: 2 * time.Millisecond, jobs: make(chan func(), 1<<16), ended: make(chan struct{}), rows: map[ID]*row{}, keys: map[Idempotency]ID{}, fanouts: map[ID]*Fanout{}}
+	m := &memory{commit: 2 * time.Millisecond, jobs: make(chan func(), 1<<16), ended: make(chan struct{}), rows: map[ID]*row{}, keys: map[Idempotency]ID{}, fanouts: map[ID]*Fanout{},
+		batches: map[ID]AcceptedBatch{}, groups: map[string][]string{}}
 	go m.run()
 	return m
 }
@@ -109,14 +119,17 @@ func (m *memory) accept(s Submission) (Status, error) {
 			}
 		}
 	}
-	if m.openLocked(s.Push.To) >= s.Queue.Count {
+	older, dropped, full := m.roomLocked(s.Push, s.Queue, s.Claim)
+	if full {
 		return Status{}, ErrQueueFull
 	}
 	r := m.insertLocked(s.Push)
 	if s.Idempotency != nil {
 		m.keys[*s.Idempotency] = r.ID
 	}
-	return m.copy(r), nil
+	st := m.copy(r)
+	st.Ended = m.endLocked(r, older, dropped)
+	return st, nil
 }
 
 // openLocked counts the pushes of an endpoint that are not final.
@@ -133,7 +146,7 @@ func (m *memory) insertLocked(p Push) *row {
 	m.next++
 	p.ID, p.Created = m.next, time.Now()
 	r := &row{Status: Status{Push: p, State: Accepted, History: []Change{{State: Accepted, At: p.Created}}}, payload: p.Payload}
-	r.Payload = nil
+	r.Payload, r.later = nil, p.Scheduled()
 	if p.TTL == 0 {
 		r.payload = nil
 	}
@@ -178,9 +191,12 @@ func (m *memory) advance(ts []Transition) ([]Outcome, error) {
 		os[i] = Outcome{Found: true, Ack: r.Ack, Fanout: r.Fanout}
 		if Next(r.State, t.To, r.Ack) {
 			os[i].Applied = true
-			r.State = t.To
-			r.History = append(r.History, Change{t.To, t.At, t.Reason})
+			r.change(Change{State: t.To, At: t.At, Reason: t.Reason})
 			r.Result = t.Result
+		}
+		if newer := m.newerLocked(r); t.To == Accepted && r.State == Accepted && newer != 0 {
+			os[i].Applied = true
+			r.change(Change{State: Replaced, At: t.At, Reason: ReasonCollapsed, By: newer})
 		}
 		os[i].State = r.State
 	}
@@ -216,10 +232,9 @@ func (m *memory) RecoverPushes(_ context.Context, reason string, now time.Time) 
 		}
 		if r.TTL == 0 {
 			r.State = Expired
-			r.History = append(r.History, Change{Expired, now, ReasonOffline})
+			r.change(Change{State: Expired, At: now, Reason: ReasonOffline})
 		} else if r.State == Sent {
-			r.State = Accepted
-			r.History = append(r.History, Change{Accepted, now, reason})
+			r.change(Change{State: Accepted, At: now, Reason: reason})
 		}
 	}
 	return m.failing
@@ -243,7 +258,7 @@ func (m *memory) WaitingPushes(_ context.Context, k endpoint.Key, after Cursor, 
 	}
 	var ps []Push
 	for _, r := range m.rows {
-		if r.To == k && r.State == Accepted && r.TTL > 0 && compareCursors(Cursor{r.Priority, r.ID}, after) > 0 {
+		if r.To == k && r.State == Accepted && !r.later && r.TTL > 0 && compareCursors(Cursor{r.Priority, r.ID}, after) > 0 {
 			p := r.Push
 			p.Payload = r.payload
 			ps = append(ps, p)

@@ -120,6 +120,7 @@ const (
 	DefaultTTL      = 86400 * time.Second
 	MaxPayloadBytes = 64 << 10 // of the JSON text, or of the decoded base64
 	MaxTypeBytes    = 128
+	MaxKeyBytes     = 64          // of a collapse key
 	NowGrace        = time.Minute // how long a push with TTL 0 that was sent may wait for its receipt and result
 )
 
@@ -135,7 +136,13 @@ type Push struct {
 	TTL      time.Duration // 0: now or never
 	Created  time.Time     // when it was accepted; set by the store
 	Fanout   ID            // the fan-out that it is a target of; 0: none
+
+	CollapseKey string    // a newer push with it for the same endpoint replaces this one while it waits; 1 to MaxKeyBytes of A-Z, a-z, 0-9, - and _; empty: none
+	NotBefore   time.Time // it is not delivered before; zero, or not after Created: at once
 }
+
+// Scheduled reports whether the push had to wait for its time when it was accepted.
+func (p Push) Scheduled() bool { return p.NotBefore.After(p.Created) }
 
 // Expires returns when the push is over if nobody acknowledged it.
 func (p Push) Expires() time.Time { return p.Created.Add(p.TTL) }
@@ -161,6 +168,14 @@ type Change struct {
 	State  State     `json:"state"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitempty"`
+	By     ID        `json:"by,omitempty"` // of Replaced: the newer push; 0: none
+}
+
+// Ended is a push that the acceptance of another one put an end to.
+type Ended struct {
+	ID     ID
+	Fanout ID // that it is a target of; 0: none
+	State  State
 }
 
 // Status is what is known of a push.
@@ -169,5 +184,6 @@ type Status struct {
 	State    State    // the newest
 	History  []Change // oldest first; never empty
 	Result   json.RawMessage
-	Replayed bool // the answer to a request repeated with the same Idempotency-Key
+	Replayed bool    // the answer to a request repeated with the same Idempotency-Key
+	Ended    []Ended // by its acceptance; of the answer to that alone
 }

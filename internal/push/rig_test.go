@@ -38,6 +38,7 @@ type sent struct {
 	push    Push
 	delayed bool
 	written func(time.Time)
+	at      time.Time
 }
 
 func (w *wire) Send(k endpoint.Key, epoch uint64, p Push, delayed bool, written func(time.Time)) error {
@@ -54,7 +55,7 @@ func (w *wire) Send(k endpoint.Key, epoch uint64, p Push, delayed bool, written 
 		w.mu.Unlock()
 		return endpoint.ErrFull
 	}
-	m := sent{p, delayed, written}
+	m := sent{p, delayed, written, time.Now()}
 	s.log = append(s.log, m)
 	if w.sync {
 		w.mu.Unlock()

@@ -76,6 +76,10 @@ func (s *Service) choose(l *lane, found []Push, limit int, err error) []Push {
 	for _, p := range found {
 		switch {
 		case p.TTL == 0 || l.knowsLocked(p.ID): // TTL 0 never waits
+		case s.claimed(p.ID): // if it is not ended after all, it goes before those behind it; who claimed it wakes the lane
+			l.waitLocked(true)
+			l.blocked = true
+			return chosen
 		case !now.Before(p.Expires()):
 			l.holdLocked(p.ID)
 			s.scribe.add(write{t: Transition{ID: p.ID, To: Expired, Key: l.key, At: now, Reason: ReasonTTL}, held: true})
@@ -154,18 +158,23 @@ func (s *Service) live(l *lane) bool {
 
 // send puts a launched push on the wire. The lane's mutex is not held: the sender may call back at once.
 func (s *Service) send(l *lane, p Push, delayed bool) error {
-	err := s.sender.Send(l.key, l.epoch, p, delayed, func(at time.Time) { s.wrote(l, p.ID, at) })
+	id := p.ID // the closure would take the whole push to the heap
+	err := s.sender.Send(l.key, l.epoch, p, delayed, func(at time.Time) { s.wrote(l, id, at) })
 	if err != nil && !errors.Is(err, endpoint.ErrFull) && !errors.Is(err, endpoint.ErrOffline) {
 		s.log.Error("a push could not be handed to its session", telemetry.Push(p.ID.String()), telemetry.Cause(err))
 	}
 	return err
 }
 
-// giveBack leaves in the store what the session did not take.
+// giveBack leaves in the store what the session did not take. A newer push may have spared one with its collapse key because it seemed to be on its way: the
+// store is asked once more.
 func (s *Service) giveBack(l *lane, ps []Push) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range ps {
+		if p.CollapseKey != "" && l.findLocked(p.ID) != nil {
+			s.reconsider(p)
+		}
 		l.dropLocked(p.ID)
 	}
 	s.stallLocked(l)

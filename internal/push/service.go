@@ -39,6 +39,7 @@ type Service struct {
 	keysMu  sync.Mutex                  // a leaf
 	keys    map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
 	cancels map[ID]struct{}             // that wait for the disk; guarded by keysMu
+	claims  map[ID]int                  // pushes that transactions which run may end; guarded by keysMu
 
 	waitersMu sync.Mutex
 	waiters   map[ID][]chan struct{} // of Wait; guarded by waitersMu
@@ -61,6 +62,7 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 		fanouts:  make(chan struct{}, maxFanouts),
 		keys:     make(map[idempotencyKey]struct{}),
 		cancels:  make(map[ID]struct{}),
+		claims:   make(map[ID]int),
 		waiters:  make(map[ID][]chan struct{}),
 		watchers: make(map[ID][]chan struct{}),
 	}
@@ -90,6 +92,7 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 	wg.Go(func() { s.scribe.run(ctx) })
 	wg.Go(func() { s.expireAll(ctx) })
+	wg.Go(func() { s.watchClock(ctx) })
 	s.tick(ctx)
 	wg.Wait()
 	return nil
@@ -138,6 +141,9 @@ func (s *Service) kickLocked(l *lane) {
 func (s *Service) settle(w write, o Outcome, err error) {
 	if o.Applied {
 		s.m.transitions[w.t.To].Inc()
+		if o.State != w.t.To { // it came back, and a newer one had its collapse key
+			s.m.transitions[o.State].Inc()
+		}
 		if w.t.To == Delivered && !w.created.IsZero() {
 			s.m.delivery.Observe(w.t.At.Sub(w.created).Seconds())
 		}

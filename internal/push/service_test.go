@@ -203,7 +203,8 @@ func TestListAndCount(t *testing.T) {
 
 func TestNewRefusesBadConfigurationAndUsedRegistry(t *testing.T) {
 	cfg := Config{Window: 0, QueueCount: -1, QueueBytes: 1, DefaultTTL: MaxTTL + 1}
-	want := "window: must be 1 to 1024\nqueue_count: must be 1 to 10000\nqueue_bytes: must be at least 65536, the largest payload\ndefault_ttl: must be 0s to 672h0m0s"
+	want := "window: must be 1 to 1024\nqueue_count: must be 1 to 10000\nqueue_bytes: must be at least 65536, the largest payload\nqueue_policy: must be reject or drop_oldest\n" +
+		"max_targets: must be 1 to 1000000\ndefault_ttl: must be 0s to 672h0m0s"
 	_, err := New(cfg, nil, nil, zaptest.NewLogger(t), prometheus.NewRegistry())
 	if err == nil {
 		t.Fatal("New(bad configuration) = nil")

@@ -4,18 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+
+	"signalbox/internal/endpoint"
 )
 
 const (
-	fanoutChunk = 1000 // targets that one transaction stores: other pushes are written between two chunks
-	maxFanouts  = 32   // that are accepted at the same time; each holds all its targets in memory
+	fanoutChunk = 500 // targets that one transaction stores: other pushes are written between two chunks
+	maxFanouts  = 32  // that are accepted at the same time; each holds a list of its targets in memory
 )
 
 // SubmitFanout makes a push for many endpoints durable, in chunks, and hands each chunk to the endpoints' sessions as soon as it is durable. Once it is being
 // stored, the end of ctx does not stop that. Counts says what became of the targets: accepted or rejected, or, with TTL 0, expired. A repeated request is
 // answered as it was, with Replayed, or goes on where the first one was interrupted.
 //
-// Errors: FieldErrors, ErrKeyBusy, ErrKeyReused, ErrBusy, ErrNoSpace; InterruptedError around the last two where something was stored.
+// With a Selector it asks each endpoint once whether it matches, in the transaction that stores its target.
+//
+// Errors: FieldErrors, ErrNoTargets, ErrLateFull, ErrKeyBusy, ErrKeyReused, ErrBusy, ErrNoSpace; InterruptedError around the last two where something was stored.
 func (s *Service) SubmitFanout(ctx context.Context, r FanoutRequest) (Fanout, error) {
 	p, err := r.normalise()
 	if err != nil {
@@ -34,7 +38,7 @@ func (s *Service) SubmitFanout(ctx context.Context, r FanoutRequest) (Fanout, er
 		}
 		defer s.unclaim(k)
 	}
-	d := &spread{s: s, ctx: ctx, push: p, to: r.To, idempotency: r.Idempotency}
+	d := &spread{s: s, ctx: ctx, push: p, request: r}
 	if err := d.run(); err != nil {
 		return Fanout{}, err
 	}
@@ -47,12 +51,12 @@ func (s *Service) SubmitFanout(ctx context.Context, r FanoutRequest) (Fanout, er
 
 // spread is a fan-out that is being accepted.
 type spread struct {
-	s           *Service
-	ctx         context.Context // of the request
-	push        Push            // of all targets
-	to          []string
-	idempotency *Idempotency
+	s       *Service
+	ctx     context.Context // of the request
+	push    Push            // of all targets
+	request FanoutRequest
 
+	refuse  error  // why it is not accepted, unless it was before
 	fanout  Fanout // as far as it is stored
 	expired int    // with TTL 0: what no session took
 	resumed bool   // a part was stored by an earlier request
@@ -60,24 +64,30 @@ type spread struct {
 
 // part is a chunk on its way to the disk.
 type part struct {
-	to      []string
-	tickets []ticket
+	tickets map[string]ticket // by the ids of those that get the push; the store says who, between the request and its answer
+	claim   *claim
 	stored  AcceptedChunk
 	err     error
 }
 
 // run stores chunk after chunk. While one is handed out the next is written.
 func (d *spread) run() error {
-	next := d.write(0)
+	var err error
+	d.fanout.Targets, d.refuse, err = d.count()
+	if err != nil {
+		return err
+	}
+	next := d.write()
 	for next != nil {
 		done := <-next
+		done.claim.end(done.stored.Ended)
 		if done.err == nil && done.stored.Fanout.Replayed {
 			d.leave(done)
 			if d.fanout = done.stored.Fanout; d.fanout.Stored == d.fanout.Targets {
 				return nil
 			}
 			d.push.ID, d.fanout.Replayed, d.resumed = d.fanout.ID, false, true
-			next = d.write(d.fanout.Stored)
+			next = d.write()
 			continue
 		}
 		if done.err != nil {
@@ -86,23 +96,52 @@ func (d *spread) run() error {
 		}
 		d.fanout = done.stored.Fanout
 		d.push.ID = d.fanout.ID
-		next = d.write(d.fanout.Stored)
+		next = nil
+		if len(done.stored.Targets) == fanoutChunk {
+			next = d.write()
+		}
 		d.hand(done)
 	}
 	return nil
 }
 
-// write begins to store the chunk behind so many targets; nil: there is none. run waits for its end.
-func (d *spread) write(stored int) <-chan *part {
-	if stored == len(d.to) {
+// count returns how many targets there will be, as far as that can be known, and why there cannot be so many.
+func (d *spread) count() (n int, refuse, err error) {
+	if d.request.To != nil {
+		return len(d.request.To), nil, nil
+	}
+	most := d.s.cfg.MaxTargets
+	n, err = d.s.store.CountMembers(d.ctx, d.push.To.Domain, d.request.Selector, most+1)
+	switch {
+	case n > most:
+		refuse = FieldErrors{{"/to", fmt.Sprintf("matches more than the %d endpoints that push.max_targets allows", most)}}
+	case n == 0 && !d.request.Late:
+		refuse = ErrNoTargets
+	}
+	return n, refuse, err
+}
+
+// write begins to store the chunk behind what is stored; nil: there is none. run waits for its end.
+func (d *spread) write() <-chan *part {
+	stored := d.fanout.Stored
+	if d.request.To != nil && stored == len(d.request.To) {
 		return nil
 	}
-	p := &part{to: d.to[stored:min(stored+fanoutChunk, len(d.to))]}
-	p.tickets = make([]ticket, len(p.to))
-	for i := range p.to {
-		p.tickets[i] = d.s.enter(d.target(p.to[i]))
+	p := &part{claim: d.s.newClaim(d.push), tickets: make(map[string]ticket, fanoutChunk)}
+	c := FanoutChunk{
+		Push: d.push, Targets: d.fanout.Targets, Stored: stored, Selector: d.request.Selector, Late: d.request.Late, Idempotency: d.request.Idempotency,
+		Queue: d.s.bound(), Claim: p.claim.ask(), Refuse: d.refuse,
+		Enter: func(k endpoint.Key) {
+			if _, again := p.tickets[k.ID]; !again {
+				p.tickets[k.ID] = d.s.enter(k)
+			}
+		},
 	}
-	c := FanoutChunk{Push: d.push, Targets: len(d.to), Stored: stored, To: p.to, Idempotency: d.idempotency, Queue: d.s.bound()}
+	if d.request.To != nil {
+		c.To = d.request.To[stored:min(stored+fanoutChunk, len(d.request.To))]
+	} else {
+		c.Limit = fanoutChunk
+	}
 	done := make(chan *part, 1)
 	go func() { // ends with its answer
 		p.stored, p.err = d.s.acceptTargets(context.WithoutCancel(d.ctx), c)
@@ -138,20 +177,22 @@ func (d *spread) leave(p *part) {
 // hand gives the accepted targets of a chunk to their sessions.
 func (d *spread) hand(done *part) {
 	var verdicts []chan verdict
-	for i, t := range done.stored.Targets {
+	for _, t := range done.stored.Targets {
 		if t.Reason != "" {
-			d.s.leave(done.tickets[i])
 			continue
 		}
+		own := done.tickets[t.To]
+		delete(done.tickets, t.To)
 		d.s.m.accepted.Inc()
-		p := d.target(done.to[i])
+		p := d.target(t.To)
 		p.ID, p.Created = t.ID, done.stored.Created
 		if p.TTL == 0 {
-			verdicts = append(verdicts, d.s.decideNow(done.tickets[i], p))
+			verdicts = append(verdicts, d.s.decideNow(own, p))
 			continue
 		}
-		d.s.hand(done.tickets[i], p)
+		d.s.handDue(own, p)
 	}
+	d.leave(done) // of a transaction that was tried again
 	for _, c := range verdicts {
 		select {
 		case v := <-c:

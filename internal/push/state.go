@@ -30,6 +30,8 @@ const (
 	ReasonUnknown       = "unknown_endpoint"
 	ReasonDisabled      = "endpoint_disabled"
 	ReasonQueueFull     = "queue_full"
+	ReasonCollapsed     = "collapse_key"
+	ReasonDropped       = "dropped_oldest"
 )
 
 // ReasonDoc is one row of the catalogue.
@@ -53,6 +55,8 @@ func Reasons() []ReasonDoc {
 		{ReasonUnknown, Rejected, "A target of a fan-out that no endpoint has as its id."},
 		{ReasonDisabled, Rejected, "A target of a fan-out whose endpoint is disabled."},
 		{ReasonQueueFull, Rejected, "A target of a fan-out whose endpoint has too much waiting already."},
+		{ReasonCollapsed, Replaced, "A newer push with the same collapse key took its place; by says which."},
+		{ReasonDropped, Rejected, "The endpoint's queue was full and push.queue_policy is drop_oldest; the endpoint is told by a push of type signalbox.resync."},
 		{ReasonRedelivery, Accepted, "It was sent, and the session ended without a receipt; it will be sent again with the same id."},
 	}
 }

@@ -24,13 +24,33 @@ var (
 type Queue struct {
 	Count int // pushes that are not final
 	Bytes int // of their payloads
+
+	// DropOldest makes room in a full queue: waiting pushes whose priority is not above the new one's are rejected, the lowest first, then the oldest; where
+	// something was dropped and no push of type ResyncType waits, one is added, which does not count. Without it, and where there is too little to drop, the
+	// new push is refused.
+	DropOldest bool
 }
+
+// What an endpoint gets after pushes for it were dropped. No collapse key of a caller is ResyncKey.
+const (
+	ResyncType = "signalbox.resync"
+	ResyncKey  = ResyncType
+)
+
+// Claim asks whether a waiting push may be ended by the transaction that runs: not if it is on its way to its endpoint. From the answer to the end of that
+// transaction it is not sent. It is called by the goroutine that writes, again if a transaction is repeated, and does not block. nil: every push may be ended.
+type Claim func(k endpoint.Key, id ID) bool
+
+// Enter tells of an endpoint that gets a push by the transaction that runs, before that is durable: what is accepted later must not overtake it. It is called as
+// Claim is; of an endpoint whose push is refused it may hear or not. nil: nobody is told.
+type Enter func(k endpoint.Key)
 
 // Submission is a push that is to be accepted.
 type Submission struct {
 	Push        Push         // ID and Created are set by the store
 	Idempotency *Idempotency // nil: none
 	Queue       Queue
+	Claim       Claim
 }
 
 // Transition asks for one change of state. The store applies it if Next allows it from the state that it finds.
@@ -68,15 +88,26 @@ type Store interface {
 type Writer interface {
 	// AcceptPush makes the push durable in state Accepted and returns it with id and creation time. Errors: endpoint.ErrUnknown, endpoint.ErrDisabled,
 	// ErrQueueFull, ErrKeyReused, ErrBusy, ErrNoSpace. With a known Idempotency of the same body it returns the first answer with Replayed set. The body of a push with
-	// TTL 0 is not kept.
+	// TTL 0 is not kept. Waiting pushes with its collapse key become Replaced in the same transaction, as far as Claim lets them.
 	AcceptPush(ctx context.Context, s Submission) (Status, error)
 	// AcceptTargets stores the next targets of a fan-out, and the fan-out with the first of them, in one transaction. A target whose endpoint is unknown, disabled or
 	// has a full queue is kept as refused and hinders no other. With a known Idempotency of the same body it stores nothing and returns the fan-out with Replayed set.
 	// Errors: ErrKeyReused, ErrBusy, ErrNoSpace.
 	AcceptTargets(ctx context.Context, c FanoutChunk) (AcceptedChunk, error)
+	// AcceptBatch is AcceptPush for many pushes in few transactions, each with an outcome of its own. With a known Idempotency of the same body it returns the first
+	// answers with Replayed set, in each Status and, if that is all, in the whole. Errors, where nothing is stored: ErrKeyReused, ErrBusy, ErrNoSpace.
+	AcceptBatch(ctx context.Context, b BatchSubmission) (AcceptedBatch, error)
+	// AdmitLate makes targets of endpoints whose labels or groups changed, and that match a fan-out with late joiners they are no target of, and ends the late
+	// joining of fan-outs that have expired. It looks at a bounded number of endpoints; more says that there are others.
+	AdmitLate(ctx context.Context, now time.Time, q Queue, claim Claim, enter Enter) (out Admission, more bool, err error)
+	// CloseFanout ends the late joining of a fan-out. Errors: ErrUnknown, ErrBusy, ErrNoSpace.
+	CloseFanout(ctx context.Context, domain string, id ID) error
+	// ReleasePushes lets up to limit pushes wait in their endpoints' queues that are due at now, and returns those endpoints, each once.
+	ReleasePushes(ctx context.Context, now time.Time, limit int) ([]endpoint.Key, error)
 	// AdvancePushes applies the transitions in their order in one transaction and calls done, if it is not nil, with an outcome for each once they are
 	// durable, or with an error (ErrBusy, ErrNoSpace, ...) and nothing changed. done must not block; it may run before AdvancePushes returns, so nobody calls it holding
-	// a lock that done takes. Without done nobody waits for the disk.
+	// a lock that done takes. Without done nobody waits for the disk. A push that goes back to Accepted, or that is and is asked to, becomes Replaced if a newer one
+	// with its collapse key waits or was sent.
 	AdvancePushes(ts []Transition, done func([]Outcome, error))
 	// ExpirePushes ends up to limit pushes whose TTL is over at now, as ExpiryOf says, and returns them in their new state, with an error also those that ended
 	// before it. A push with TTL 0 is over NowGrace after its creation: until then Service decides about it.
@@ -90,7 +121,7 @@ type Reader interface {
 	// Push returns one push without its payload, or a target that was refused, or ErrUnknown.
 	Push(ctx context.Context, domain string, id ID) (Status, error)
 	// WaitingPushes returns up to limit pushes of one endpoint that are Accepted, with payloads, in the order (priority, id), behind the cursor; not those with TTL 0,
-	// whose payload is not kept.
+	// whose payload is not kept, and not those that are not due.
 	WaitingPushes(ctx context.Context, k endpoint.Key, after Cursor, limit int) ([]Push, error)
 	// CountWaiting returns how many pushes of the endpoint are not final.
 	CountWaiting(ctx context.Context, k endpoint.Key) (int, error)
@@ -100,6 +131,8 @@ type Reader interface {
 	Fanout(ctx context.Context, domain string, id ID) (Fanout, error)
 	// FanoutProgress returns a fan-out without its Counts, or ErrUnknown. It costs little, however many targets there are.
 	FanoutProgress(ctx context.Context, domain string, id ID) (Fanout, error)
+	// CountMembers returns how many endpoints of a domain match, limit at most.
+	CountMembers(ctx context.Context, domain string, sel Selector, limit int) (int, error)
 	// Deliveries returns up to limit targets of a fan-out behind the given id (0: from the first), the oldest first, in one state or in all (empty).
 	Deliveries(ctx context.Context, domain string, fanout ID, state State, after ID, limit int) ([]Status, error)
 }

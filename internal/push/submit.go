@@ -42,10 +42,11 @@ func (s *Service) Submit(ctx context.Context, r Request) (Status, error) {
 		}
 		defer s.unclaim(k)
 	}
-	t := s.enter(p)
+	t, c := s.enter(p.To), s.newClaim(p)
 	st, err := s.store.AcceptPush(context.WithoutCancel(ctx), Submission{
-		Push: p, Idempotency: r.Idempotency, Queue: s.bound(),
+		Push: p, Idempotency: r.Idempotency, Queue: s.bound(), Claim: c.ask(),
 	})
+	c.end(st.Ended)
 	if err != nil || st.Replayed {
 		s.leave(t)
 		return st, err
@@ -55,12 +56,14 @@ func (s *Service) Submit(ctx context.Context, r Request) (Status, error) {
 	if p.TTL == 0 {
 		return s.nowOrNever(ctx, t, p, st)
 	}
-	s.hand(t, p)
+	s.handDue(t, p)
 	return st, nil
 }
 
 // bound is what may wait for one endpoint.
-func (s *Service) bound() Queue { return Queue{Count: s.cfg.QueueCount, Bytes: s.cfg.QueueBytes} }
+func (s *Service) bound() Queue {
+	return Queue{Count: s.cfg.QueueCount, Bytes: s.cfg.QueueBytes, DropOldest: s.cfg.QueuePolicy == DropOldest}
+}
 
 func (s *Service) claim(k idempotencyKey) bool {
 	s.keysMu.Lock()
@@ -79,8 +82,8 @@ func (s *Service) unclaim(k idempotencyKey) {
 }
 
 // enter announces a request to the endpoint's lane: while more than one is under way, their pushes go through the store, which knows their order.
-func (s *Service) enter(p Push) ticket {
-	l := s.lane(p.To)
+func (s *Service) enter(k endpoint.Key) ticket {
+	l := s.lane(k)
 	if l == nil {
 		return ticket{}
 	}
@@ -103,6 +106,15 @@ func (s *Service) leave(t ticket) {
 // quietLocked reports whether the push of this request is the only one that the session may have to be sent.
 func (l *lane) quietLocked(t ticket) bool {
 	return !l.waiting && !l.owned && !l.queued && len(l.now) == 0 && l.submitting == 0 && l.rounds == t.rounds
+}
+
+// handDue is hand for a push that may have to wait for its time: then releasing it is watchClock's.
+func (s *Service) handDue(t ticket, p Push) {
+	if p.Scheduled() {
+		s.leave(t)
+		return
+	}
+	s.hand(t, p)
 }
 
 // hand gives a push that is in the store to the session, or leaves it there and notes that it waits.

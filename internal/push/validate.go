@@ -67,6 +67,13 @@ func normaliseContent(p Push) (_ Push, errs FieldErrors) {
 	if int(p.Ack) >= len(ackNames) {
 		add("/ack", "must be none, delivered or handled")
 	}
+	if detail := checkKey(p.CollapseKey); detail != "" {
+		add("/collapse_key", detail)
+	}
+	p.NotBefore = p.NotBefore.Truncate(time.Microsecond)
+	if now := time.Now(); p.NotBefore.After(now) && !p.NotBefore.Before(now.Add(p.TTL)) {
+		add("/not_before", "is not before the end of the ttl, which counts from now on")
+	}
 	if p.Binary {
 		if len(p.Payload) > MaxPayloadBytes {
 			add("/payload_base64", fmt.Sprintf("is %d bytes, at most %d are allowed", len(p.Payload), MaxPayloadBytes))
@@ -108,6 +115,19 @@ func typeByte(c byte) bool {
 		return true
 	}
 	return false
+}
+
+// checkKey says what is wrong with a collapse key, or nothing: it is a Topic of RFC 8030 section 5.4, and may be longer.
+func checkKey(key string) string {
+	if len(key) > MaxKeyBytes {
+		return fmt.Sprintf("is %d bytes, at most %d are allowed", len(key), MaxKeyBytes)
+	}
+	for i := range len(key) {
+		if key[i] == '.' || !typeByte(key[i]) {
+			return fmt.Sprintf("has a character that is not allowed at byte %d; use a-z, A-Z, 0-9 and _ -", i)
+		}
+	}
+	return ""
 }
 
 // normaliseJSON returns text without white space and with no character that XML cannot carry (XML 1.0 section 2.2): JSON forbids raw control characters and

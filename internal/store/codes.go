@@ -1,6 +1,7 @@
 package store
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"time"
 
@@ -43,6 +44,36 @@ func placeOf(s push.State, a push.Ack, p push.Priority) int64 {
 		return int64(p)
 	}
 	return placeOnTheWay
+}
+
+// firstPlace is the place of a push that is being accepted: what has to wait for its time is not where others look for what waits.
+func firstPlace(p *push.Push) int64 {
+	if p.Scheduled() {
+		return placeOnTheWay
+	}
+	return int64(p.Priority)
+}
+
+// idOrNull, textOrNull and timeOrNull are how columns are written that are NULL where there is nothing.
+func idOrNull(id push.ID) driver.Value {
+	if id == 0 {
+		return nil
+	}
+	return int64(id)
+}
+
+func textOrNull(s string) driver.Value {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+func timeOrNull(t time.Time) driver.Value {
+	if t.IsZero() {
+		return nil
+	}
+	return t.UnixMicro()
 }
 
 func boolCode(b bool) int64 {

@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"signalbox/internal/push"
 )
@@ -57,6 +58,19 @@ func entrySize(h []byte) int {
 	return entryHead + int(h[entryHead-1])
 }
 
+// byNewer is the reason of Replaced as the history keeps it.
+func byNewer(reason string, id push.ID) string { return reason + ":" + id.String() }
+
+// replacedBy takes apart what byNewer made.
+func replacedBy(text string) (reason string, id push.ID) {
+	reason, by, _ := strings.Cut(text, ":")
+	id, err := push.ParseID(by)
+	if err != nil {
+		return text, 0
+	}
+	return reason, id
+}
+
 func decodeHistory(h []byte) ([]push.Change, error) {
 	changes := make([]push.Change, 0, 4)
 	for len(h) > 0 {
@@ -69,7 +83,11 @@ func decodeHistory(h []byte) ([]push.Change, error) {
 			return nil, err
 		}
 		at := int64(binary.BigEndian.Uint64(h[1:]))
-		changes = append(changes, push.Change{State: state, At: timeOf(at), Reason: string(h[entryHead:size])})
+		c := push.Change{State: state, At: timeOf(at), Reason: string(h[entryHead:size])}
+		if state == push.Replaced {
+			c.Reason, c.By = replacedBy(c.Reason)
+		}
+		changes = append(changes, c)
 		h = h[size:]
 	}
 	if len(changes) == 0 {

@@ -33,7 +33,7 @@ func TestEventsOfTheFirstSchema(t *testing.T) {
 	}
 	at := time.Now().Add(-time.Minute).Truncate(time.Microsecond).UTC()
 	for _, statement := range []string{
-		`INSERT INTO endpoint (num, domain, id, enabled, created, updated, labels, groups, secret) VALUES (7, 'push.example', 'pc-1', 1, 0, 0, '{}', '[]', '{}')`,
+		`INSERT INTO endpoint (num, domain, id, enabled, created, updated, labels, groups, secret) VALUES (7, 'push.example', 'pc-1', 1, 0, 0, '{"site":"paris"}', '["lab"]', '{}')`,
 		`INSERT INTO push VALUES (5, 7, 0, 1, 0, 1, 0, 2, ?1, ?1 + 86400000000, 0, 'x', x'0000060a24181e400000', NULL)`,
 		`INSERT INTO push_body VALUES (5, x'7b7d')`,
 		`INSERT INTO outbox VALUES (1, ?1, 'presence.online', 'push.example', 'gone', '{}'),
@@ -70,6 +70,10 @@ func TestEventsOfTheFirstSchema(t *testing.T) {
 	want = append(want, storetest.Event{Kind: "push.accepted", Domain: "push.example", Subject: "pc-2", Push: st.ID, At: st.Created})
 	if diff := cmp.Diff(want, events()); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
+	}
+	sel := push.Selector{Group: "lab", Labels: map[string]string{"site": "paris"}}
+	if n, err := s.CountMembers(t.Context(), k.Domain, sel, 10); n != 1 || err != nil {
+		t.Errorf("CountMembers = %d, %v, want the endpoint that was there before labels had an index", n, err)
 	}
 	k.ID = "pc-1"
 	waiting, err := s.WaitingPushes(t.Context(), k, push.Cursor{}, 10)

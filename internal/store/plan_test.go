@@ -35,13 +35,25 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryCandidates:   "COVERING INDEX push_queue",
 		queryOpenTargets:  "COVERING INDEX push_queue",
 		queryFast:         "USING PRIMARY KEY",
+		queryOlder:        "push_collapse",
+		queryNewer:        "push_collapse",
+		queryOpenOfKey:    "COVERING INDEX push_collapse",
+		queryDroppable:    "push_queue",
+		queryDue:          "push_due",
+		queryAnyDue:       "push_due",
+		queryLateOpen:     "fanout_late",
+		queryLateOver:     "fanout_late",
+		queryMembers:      "SEARCH g USING PRIMARY KEY",
+		queryCountMembers: "SEARCH g USING PRIMARY KEY",
+		queryCountTag:     "SEARCH tagged USING PRIMARY KEY",
+		queryIsTarget:     "push_queue",
 	} {
 		plan := explain(t, s, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {
 			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
 		}
 	}
-	for _, query := range []string{queryWaiting, queryState, queryPushesOf, queryTargets, queryRefused} {
+	for _, query := range []string{queryWaiting, queryState, queryPushesOf, queryTargets, queryRefused, queryDroppable, queryDue, queryMembers} {
 		if plan := explain(t, s, query); strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s\nsorts:\n%s", query, plan)
 		}

@@ -38,12 +38,17 @@ func (op *acceptPush) accept(t *tx) error {
 	if err != nil {
 		return err
 	}
-	if reason := refusal(*c, &op.in.Push, op.in.Queue); reason != "" {
+	r := room{t: t, key: op.in.Push.To, bound: op.in.Queue, claim: op.in.Claim}
+	reason, err := r.find(*c, &op.in.Push)
+	if err != nil {
+		return err
+	}
+	if reason != "" {
 		return refusalErrors[reason]
 	}
 	c.count++
 	c.bytes += keptBytes(&op.in.Push)
-	return op.insert(t, c.num)
+	return op.insert(t, c.num, &r)
 }
 
 // refusalErrors say the same as the reasons of refused targets.
@@ -73,7 +78,7 @@ func full(bound push.Queue, count, bytes, size int64) bool {
 	return bound.Count > 0 && count+1 > int64(bound.Count) || bound.Bytes > 0 && bytes+size > int64(bound.Bytes)
 }
 
-func (op *acceptPush) insert(t *tx, ep int64) error {
+func (op *acceptPush) insert(t *tx, ep int64, r *room) error {
 	id, err := t.nextPush()
 	if err != nil {
 		return err
@@ -89,7 +94,11 @@ func (op *acceptPush) insert(t *tx, ep int64) error {
 		}
 	}
 	op.answer(id, t.now)
-	return t.insertEvent(event{at: t.now.UnixMicro(), kind: 0, ep: ep, push: id})
+	if err := t.insertEvent(event{at: t.now.UnixMicro(), kind: 0, ep: ep, push: id}); err != nil {
+		return err
+	}
+	op.out.Ended, err = r.make(ep, id)
+	return err
 }
 
 func (op *acceptPush) answer(id push.ID, created time.Time) {

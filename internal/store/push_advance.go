@@ -49,28 +49,53 @@ func (op *advancePushes) advance(t *tx, in *push.Transition, out *push.Outcome) 
 		return err
 	}
 	*out = push.Outcome{Found: true, State: row.state, Ack: row.ack, Fanout: row.fanout}
-	if !push.Next(row.state, in.To, row.ack) {
-		return nil
+	if push.Next(row.state, in.To, row.ack) {
+		if err := change(t, row, in.To, in.At, in.Reason, in.Result); err != nil {
+			return err
+		}
+		out.Applied = true
 	}
-	if err := change(t, row, in.To, in.At, in.Reason, in.Result); err != nil {
-		return err
+	if in.To == push.Accepted && row.state == push.Accepted && row.collapse != "" {
+		if out.Applied, err = outdate(t, row, out.Applied); err != nil {
+			return err
+		}
 	}
-	out.Applied, out.State = true, row.state
+	out.State = row.state
 	return nil
+}
+
+// outdate replaces a push that has come back, or was given back, by the newest one with its collapse key, if that waits or was sent. It reports whether it was, or
+// already had changed.
+func outdate(t *tx, row *pushRow, changed bool) (bool, error) {
+	newer, err := t.newerThan(row)
+	if err != nil || newer == 0 {
+		return changed, err
+	}
+	return true, replace(t, row, newer)
+}
+
+// replace ends a waiting push because of a newer one.
+func replace(t *tx, row *pushRow, newer push.ID) error {
+	return changeAs(t, row, push.Replaced, t.now, push.ReasonCollapsed, byNewer(push.ReasonCollapsed, newer), nil)
 }
 
 // change takes a push to another state, with history and event. The row is written before anybody else looks at it: what happens to one push in a row, such as
 // the write to its session and the receipt, is one write.
 func change(t *tx, r *pushRow, to push.State, at time.Time, reason string, result json.RawMessage) error {
+	return changeAs(t, r, to, at, reason, reason, result)
+}
+
+// changeAs is change where the history knows more than the reason.
+func changeAs(t *tx, r *pushRow, to push.State, at time.Time, reason, history string, result json.RawMessage) error {
 	if at.IsZero() {
 		at = t.now
 	}
 	micros, code := at.UnixMicro(), stateCode(to)
-	history, err := boundHistory(r.history)
+	bounded, err := boundHistory(r.history)
 	if err != nil {
 		return err
 	}
-	r.history, r.state = appendChange(history, code, micros, reason), to
+	r.history, r.state = appendChange(bounded, code, micros, history), to
 	if push.Final(to, r.ack) {
 		r.ended = micros
 	}

@@ -105,11 +105,15 @@ func (op *recoverPushes) apply(t *tx) error {
 		if row.lasts {
 			to = push.Accepted
 		}
-		if !push.Next(row.state, to, row.ack) {
-			continue
+		if push.Next(row.state, to, row.ack) {
+			if err := change(t, row, to, op.now, op.reason, nil); err != nil {
+				return err
+			}
 		}
-		if err := change(t, row, to, op.now, op.reason, nil); err != nil {
-			return err
+		if row.state == push.Accepted && row.collapse != "" {
+			if _, err := outdate(t, row, false); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -2,14 +2,18 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"math"
 
+	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 )
 
 // acceptTargets makes the next targets of a fan-out durable.
 type acceptTargets struct {
-	in push.FanoutChunk
+	in   push.FanoutChunk
+	tags []string // of the selector, the rarest first; nil: there is a list
 
 	out    push.AcceptedChunk
 	result error
@@ -17,17 +21,30 @@ type acceptTargets struct {
 
 // AcceptTargets implements push.Writer.
 func (s *Store) AcceptTargets(ctx context.Context, in push.FanoutChunk) (push.AcceptedChunk, error) {
-	op := &acceptTargets{in: in}
-	if err := s.doSized(ctx, op, len(in.To)); err != nil {
+	op, size := &acceptTargets{in: in}, len(in.To)
+	if in.To == nil {
+		var err error
+		if op.tags, err = s.reader.rarestFirst(ctx, in.Push.To.Domain, in.Selector); err != nil {
+			return push.AcceptedChunk{}, err
+		}
+		size = in.Limit
+	}
+	if err := s.doSized(ctx, op, size); err != nil {
 		return push.AcceptedChunk{}, err
+	}
+	if errors.Is(op.result, errRefused) {
+		return push.AcceptedChunk{}, in.Refuse
 	}
 	return op.out, op.result
 }
 
 func (op *acceptTargets) apply(t *tx) error {
 	op.out = push.AcceptedChunk{}
-	return expected(&op.result, op.accept(t), push.ErrKeyReused)
+	return expected(&op.result, op.accept(t), push.ErrKeyReused, push.ErrLateFull, errRefused)
 }
+
+// errRefused stands for FanoutChunk.Refuse, which may be no error that can be compared.
+var errRefused = errors.New("refused")
 
 func (op *acceptTargets) accept(t *tx) error {
 	p := op.in.Push
@@ -46,18 +63,43 @@ func (op *acceptTargets) accept(t *tx) error {
 	if err != nil {
 		return err
 	}
-	if f.Stored != op.in.Stored || f.Stored+len(op.in.To) > f.Targets {
-		return fmt.Errorf("%s has %d of %d targets, %d more are offered behind %d", f.ID, f.Stored, f.Targets, len(op.in.To), op.in.Stored)
-	}
-	refused, err := op.insert(t, &p)
+	targets, err := op.targets(t, &f)
 	if err != nil {
 		return err
 	}
-	f.Stored += len(op.in.To)
+	refused, err := op.insert(t, &p, targets)
+	if err != nil {
+		return err
+	}
+	f.Stored += len(targets)
 	f.Refused += refused
-	f.Open += len(op.in.To) - refused
+	f.Open += len(targets) - refused
+	if op.in.To == nil {
+		op.move(&f, targets)
+	}
 	op.out.Fanout, op.out.Created = f, p.Created
-	return t.growFanout(&p, len(op.in.To), refused)
+	return t.growFanout(&p, &f, len(targets), refused)
+}
+
+// targets returns the endpoints of this chunk.
+func (op *acceptTargets) targets(t *tx, f *push.Fanout) ([]candidate, error) {
+	if op.in.To == nil {
+		return t.members(f.To.Domain, op.tags, f.Reached, op.in.Limit)
+	}
+	if f.Stored != op.in.Stored || f.Stored+len(op.in.To) > f.Targets {
+		return nil, fmt.Errorf("%s has %d of %d targets, %d more are offered behind %d", f.ID, f.Stored, f.Targets, len(op.in.To), op.in.Stored)
+	}
+	return t.candidates(f.To.Domain, op.in.To)
+}
+
+// move notes how far the endpoints were asked whether they match. Behind the last chunk all have been, also those that are not there yet: they are late.
+func (op *acceptTargets) move(f *push.Fanout, targets []candidate) {
+	if len(targets) < op.in.Limit {
+		f.Reached, f.Targets = math.MaxInt64, f.Stored
+		return
+	}
+	f.Reached = targets[len(targets)-1].num
+	f.Targets = max(f.Targets, f.Stored)
 }
 
 // replay answers a request that was answered, or begun, before.
@@ -79,12 +121,24 @@ func (op *acceptTargets) replay(t *tx) (done bool, err error) {
 
 // create makes the fan-out, without targets.
 func (op *acceptTargets) create(t *tx, p push.Push) (push.ID, error) {
+	if op.in.Refuse != nil {
+		return 0, errRefused
+	}
+	if op.in.Late {
+		n, err := t.countLate()
+		if err != nil {
+			return 0, err
+		}
+		if n >= push.MaxLate {
+			return 0, push.ErrLateFull
+		}
+	}
 	id, err := t.nextPush()
 	if err != nil {
 		return 0, err
 	}
 	p.ID = id
-	if err := t.insertFanout(&p, op.in.Targets); err != nil {
+	if err := t.insertFanout(&p, &op.in); err != nil {
 		return 0, err
 	}
 	if op.in.Idempotency == nil {
@@ -94,10 +148,9 @@ func (op *acceptTargets) create(t *tx, p push.Push) (push.ID, error) {
 }
 
 // insert stores the targets of this chunk and returns how many are refused.
-func (op *acceptTargets) insert(t *tx, p *push.Push) (refused int, err error) {
-	all, err := t.candidates(p.To.Domain, op.in.To)
-	if err != nil {
-		return 0, err
+func (op *acceptTargets) insert(t *tx, p *push.Push, all []candidate) (refused int, err error) {
+	if len(all) == 0 {
+		return 0, nil
 	}
 	first, err := t.nextPushes(len(all))
 	if err != nil {
@@ -106,16 +159,28 @@ func (op *acceptTargets) insert(t *tx, p *push.Push) (refused int, err error) {
 	nums := make([]int64, len(all))
 	op.out.Targets = make([]push.Target, len(all))
 	for i, c := range all {
-		target := push.Target{ID: first + push.ID(i), Reason: refusal(c, p, op.in.Queue)}
-		op.out.Targets[i] = target
-		if target.Reason == "" {
-			nums[i] = c.num
-			continue
-		}
-		refused++
-		if err := t.refuseTarget(target.ID, p, op.in.To[i], target.Reason); err != nil {
+		r := room{t: t, key: endpoint.Key{Domain: p.To.Domain, ID: c.id}, bound: op.in.Queue, claim: op.in.Claim}
+		target := push.Target{ID: first + push.ID(i), To: c.id}
+		if target.Reason, err = r.find(c, p); err != nil {
 			return 0, err
 		}
+		op.out.Targets[i] = target
+		if target.Reason != "" {
+			refused++
+			if err := t.refuseTarget(target.ID, p, c.id, target.Reason); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		nums[i] = c.num
+		if op.in.Enter != nil {
+			op.in.Enter(r.key)
+		}
+		ended, err := r.make(c.num, target.ID)
+		if err != nil {
+			return 0, err
+		}
+		op.out.Ended = append(op.out.Ended, ended...)
 	}
 	if refused == len(all) {
 		return refused, nil

@@ -45,3 +45,8 @@ func (s *Store) CountWaiting(ctx context.Context, k endpoint.Key) (int, error) {
 func (s *Store) Pushes(ctx context.Context, k endpoint.Key, state push.State, before push.ID, limit int) ([]push.Status, error) {
 	return s.reader.pushes(ctx, k, state, before, limit)
 }
+
+// CountMembers implements push.Reader.
+func (s *Store) CountMembers(ctx context.Context, domain string, sel push.Selector, limit int) (int, error) {
+	return s.reader.countMatching(ctx, domain, sel, limit)
+}

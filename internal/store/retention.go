@@ -22,6 +22,7 @@ const (
 	oldFanouts
 	oldRefusals
 	oldArchive
+	oldBatches
 )
 
 // retain deletes what is old, once at the start and then at its interval, until ctx is done.
@@ -71,6 +72,9 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 		return err
 	}
 	if err := s.deleteOldRows(ctx, oldFanouts, age{now, s.cfg.Retention}, (*tx).deleteFanouts); err != nil {
+		return err
+	}
+	if err := s.deleteOldRows(ctx, oldBatches, age{now, s.cfg.IdempotencyRetention}, (*tx).deleteBatches); err != nil {
 		return err
 	}
 	if err := s.deleteOldRows(ctx, oldArchive, age{now, s.cfg.ArchiveRetention}, (*tx).deleteArchived); err != nil {

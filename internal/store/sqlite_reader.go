@@ -30,6 +30,8 @@ type reader struct {
 	listEvents, eventBounds, slowestReader *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
 	accounts                               *accounts.Reader
+	countTag, countMembers                 *sql.Stmt
+	anyDue, anyLate                        *sql.Stmt
 }
 
 // queries are the texts of the reader's statements, with numbered parameters where one is used twice.
@@ -40,7 +42,7 @@ const (
 
 	numOf = "(SELECT num FROM endpoint WHERE domain = ?1 AND id = ?2)"
 
-	queryWaiting = "SELECT p.id, p.type, p.binary, p.priority, p.ack, p.created, p.expires, b.body FROM push p LEFT JOIN push_body b ON b.id = coalesce(p.fanout, p.id)" +
+	queryWaiting = "SELECT p.id, p.type, p.binary, p.priority, p.ack, p.created, p.expires, p.collapse, b.body FROM push p LEFT JOIN push_body b ON b.id = coalesce(p.fanout, p.id)" +
 		" WHERE p.ep = " + numOf + " AND p.place < 3 AND (p.place, p.id) > (?3, ?4) AND p.expires > p.created ORDER BY p.place, p.id LIMIT ?5"
 	queryCountOpen = "SELECT count(*) FROM push WHERE place < 4 AND ep = " + numOf
 
@@ -53,7 +55,7 @@ const (
 
 	queryFast = selectFast + " WHERE ep = " + numOf + " AND client = ?3"
 
-	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND expires = created) ORDER BY id"
+	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND (expires = created OR collapse IS NOT NULL)) ORDER BY id"
 )
 
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
@@ -68,6 +70,8 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryWaiting:     &r.listWaiting,
 		queryCountOpen:   &r.countOpen,
 		queryInterrupted: &r.listInterrupted,
+		queryAnyDue:      &r.anyDue,
+		queryAnyLate:     &r.anyLate,
 		selectFanout + " WHERE id = ? AND domain = ?":        &r.findFanout,
 		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,
 	})
@@ -84,6 +88,8 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryEvents:        &r.listEvents,
 		queryEventBounds:   &r.eventBounds,
 		querySlowestReader: &r.slowestReader,
+		queryCountTag:      &r.countTag,
+		queryCountMembers:  &r.countMembers,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]

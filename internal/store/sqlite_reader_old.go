@@ -13,9 +13,13 @@ const maxAhead = time.Hour
 const (
 	queryLastPush = "SELECT last_push FROM meta"
 
+	// A target of a fan-out that took late joiners stays until that has expired for as long, so that nobody becomes a target twice.
+	stillTarget = "EXISTS (SELECT 1 FROM fanout f WHERE f.id = push.fanout AND f.late > 0 AND f.expires >= ?3)"
+
 	// The time of its end, or what comes close to it: a push does not outlive its TTL, and who was accepted in the future is as old as the pushes around it.
 	queryOldPushes = "SELECT id FROM push WHERE id > ?1 AND id <= ?2 AND place = 4" +
-		" AND CASE WHEN ended <= ?4 THEN ended WHEN created <= ?4 THEN expires ELSE 0 END < ?3 ORDER BY id LIMIT ?5"
+		" AND CASE WHEN ended <= ?4 THEN ended WHEN created <= ?4 THEN expires ELSE 0 END < ?3" +
+		" AND (fanout IS NULL OR NOT " + stillTarget + ") ORDER BY id LIMIT ?5"
 )
 
 // retainedTable is a table whose rows are deleted when they are old. Their numbers grow with every write, whatever the clock shows.
@@ -23,7 +27,7 @@ type retainedTable struct{ name, number, time string }
 
 var retainedTables = [...]retainedTable{
 	oldPushes: {"push", "id", "created"}, oldKeys: {"idem", "push", "created"}, oldEvents: {"outbox", "seq", "at"}, oldFanouts: {"fanout", "id", "created"},
-	oldRefusals: {"refused", "id", "at"}, oldArchive: {"archive", "id", "at"},
+	oldRefusals: {"refused", "id", "at"}, oldArchive: {"archive", "id", "at"}, oldBatches: {"batch", "id", "created"},
 }
 
 // queryLastOld asks for the newest row that is old. It stands before every row that is young; what stands before it is old as well, even if its time lies in the

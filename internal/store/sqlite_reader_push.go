@@ -22,11 +22,12 @@ func (r *reader) waiting(ctx context.Context, k endpoint.Key, after push.Cursor,
 	read := func(row []driver.Value) (push.Push, error) {
 		created, expires := timeOf(intOf(row[5])), timeOf(intOf(row[6]))
 		return push.Push{
-			ID: push.ID(intOf(row[0])), To: k, Type: textOf(row[1]), Payload: bytesOf(row[7]), Binary: intOf(row[2]) != 0, Priority: push.Priority(intOf(row[3])),
+			ID: push.ID(intOf(row[0])), To: k, Type: textOf(row[1]), Payload: bytesOf(row[8]), Binary: intOf(row[2]) != 0, Priority: push.Priority(intOf(row[3])),
 			Ack: push.Ack(intOf(row[4])), TTL: expires.Sub(created), Created: created,
+			CollapseKey: textOf(row[7]),
 		}, nil
 	}
-	return list(ctx, r.listWaiting, 8, read, k.Domain, k.ID, int64(after.Priority), int64(after.ID), limit)
+	return list(ctx, r.listWaiting, 9, read, k.Domain, k.ID, int64(after.Priority), int64(after.ID), limit)
 }
 
 func (r *reader) countWaiting(ctx context.Context, k endpoint.Key) (n int, err error) {
@@ -57,7 +58,8 @@ func (r *reader) pushes(ctx context.Context, k endpoint.Key, state push.State, b
 
 func idOf(row []driver.Value) (push.ID, error) { return push.ID(intOf(row[0])), nil }
 
-// interrupted returns the pushes that a session had when the process ended, and those with TTL 0 that none had yet.
+// interrupted returns the pushes that a session had when the process ended, those with TTL 0 that none had yet, and those with a collapse key, which a newer one may
+// have spared because they were on their way.
 func (r *reader) interrupted(ctx context.Context) ([]push.ID, error) {
 	return list(ctx, r.listInterrupted, 1, idOf)
 }

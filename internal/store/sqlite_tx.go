@@ -38,6 +38,8 @@ type tx struct {
 	control  controlStmts
 	push     pushStmts
 	fanout   fanoutStmts
+	room     roomStmts
+	late     lateStmts
 	endpoint endpointStmts
 	token    tokenStmts
 	fast     fastStmts
@@ -86,6 +88,8 @@ func newTx(c *direct.Conn) (*tx, error) {
 		},
 		push:     newPushStmts(p),
 		fanout:   newFanoutStmts(p),
+		room:     newRoomStmts(p),
+		late:     newLateStmts(p),
 		endpoint: newEndpointStmts(p),
 		token:    newTokenStmts(p),
 		fast:     newFastStmts(p),

@@ -198,21 +198,30 @@ func encodeSets(e *endpoint.Endpoint) (labels, groups string, err error) {
 	return labels, groups, nil
 }
 
-// recordOf reads the columns of selectRecord. Labels and Groups are never nil, so that they show as empty and not as null.
+// decodeSets reads what encodeSets wrote. Neither is nil, so that they show as empty and not as null.
+func decodeSets(labels, groups string) (map[string]string, []string, error) {
+	l, g := map[string]string{}, []string{}
+	if labels != "{}" {
+		if err := json.Unmarshal([]byte(labels), &l); err != nil {
+			return nil, nil, fmt.Errorf("decode labels: %w", err)
+		}
+	}
+	if groups != "[]" {
+		if err := json.Unmarshal([]byte(groups), &g); err != nil {
+			return nil, nil, fmt.Errorf("decode groups: %w", err)
+		}
+	}
+	return l, g, nil
+}
+
+// recordOf reads the columns of selectRecord.
 func recordOf(row []driver.Value) (endpoint.Record, error) {
 	r := endpoint.Record{Endpoint: endpoint.Endpoint{
 		Key: endpoint.Key{Domain: textOf(row[0]), ID: textOf(row[1])}, Enabled: intOf(row[2]) != 0, Created: timeOf(intOf(row[3])), Updated: timeOf(intOf(row[4])),
-		Labels: map[string]string{}, Groups: []string{},
 	}}
-	if text := textOf(row[5]); text != "{}" {
-		if err := json.Unmarshal([]byte(text), &r.Labels); err != nil {
-			return endpoint.Record{}, fmt.Errorf("read labels of %s: %w", r.Key, err)
-		}
-	}
-	if text := textOf(row[6]); text != "[]" {
-		if err := json.Unmarshal([]byte(text), &r.Groups); err != nil {
-			return endpoint.Record{}, fmt.Errorf("read groups of %s: %w", r.Key, err)
-		}
+	var err error
+	if r.Labels, r.Groups, err = decodeSets(textOf(row[5]), textOf(row[6])); err != nil {
+		return endpoint.Record{}, fmt.Errorf("read %s: %w", r.Key, err)
 	}
 	r.Presence = presenceOf(row[7:])
 	return r, nil

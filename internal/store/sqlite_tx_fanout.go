@@ -13,47 +13,63 @@ import (
 type fanoutStmts struct {
 	insert, find, grow, closeTargets *direct.Stmt
 	insertBody, deleteBody           *direct.Stmt
-	candidate, candidates            *direct.Stmt
+	candidate, candidates, members   *direct.Stmt
 	insertPushes, insertEvents       *direct.Stmt
 	refuse                           *direct.Stmt
 
 	row      [fanoutColumns]driver.Value
 	resolved [4]driver.Value
+	member   [4]driver.Value
 }
 
 const (
-	selectFanout  = "SELECT id, domain, type, binary, priority, ack, created, expires, targets, stored, refused, open FROM fanout"
-	fanoutColumns = 12
+	selectFanout  = "SELECT id, domain, type, binary, priority, ack, created, expires, targets, stored, refused, open, collapse, not_before, selector, reached, late FROM fanout"
+	fanoutColumns = 17
 
 	// What decides whether an endpoint takes a push, of one, or of each id in a JSON array. Number and bytes of what is not final share a column, because a second
 	// one would search anew.
 	selectCandidate = "e.num, e.enabled, (SELECT (count(*) << 40) + coalesce(sum(size), 0) FROM push WHERE ep = e.num AND place < 4)"
 	queryCandidate  = "SELECT " + selectCandidate + " FROM endpoint e WHERE e.domain = ? AND e.id = ?"
+	// The endpoints that have a tag, and each of a JSON array of others.
+	queryMembers = "SELECT " + selectCandidate + ", e.id FROM tagged g CROSS JOIN endpoint e ON e.num = g.ep WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " ORDER BY g.ep LIMIT ?5"
+	// The second tag by itself, because a JSON array costs ten times as much for each row.
+	otherTags = " AND (?6 IS NULL OR EXISTS (SELECT 1 FROM tagged x WHERE x.domain = ?1 AND x.tag = ?6 AND x.ep = g.ep))" +
+		" AND (?4 = '[]' OR NOT EXISTS (SELECT 1 FROM json_each(?4) j WHERE NOT EXISTS (SELECT 1 FROM tagged x WHERE x.domain = ?1 AND x.tag = j.value AND x.ep = g.ep)))"
+
 	queryCandidates = "SELECT " + selectCandidate + ", j.key FROM json_each(?2) j CROSS JOIN endpoint e ON e.domain = ?1 AND e.id = j.value"
 )
 
 func newFanoutStmts(p *preparer) fanoutStmts {
 	return fanoutStmts{
-		insert: p.prepare("INSERT INTO fanout (id, domain, type, binary, priority, ack, created, expires, targets, stored, refused, open)" +
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)"),
+		insert: p.prepare("INSERT INTO fanout (id, domain, type, binary, priority, ack, created, expires, targets, collapse, not_before, selector, late," +
+			" stored, refused, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)"),
 		find:         p.prepare(selectFanout + " WHERE id = ?"),
-		grow:         p.prepare("UPDATE fanout SET stored = stored + ?, refused = refused + ?, open = open + ? WHERE id = ?"),
+		grow:         p.prepare("UPDATE fanout SET stored = stored + ?, refused = refused + ?, open = open + ?, targets = ?, reached = ? WHERE id = ?"),
 		closeTargets: p.prepare("UPDATE fanout SET open = open - ? WHERE id = ?"),
 		insertBody:   p.prepare("INSERT OR IGNORE INTO push_body (id, body) VALUES (?, ?)"),
-		deleteBody:   p.prepare("DELETE FROM push_body WHERE id = ?1 AND (SELECT open FROM fanout WHERE id = ?1) = 0"),
+		deleteBody:   p.prepare("DELETE FROM push_body WHERE id = ?1 AND (SELECT open = 0 AND late <> 1 FROM fanout WHERE id = ?1)"),
 		candidate:    p.prepare(queryCandidate),
 		candidates:   p.prepare(queryCandidates),
+		members:      p.prepare(queryMembers),
 		// The numbers of the endpoints come as a JSON array with 0 for those that are refused.
-		insertPushes: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout)" +
-			" SELECT ?1 + key, value, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12 FROM json_each(?2) WHERE value > 0"),
+		insertPushes: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout, collapse, not_before)" +
+			" SELECT ?1 + key, value, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13, ?14 FROM json_each(?2) WHERE value > 0"),
 		insertEvents: p.prepare("INSERT INTO outbox (seq, at, kind, ep, push) SELECT ?1 + key, ?3, 0, value, ?4 + key FROM json_each(?2) WHERE value > 0"),
 		refuse:       p.prepare("INSERT INTO refused (id, fanout, subject, reason, at) VALUES (?, ?, ?, ?, ?)"),
 	}
 }
 
-func (t *tx) insertFanout(p *push.Push, targets int) error {
+func (t *tx) insertFanout(p *push.Push, c *push.FanoutChunk) error {
+	var selector driver.Value
+	if !c.Selector.Empty() {
+		text, err := json.Marshal(c.Selector)
+		if err != nil {
+			return fmt.Errorf("encode selector: %w", err)
+		}
+		selector = string(text)
+	}
 	return t.fanout.insert.Run(int64(p.ID), p.To.Domain, p.Type, boolCode(p.Binary), int64(p.Priority), int64(p.Ack), p.Created.UnixMicro(), p.Expires().UnixMicro(),
-		int64(targets))
+		int64(c.Targets), textOrNull(p.CollapseKey), timeOrNull(p.NotBefore), selector, boolCode(c.Late))
 }
 
 // findFanout returns a fan-out without its counts, or push.ErrUnknown.
@@ -71,17 +87,26 @@ func (t *tx) findFanout(id push.ID) (push.Fanout, error) {
 // fanoutOf reads the columns of selectFanout.
 func fanoutOf(row []driver.Value) (push.Fanout, error) {
 	created, expires := timeOf(intOf(row[6])), timeOf(intOf(row[7]))
-	return push.Fanout{
+	f := push.Fanout{
 		Push: push.Push{
 			ID: push.ID(intOf(row[0])), To: endpoint.Key{Domain: textOf(row[1])}, Type: textOf(row[2]), Binary: intOf(row[3]) != 0,
 			Priority: push.Priority(intOf(row[4])), Ack: push.Ack(intOf(row[5])), TTL: expires.Sub(created), Created: created,
+			CollapseKey: textOf(row[12]), NotBefore: timeOf(intOf(row[13])),
 		},
-		Targets: int(intOf(row[8])), Stored: int(intOf(row[9])), Refused: int(intOf(row[10])), Open: int(intOf(row[11])),
-	}, nil
+		Targets: int(intOf(row[8])), Stored: int(intOf(row[9])), Refused: int(intOf(row[10])), Open: int(intOf(row[11])), Reached: intOf(row[15]),
+		Late: intOf(row[16]) == lateOpen,
+	}
+	if text := textOf(row[14]); text != "" {
+		if err := json.Unmarshal([]byte(text), &f.Selector); err != nil {
+			return push.Fanout{}, fmt.Errorf("read selector of %s: %w", f.ID, err)
+		}
+	}
+	return f, nil
 }
 
 // candidate is what decides whether an endpoint takes a push. Num 0: there is no such endpoint.
 type candidate struct {
+	id           string // where many are asked for
 	num          int64
 	enabled      bool
 	count, bytes int64 // of its pushes that are not final
@@ -98,7 +123,38 @@ func (t *tx) candidates(domain string, ids []string) ([]candidate, error) {
 		all[intOf(row[3])] = candidateOf(row)
 		return nil
 	}, domain, string(list))
+	for i, id := range ids {
+		all[i].id = id
+	}
 	return all, err
+}
+
+// members looks up the endpoints that have all tags, from behind a number on, in the order of their numbers.
+func (t *tx) members(domain string, tags []string, after int64, limit int) (all []candidate, err error) {
+	second, others, err := splitTags(tags)
+	if err != nil {
+		return nil, err
+	}
+	row := t.fanout.member[:]
+	err = t.fanout.members.Each(row, func() error {
+		c := candidateOf(row)
+		c.id = textOf(row[3])
+		all = append(all, c)
+		return nil
+	}, domain, tags[0], after, others, int64(limit), second)
+	return all, err
+}
+
+// splitTags prepares all tags but the first for a query.
+func splitTags(tags []string) (second driver.Value, others string, err error) {
+	if len(tags) == 1 {
+		return nil, "[]", nil
+	}
+	text, err := json.Marshal(tags[2:])
+	if err != nil {
+		return nil, "", fmt.Errorf("encode tags: %w", err)
+	}
+	return tags[1], string(text), nil
 }
 
 // candidate looks up one endpoint.
@@ -126,8 +182,9 @@ func (t *tx) insertTargets(p *push.Push, first push.ID, nums []int64) error {
 	}
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
-	err = t.fanout.insertPushes.Run(int64(first), string(list), placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary),
-		keptBytes(p), at, p.Expires().UnixMicro(), p.Type, history, int64(p.Fanout))
+	err = t.fanout.insertPushes.Run(int64(first), string(list), firstPlace(p), int64(p.Ack), int64(p.Priority), boolCode(p.Binary),
+		keptBytes(p), at, p.Expires().UnixMicro(), p.Type, history, int64(p.Fanout), textOrNull(p.CollapseKey),
+		timeOrNull(p.NotBefore))
 	if err != nil {
 		return err
 	}
@@ -144,15 +201,15 @@ func keptBytes(p *push.Push) int64 {
 	return int64(len(p.Payload))
 }
 
-// growFanout notes that a fan-out has more targets, of which some were refused, and keeps the payload for the others.
-func (t *tx) growFanout(p *push.Push, stored, refused int) error {
+// growFanout notes that a fan-out has more targets, of which some were refused, and keeps the payload for the others and for late joiners.
+func (t *tx) growFanout(p *push.Push, f *push.Fanout, stored, refused int) error {
 	open := stored - refused
-	if open > 0 && keptBytes(p) > 0 {
+	if (open > 0 || f.Late) && keptBytes(p) > 0 {
 		if err := t.fanout.insertBody.Run(int64(p.Fanout), p.Payload); err != nil {
 			return err
 		}
 	}
-	return t.fanout.grow.Run(int64(stored), int64(refused), int64(open), int64(p.Fanout))
+	return t.fanout.grow.Run(int64(stored), int64(refused), int64(open), int64(f.Targets), f.Reached, int64(p.Fanout))
 }
 
 func (t *tx) refuseTarget(id push.ID, p *push.Push, subject, reason string) error {

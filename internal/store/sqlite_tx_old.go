@@ -9,10 +9,10 @@ import (
 )
 
 type oldStmts struct {
-	push, idem, outbox, gone, fanout, refused *direct.Stmt
-	lastEvent, missed, deletedEvent, once     *direct.Stmt
+	lastEvent, missed, deletedEvent, once *direct.Stmt
 
-	row [1]driver.Value
+	row                                              [1]driver.Value
+	push, idem, outbox, gone, fanout, refused, batch *direct.Stmt
 }
 
 func newOldStmts(p *preparer) oldStmts {
@@ -21,13 +21,14 @@ func newOldStmts(p *preparer) oldStmts {
 		idem:   p.prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push <= ? ORDER BY push LIMIT ?)"),
 		outbox: p.prepare("DELETE FROM outbox WHERE seq <= ?"),
 		gone:   p.prepare("DELETE FROM gone WHERE seq < coalesce((SELECT min(seq) FROM outbox), 9223372036854775807)"),
-		fanout: p.prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
+		fanout: p.prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND late <> 1 AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
 			" AND NOT EXISTS (SELECT 1 FROM refused WHERE fanout = f.id) AND NOT EXISTS (SELECT 1 FROM idem WHERE push = f.id) ORDER BY id LIMIT ?)"),
 		lastEvent:    p.prepare("SELECT max(seq) FROM (SELECT seq FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?)"),
 		missed:       p.prepare("SELECT count(*) FROM outbox WHERE seq <= ? AND seq > (SELECT min(seq) FROM event_reader)"),
 		deletedEvent: p.prepare("UPDATE meta SET deleted_event = ? WHERE one = 1"),
 		once:         p.prepare("DELETE FROM event_once WHERE until < ?"),
 		refused:      p.prepare("DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE id <= ? ORDER BY id LIMIT ?)"),
+		batch:        p.prepare("DELETE FROM batch WHERE id IN (SELECT id FROM batch b WHERE id <= ? AND NOT EXISTS (SELECT 1 FROM idem WHERE push = b.id) ORDER BY id LIMIT ?)"),
 	}
 }
 
@@ -78,6 +79,11 @@ func (t *tx) forgetNames(now time.Time) error { return t.old.once.Run(micros(now
 // deleteFanouts deletes up to limit fan-outs up to last that have no targets any more, and no key to be answered again.
 func (t *tx) deleteFanouts(last int64, limit int) (int64, error) {
 	return t.old.fanout.Exec(last, int64(limit))
+}
+
+// deleteBatches deletes up to limit batches up to last that have no key to be answered again.
+func (t *tx) deleteBatches(last int64, limit int) (int64, error) {
+	return t.old.batch.Exec(last, int64(limit))
 }
 
 // deleteRefusals deletes up to limit refused targets up to last.

@@ -13,9 +13,9 @@ import (
 )
 
 type pushStmts struct {
-	insert, insertBody, find, findAll, status *direct.Stmt
-	update, deleteBody, expired               *direct.Stmt
-	findKey, insertKey                        *direct.Stmt
+	insert, insertSpecial, insertBody, find, findAll, status *direct.Stmt
+	update, deleteBody, expired                              *direct.Stmt
+	findKey, insertKey, insertBatch, updateBatch, batch      *direct.Stmt
 
 	found  [findColumns]driver.Value
 	row    [statusColumns]driver.Value
@@ -24,14 +24,14 @@ type pushStmts struct {
 
 // The columns that statusOf reads, and the place of some of them.
 const (
-	selectStatus = "SELECT p.id, e.domain, e.id, p.state, p.ack, p.priority, p.binary, p.created, p.expires, p.type, p.history, p.result, p.fanout" +
+	selectStatus = "SELECT p.id, e.domain, e.id, p.state, p.ack, p.priority, p.binary, p.created, p.expires, p.type, p.history, p.result, p.fanout, p.collapse, p.not_before" +
 		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep"
-	statusColumns = 13
+	statusColumns = 15
 
-	selectRow     = "SELECT p.id, p.ep, e.domain, e.id, p.state, p.ack, p.priority, p.expires > p.created, p.size, p.fanout, p.history FROM"
+	selectRow     = "SELECT p.id, p.ep, e.domain, e.id, p.state, p.ack, p.priority, p.expires > p.created, p.size, p.fanout, p.history, p.collapse FROM"
 	queryFindPush = selectRow + " push p CROSS JOIN endpoint e ON e.num = p.ep WHERE p.id = ?"
 	queryFindAll  = selectRow + " json_each(?) j CROSS JOIN push p ON p.id = j.value CROSS JOIN endpoint e ON e.num = p.ep"
-	findColumns   = 11
+	findColumns   = 12
 
 	columnID       = 0
 	columnDomain   = 1
@@ -53,26 +53,42 @@ func newPushStmts(p *preparer) pushStmts {
 	return pushStmts{
 		insert: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)" +
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
-		insertBody: p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
-		find:       p.prepare(queryFindPush),
-		findAll:    p.prepare(queryFindAll),
-		status:     p.prepare(selectStatus + " WHERE p.id = ?"),
-		update:     p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
-		deleteBody: p.prepare("DELETE FROM push_body WHERE id = ?"),
-		findKey:    p.prepare(queryFindKey),
-		insertKey:  p.prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
-		expired:    p.prepare(queryExpired),
+		insertSpecial: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout, collapse, not_before)" +
+			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)"),
+		insertBody:  p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
+		find:        p.prepare(queryFindPush),
+		findAll:     p.prepare(queryFindAll),
+		status:      p.prepare(selectStatus + " WHERE p.id = ?"),
+		update:      p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
+		deleteBody:  p.prepare("DELETE FROM push_body WHERE id = ?"),
+		findKey:     p.prepare(queryFindKey),
+		insertKey:   p.prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
+		insertBatch: p.prepare("INSERT INTO batch (id, answers, created) VALUES (?, ?, ?)"),
+		updateBatch: p.prepare("UPDATE batch SET answers = ? WHERE id = ?"),
+		batch:       p.prepare("SELECT answers FROM batch WHERE id = ?"),
+		expired:     p.prepare(queryExpired),
 	}
 }
 
-// insertPush stores p, which is Accepted, with its payload unless its TTL is 0.
+// plainColumns are those of a push that is nothing special.
+const plainColumns = 11
+
+// insertPush stores p, which is Accepted, with its payload unless its TTL is 0 or its fan-out has it.
 func (t *tx) insertPush(ep int64, p *push.Push) error {
 	size := keptBytes(p)
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
-	err := t.push.insert.Run(int64(p.ID), ep, placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at,
-		p.Expires().UnixMicro(), p.Type, history)
-	if err != nil || size == 0 {
+	args := [...]driver.Value{
+		int64(p.ID), ep, firstPlace(p), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at, p.Expires().UnixMicro(), p.Type, history,
+		idOrNull(p.Fanout), textOrNull(p.CollapseKey), timeOrNull(p.NotBefore),
+	}
+	var err error
+	if p.Fanout == 0 && p.CollapseKey == "" && p.NotBefore.IsZero() {
+		err = t.push.insert.Run(args[:plainColumns]...)
+	} else {
+		err = t.push.insertSpecial.Run(args[:]...)
+	}
+	if err != nil || size == 0 || p.Fanout != 0 {
 		return err
 	}
 	return t.push.insertBody.Run(int64(p.ID), p.Payload)
@@ -103,6 +119,13 @@ func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error
 	return t.push.insertKey.Run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
 }
 
+// batchAnswers returns what is kept of the answers to a batch; empty: there is no such batch.
+func (t *tx) batchAnswers(id push.ID) (string, error) {
+	t.row2[0] = nil
+	_, err := t.push.batch.Row(t.row2[:1], int64(id))
+	return textOf(t.row2[0]), err
+}
+
 // expired returns up to limit pushes whose TTL was over at now, the oldest first.
 func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 	var ids []push.ID
@@ -131,7 +154,7 @@ func statusOf(row []driver.Value) (push.Status, error) {
 	s := push.Status{Push: push.Push{
 		ID: push.ID(intOf(row[columnID])), To: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])}, Type: textOf(row[9]),
 		Binary: intOf(row[6]) != 0, Priority: push.Priority(intOf(row[columnPriority])), Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
-		Fanout: push.ID(intOf(row[12])),
+		Fanout: push.ID(intOf(row[12])), CollapseKey: textOf(row[13]), NotBefore: timeOf(intOf(row[14])),
 	}}
 	if result := textOf(row[11]); result != "" {
 		s.Result = json.RawMessage(result)

@@ -11,14 +11,15 @@ import (
 
 // pushRow is what a change of state needs to know of a push.
 type pushRow struct {
-	id     push.ID
-	ep     int64
-	key    endpoint.Key
-	ack    push.Ack
-	prio   push.Priority
-	lasts  bool    // its TTL is not 0
-	size   int64   // of its payload, as far as it is kept
-	fanout push.ID // that it is a target of; 0: none
+	id       push.ID
+	ep       int64
+	key      endpoint.Key
+	ack      push.Ack
+	prio     push.Priority
+	lasts    bool    // its TTL is not 0
+	size     int64   // of its payload, as far as it is kept
+	fanout   push.ID // that it is a target of; 0: none
+	collapse string  // its collapse key; empty: none
 
 	// What changes.
 	state   push.State
@@ -51,6 +52,7 @@ func (t *tx) keepRow() (*pushRow, error) {
 	r := &pushRow{
 		id: push.ID(intOf(row[0])), ep: intOf(row[1]), key: endpoint.Key{Domain: textOf(row[2]), ID: textOf(row[3])}, state: state, ack: push.Ack(intOf(row[5])),
 		prio: push.Priority(intOf(row[6])), lasts: intOf(row[7]) != 0, size: intOf(row[8]), fanout: push.ID(intOf(row[9])), history: bytesOf(row[10]),
+		collapse: textOf(row[11]),
 	}
 	r.kept = !push.Final(r.state, r.ack)
 	t.rows[r.id] = r

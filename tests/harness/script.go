@@ -7,8 +7,10 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"signalbox/internal/config"
+	"signalbox/internal/push"
 )
 
 // Script is a conversation as text: who sends what, who receives what. One step per line; indented lines belong to the step above them.
@@ -31,6 +33,7 @@ import (
 //	WHO drops                                closes the connection without a word
 //	api METHOD PATH STATUS [BODY]            calls the API; an indented line is the pattern of the answer
 //	push NAME reaches STATE                  waits until the push whose id was kept as NAME is in this state
+//	time NAME SECONDS                        keeps the time in so many seconds as NAME
 //	presence ID reaches STATE REASON         waits until the endpoint is in this state, for this reason if one is given
 //	server restarts | server stops
 //
@@ -64,6 +67,7 @@ var configs = map[string]func(*config.Config){
 	"brief liveness": func(c *config.Config) { c.XMPP.Liveness, c.XMPP.PingAfter = 10e9, 1e9 },
 	"brief resume":   func(c *config.Config) { c.XMPP.ResumeTimeout = 1e9 },
 	"queue of one":   func(c *config.Config) { c.Push.QueueCount = 1 },
+	"drop oldest":    func(c *config.Config) { c.Push.QueueCount, c.Push.QueuePolicy = 1, push.DropOldest },
 	"window of one":  func(c *config.Config) { c.Push.Window = 1 },
 	"brief login":    func(c *config.Config) { c.XMPP.LoginTimeout = 5e9 },
 	"client CA":      func(c *config.Config) { c.XMPP.ClientCA = clientCAFile(c) },
@@ -133,6 +137,11 @@ func (s *script) run(st step) {
 		name, state, ok := strings.Cut(rest, " reaches ")
 		s.need(ok, "push NAME reaches STATE")
 		s.server.AwaitPush(s.t, s.keptValue(name), state)
+	case "time":
+		name, after, _ := strings.Cut(rest, " ")
+		seconds, err := strconv.Atoi(after)
+		s.need(err == nil, "time NAME SECONDS")
+		s.kept[name] = time.Now().Add(time.Duration(seconds) * time.Second).UTC().Format(time.RFC3339Nano)
 	case "presence":
 		s.presence(rest)
 	default:

@@ -33,6 +33,7 @@ type life struct {
 	Clock int // up to mostClock minutes after the earliest start
 	Steps []step
 	Crash bool
+	Tight bool // queues are short, and drop what is oldest
 }
 
 // epoch is when the earliest life begins, in the time of a synctest bubble, which begins in 2000: ids of pushes count from 2020.
@@ -66,7 +67,7 @@ type sent struct {
 }
 
 // start opens the database at path and runs on it.
-func start(t *testing.T, w *world, path string) *server {
+func start(t *testing.T, w *world, path string, tight bool) *server {
 	t.Helper()
 	s := &server{t: t, world: w, sessions: map[endpoint.Key]*session{}}
 	var err error
@@ -75,6 +76,9 @@ func start(t *testing.T, w *world, path string) *server {
 	}
 	cfg := push.Default()
 	cfg.Window = window
+	if tight {
+		cfg.QueueCount, cfg.QueuePolicy = 2*window, push.DropOldest
+	}
 	if s.svc, err = push.New(cfg, s.store, s, zap.NewNop(), prometheus.NewRegistry()); err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +278,7 @@ func play(t *testing.T, dir string, script []life) []string {
 		synctest.Test(t, func(t *testing.T) {
 			begun := time.Now()
 			time.Sleep(epoch + time.Duration(l.Clock)*time.Minute)
-			s := start(t, w, path)
+			s := start(t, w, path, l.Tight)
 			for _, x := range l.Steps {
 				s.play(x)
 				w.look(t.Context(), s.svc)
@@ -285,12 +289,13 @@ func play(t *testing.T, dir string, script []life) []string {
 			} else {
 				s.end()
 			}
+			w.tick()
 		})
 		path = next
 	}
 	synctest.Test(t, func(t *testing.T) {
 		time.Sleep(over)
-		s := start(t, w, path)
+		s := start(t, w, path, false)
 		s.settle()
 		w.check(t.Context(), s.svc)
 		s.end()

@@ -25,6 +25,7 @@ var actions = []struct {
 	{4, (*server).post},
 	{2, (*server).postWithKey},
 	{1, (*server).fan},
+	{1, (*server).together},
 	{4, func(s *server, x step) { s.connect(key(x.Who), x.A%2 == 0) }},
 	{1, func(s *server, x step) { s.disconnect(key(x.Who)) }},
 	{1, (*server).detach},
@@ -50,6 +51,12 @@ func drawn(x step) push.Push {
 	case 1:
 		p.TTL = time.Duration(1+x.A) * 10 * time.Second
 	}
+	if x.B%4 == 3 {
+		p.CollapseKey = fmt.Sprint("key-", x.A%2)
+	}
+	if p.TTL == longTTL && x.B%6 == 2 {
+		p.NotBefore = time.Now().Add(time.Duration(x.A) * 5 * time.Second)
+	}
 	return p
 }
 
@@ -73,6 +80,21 @@ func (s *server) call(request func(context.Context) (note func(), err error)) {
 	})
 }
 
+// together posts pushes for one endpoint in one batch.
+func (s *server) together(x step) {
+	b := push.BatchRequest{Items: []push.Push{drawn(x), drawn(x), drawn(x)}, Errs: make([]error, 3)}
+	s.call(func(ctx context.Context) (func(), error) {
+		out, err := s.svc.SubmitBatch(ctx, b)
+		return func() {
+			for _, item := range out.Items {
+				if item.Err == nil {
+					s.world.answered(item.Status)
+				}
+			}
+		}, err
+	})
+}
+
 func (s *server) post(x step) {
 	for i := range 1 + x.A%3 {
 		p := drawn(x)
@@ -89,6 +111,7 @@ func (s *server) postWithKey(x step) {
 	name := fmt.Sprint("key-", x.A%4)
 	x.Who, x.A, x.B = x.A%4%endpoints, 1, 2
 	p, idem := drawn(x), push.NewIdempotency("model", name, []byte(name))
+	p.NotBefore = time.Time{} // the same body has the same time, whatever the clock shows
 	s.call(func(ctx context.Context) (func(), error) {
 		st, err := s.svc.Submit(ctx, push.Request{Push: p, Idempotency: &idem})
 		return func() {
@@ -238,7 +261,7 @@ func TestEveryPushEndsTruly(t *testing.T) {
 	}), 1, 80)
 	lives := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) life {
 		return life{
-			Clock: rapid.IntRange(0, mostClock).Draw(t, "clock"), Crash: rapid.Bool().Draw(t, "crash"), Steps: steps.Draw(t, "steps"),
+			Clock: rapid.IntRange(0, mostClock).Draw(t, "clock"), Crash: rapid.Bool().Draw(t, "crash"), Tight: rapid.Bool().Draw(t, "tight"), Steps: steps.Draw(t, "steps"),
 		}
 	}), 1, 4)
 	rapid.Check(t, func(rt *rapid.T) {

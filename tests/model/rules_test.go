@@ -77,7 +77,7 @@ func forgotten(st push.Status, k *known, has func(push.State) bool) (faults []st
 	if st.Ack == push.AckNone {
 		return nil // it was over when it was sent
 	}
-	over := has(push.Expired) || has(push.Failed) || has(push.Cancelled) || has(push.Handled)
+	over := has(push.Expired) || has(push.Failed) || has(push.Cancelled) || has(push.Handled) || has(push.Replaced) || has(push.Rejected)
 	switch k.covered {
 	case push.Delivered:
 		if !has(push.Delivered) && !over {

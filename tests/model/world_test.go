@@ -19,6 +19,7 @@ type world struct {
 	epochs uint64 // given to sessions
 
 	mu      sync.Mutex
+	latest  time.Time // that a clock has shown
 	faults  []string
 	pushes  map[push.ID]*known
 	keys    map[string]push.ID                   // by idempotency key: what the first answer said
@@ -95,6 +96,20 @@ func (w *world) answered(st push.Status) {
 	defer w.mu.Unlock()
 	k := w.knownLocked(st.ID)
 	k.answered, k.push = true, st.Push
+	w.tickLocked()
+}
+
+func (w *world) tick() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.tickLocked()
+}
+
+// tickLocked notes what the clock shows, which may be less than in an earlier life.
+func (w *world) tickLocked() {
+	if now := time.Now(); now.After(w.latest) {
+		w.latest = now
+	}
 }
 
 // repeated holds the answer to a request with a key against the first one.
@@ -150,6 +165,10 @@ func (w *world) sent(p push.Push) {
 	k := w.knownLocked(p.ID)
 	if k.cancelled {
 		w.faultLocked("%s was sent after its caller was told that it is cancelled", p.ID)
+	}
+	w.tickLocked()
+	if w.latest.Before(k.push.NotBefore) {
+		w.faultLocked("%s was sent before %s", p.ID, k.push.NotBefore)
 	}
 	if k.covered != "" && p.TTL > 0 {
 		w.faultLocked("%s was sent again though its %s was confirmed as kept", p.ID, k.covered)
@@ -268,7 +287,7 @@ func (w *world) due(ctx context.Context, svc *push.Service, beyond time.Time) (i
 	defer w.mu.Unlock()
 	for id := range w.pushes {
 		st, err := svc.Status(ctx, domain, id)
-		if err == nil && st.TTL > 0 && (st.State == push.Accepted || st.State == push.Sent && st.Ack != push.AckNone) && st.Expires().After(beyond) {
+		if err == nil && st.TTL > 0 && st.CollapseKey == "" && st.NotBefore.Before(beyond.Add(-settling)) && (st.State == push.Accepted || st.State == push.Sent && st.Ack != push.AckNone) && st.Expires().After(beyond) {
 			ids = append(ids, id)
 		}
 	}
@@ -316,10 +335,23 @@ func (w *world) check(ctx context.Context, svc *push.Service) {
 		case err != nil:
 			w.faultLocked("%s is gone: %v (answered %v, sent %v)", id, err, k.answered, k.wired)
 		default:
+			w.checkReplacedLocked(ctx, svc, st)
 			for _, f := range faultsOf(st, k) {
 				w.faultLocked("%s (ack %s, ttl %s, %v): %s", id, st.Ack, st.TTL, states(st.History), f)
 			}
 		}
+	}
+}
+
+// checkReplacedLocked holds a push that was replaced against the one that took its place.
+func (w *world) checkReplacedLocked(ctx context.Context, svc *push.Service, st push.Status) {
+	if st.State != push.Replaced {
+		return
+	}
+	by := st.History[len(st.History)-1].By
+	newer, err := svc.Status(ctx, domain, by)
+	if err != nil || by <= st.ID || newer.To != st.To || newer.CollapseKey != st.CollapseKey {
+		w.faultLocked("%s was replaced by %s, which is %+v, %v", st.ID, by, newer.Push, err)
 	}
 }
 

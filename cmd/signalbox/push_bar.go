@@ -1,0 +1,62 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"signalbox/internal/client"
+)
+
+// bar shows how far a push to many endpoints is: one line that is written over again on a terminal, else a line for every tenth.
+type bar struct {
+	w        io.Writer
+	terminal bool
+	last     int // tenths that were shown; -1: none
+	drawn    int // characters of the line on the terminal
+}
+
+const barWidth = 30
+
+func newBar(w io.Writer) *bar {
+	b := &bar{w: w, last: -1}
+	if f, ok := w.(*os.File); ok {
+		info, err := f.Stat()
+		b.terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	}
+	return b
+}
+
+// show is told of a push that is waited for.
+func (b *bar) show(p client.Push) {
+	if p.Targets == 0 {
+		return
+	}
+	over := 0
+	for state, n := range p.Counts {
+		if isEnd(state, p.Ack) {
+			over += n
+		}
+	}
+	over = min(over, p.Targets)
+	text := fmt.Sprintf("%d of %d over: %s", over, p.Targets, countsText(p.Counts))
+	if b.terminal {
+		full := barWidth * over / p.Targets
+		text = "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "] " + text
+		fmt.Fprintf(b.w, "\r%-*s", b.drawn, text)
+		b.drawn = len(text)
+		return
+	}
+	if tenths := 10 * over / p.Targets; tenths != b.last {
+		b.last = tenths
+		fmt.Fprintln(b.w, text)
+	}
+}
+
+// end leaves the terminal's line.
+func (b *bar) end() {
+	if b.drawn > 0 {
+		fmt.Fprintln(b.w)
+	}
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+// room is how a new push gets its place at an endpoint: what it puts an end to.
+type room struct {
+	t     *tx
+	key   endpoint.Key
+	bound push.Queue
+	claim push.Claim
+
+	older, dropped []push.ID
+}
+
+// find says why the endpoint does not take p, or nothing, and then what has to end for it. It changes nothing yet.
+func (r *room) find(c candidate, p *push.Push) (reason string, err error) {
+	if c.num != 0 && c.enabled && p.CollapseKey != "" {
+		found, err := r.t.older(c.num, p.CollapseKey)
+		if err != nil {
+			return "", err
+		}
+		for _, f := range found {
+			if r.mayEnd(f.id) {
+				r.older = append(r.older, f.id)
+				c.count, c.bytes = c.count-1, c.bytes-f.size
+			}
+		}
+	}
+	reason = refusal(c, p, r.bound)
+	if reason != push.ReasonQueueFull || !r.bound.DropOldest {
+		return reason, nil
+	}
+	return r.drop(c, p)
+}
+
+func (r *room) mayEnd(id push.ID) bool { return r.claim == nil || r.claim(r.key, id) }
+
+// drop chooses waiting pushes until p finds room, from the lowest priority up to its own.
+func (r *room) drop(c candidate, p *push.Push) (reason string, err error) {
+	resyncs, err := r.t.openOf(c.num, push.ResyncKey)
+	if err != nil {
+		return "", err
+	}
+	c.count -= resyncs // they do not count
+	replaced := make(map[push.ID]bool, len(r.older))
+	for _, id := range r.older {
+		replaced[id] = true
+	}
+	reason = refusal(c, p, r.bound)
+	for place := push.Low; reason != "" && place >= p.Priority; place-- {
+		err := r.t.droppable(c.num, place, func(f sized) bool {
+			if !replaced[f.id] && r.mayEnd(f.id) {
+				r.dropped = append(r.dropped, f.id)
+				c.count, c.bytes = c.count-1, c.bytes-f.size
+				reason = refusal(c, p, r.bound)
+			}
+			return reason != ""
+		})
+		if err != nil {
+			return "", err
+		}
+		if place == 0 {
+			break
+		}
+	}
+	if reason != "" {
+		r.dropped = nil
+	}
+	return reason, nil
+}
+
+// make ends what find found, because of the push newer, and returns it. What was dropped the endpoint is told of by one push that waits.
+func (r *room) make(ep int64, newer push.ID) (ended []push.Ended, err error) {
+	for _, id := range r.older {
+		row, err := r.t.findPush(id)
+		if err != nil {
+			return nil, err
+		}
+		if err := replace(r.t, row, newer); err != nil {
+			return nil, err
+		}
+		ended = append(ended, push.Ended{ID: id, Fanout: row.fanout, State: push.Replaced})
+	}
+	for _, id := range r.dropped {
+		row, err := r.t.findPush(id)
+		if err != nil {
+			return nil, err
+		}
+		if err := change(r.t, row, push.Rejected, r.t.now, push.ReasonDropped, nil); err != nil {
+			return nil, err
+		}
+		ended = append(ended, push.Ended{ID: id, Fanout: row.fanout, State: push.Rejected})
+	}
+	if len(r.dropped) > 0 {
+		if err := r.resync(ep); err != nil {
+			return nil, err
+		}
+	}
+	if len(ended) == 0 {
+		return nil, nil
+	}
+	return ended, r.t.writeRows() // the next push of the same operation counts anew
+}
+
+// resync adds the push that tells the endpoint of what was dropped, unless one waits already. One that is on its way may be done before the endpoint could know.
+func (r *room) resync(ep int64) error {
+	waiting, err := r.t.older(ep, push.ResyncKey)
+	if err != nil {
+		return err
+	}
+	for _, w := range waiting {
+		if r.mayEnd(w.id) {
+			return nil
+		}
+	}
+	id, err := r.t.nextPush()
+	if err != nil {
+		return err
+	}
+	p := push.Push{ID: id, To: r.key, Type: push.ResyncType, Priority: push.High, TTL: push.MaxTTL, Created: r.t.now, CollapseKey: push.ResyncKey}
+	if err := r.t.insertPush(ep, &p); err != nil {
+		return err
+	}
+	return r.t.insertEvent(event{at: r.t.now.UnixMicro(), kind: 0, ep: ep, push: id})
+}

@@ -1,0 +1,72 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"slices"
+
+	"signalbox/internal/push"
+)
+
+// maxCounted bounds what is counted to find the rarest of several tags.
+const maxCounted = 10_000
+
+const (
+	queryCountTag     = "SELECT count(*) FROM (SELECT 1 FROM tagged WHERE domain = ? AND tag = ? LIMIT ?)"
+	queryCountMembers = "SELECT count(*) FROM (SELECT 1 FROM tagged g WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " LIMIT ?5)"
+)
+
+// tagsOf returns how the schema writes what a selector asks for.
+func tagsOf(s push.Selector) []string {
+	tags := make([]string, 0, 1+len(s.Labels))
+	if s.Group != "" {
+		tags = append(tags, "g"+s.Group)
+	}
+	for name, value := range s.Labels {
+		tags = append(tags, fmt.Sprintf("l%d:%s%s", len(name), name, value))
+	}
+	return tags
+}
+
+// rarestFirst returns the tags of a selector, of which there is one at least, so that few endpoints have the first one: those are looked at one by one.
+func (r *reader) rarestFirst(ctx context.Context, domain string, s push.Selector) ([]string, error) {
+	tags := tagsOf(s)
+	if len(tags) < 2 {
+		return tags, nil
+	}
+	counts := make(map[string]int64, len(tags))
+	for _, tag := range tags {
+		n, err := one(ctx, r.countTag, 1, number, errCorrupt, domain, tag, int64(maxCounted))
+		if err != nil {
+			return nil, err
+		}
+		counts[tag] = n
+	}
+	slices.SortFunc(tags, func(a, b string) int { return cmp.Or(cmp.Compare(counts[a], counts[b]), cmp.Compare(a, b)) })
+	return tags, nil
+}
+
+func number(row []driver.Value) (int64, error) { return intOf(row[0]), nil }
+
+// countMatching counts the endpoints of a domain that match, limit at most.
+func (r *reader) countMatching(ctx context.Context, domain string, s push.Selector, limit int) (int, error) {
+	tags, err := r.rarestFirst(ctx, domain, s)
+	if err != nil {
+		return 0, err
+	}
+	second, others, err := splitTags(tags)
+	if err != nil {
+		return 0, err
+	}
+	n, err := one(ctx, r.countMembers, 1, number, errCorrupt, domain, tags[0], 0, others, limit, second)
+	return int(n), err
+}
+
+// any reports whether a query finds something.
+func (r *reader) any(ctx context.Context, s *sql.Stmt, args ...any) (bool, error) {
+	found, err := list(ctx, s, 1, number, args...)
+	return len(found) > 0, err
+}
