@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"signalbox/internal/access"
 	"signalbox/internal/events"
 )
@@ -215,6 +217,11 @@ func TestEventStreamsAreBounded(t *testing.T) {
 // TestEventStreamEndsWithItsToken: a token that was revoked reads no further, at the next heartbeat at the latest.
 func TestEventStreamEndsWithItsToken(t *testing.T) {
 	w := newWorld(t, Default())
+	t.Cleanup(func() { // when the server has ended
+		if n := testutil.CollectAndCount(w.srv.metrics.seconds); n != 2 { // the routes of tokens
+			t.Errorf("%d routes have times, want those without the stream", n)
+		}
+	})
 	made := w.do("POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`).ok(http.StatusCreated).json()
 	s := w.opened("", "Authorization", "Bearer "+made["token"].(string))
 	s.next(true)

@@ -34,6 +34,9 @@ type eventWriter struct {
 func (s *Server) stream(hc huma.Context, f *events.Follower) {
 	defer f.Close()
 	r, w := humago.Unwrap(hc)
+	if rec, ok := w.(*recorder); ok {
+		rec.stream = true
+	}
 	out := &eventWriter{w: w, control: http.NewResponseController(w)}
 	if r.Method == http.MethodHead {
 		return

@@ -36,7 +36,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 
 // record counts and logs a request, also one whose handler panicked. The route stands for the path: what a caller writes into a URL is not logged.
 func (s *Server) record(rec *recorder, r *http.Request, route string, took time.Duration) {
-	s.metrics.observe(route, r.Method, rec.code(), took)
+	s.metrics.count(route, r.Method, rec.code())
+	if !rec.stream { // which lasts as long as its reader likes
+		s.metrics.took(route, took)
+	}
 	if log := s.log.Check(zap.DebugLevel, "request"); log != nil {
 		remote, _ := netip.ParseAddrPort(r.RemoteAddr) // the zero value if there is none
 		log.Write(telemetry.Method(knownMethod(r.Method)), telemetry.Path(route), telemetry.Status(rec.code()), telemetry.Took(took),
@@ -152,6 +155,7 @@ type recorder struct {
 	http.ResponseWriter
 	status int           // 0: nothing was written yet
 	token  string        // id of the caller's token; empty: none was needed, or it was refused
+	stream bool          // the answer is one that has no end of its own
 	slots  chan struct{} // where the request has a slot; nil: nowhere
 }
 

@@ -22,7 +22,7 @@ func newRequestMetrics(reg prometheus.Registerer) (requestMetrics, error) {
 			Name: "signalbox_api_requests_total", Help: "Answered requests by route, method and status.",
 		}, []string{"route", "method", "code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "signalbox_api_request_seconds", Help: "Time from the end of a request's header to the end of its answer, by route.",
+			Name: "signalbox_api_request_seconds", Help: "Time from the end of a request's header to the end of its answer, by route; not of streams.",
 			Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"route"}),
 	}
@@ -32,12 +32,19 @@ func newRequestMetrics(reg prometheus.Registerer) (requestMetrics, error) {
 	return m, nil
 }
 
-func (m requestMetrics) observe(route, method string, code int, took time.Duration) {
+func (m requestMetrics) count(route, method string, code int) {
+	m.requests.WithLabelValues(routeLabel(route), knownMethod(method), strconv.Itoa(code)).Inc()
+}
+
+func (m requestMetrics) took(route string, took time.Duration) {
+	m.seconds.WithLabelValues(routeLabel(route)).Observe(took.Seconds())
+}
+
+func routeLabel(route string) string {
 	if route == "" {
-		route = "none"
+		return "none"
 	}
-	m.requests.WithLabelValues(route, knownMethod(method), strconv.Itoa(code)).Inc()
-	m.seconds.WithLabelValues(route).Observe(took.Seconds())
+	return route
 }
 
 // knownMethod bounds what a caller can write into a label or a log.
