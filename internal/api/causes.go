@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/access"
+	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 )
@@ -38,6 +39,9 @@ func causes() []cause {
 		{push.ErrBusy, busy, retryBusy},
 		{push.ErrStopped, busy, retryBusy},
 		{push.ErrNoSpace, insufficientStorage, retrySpace},
+		{campaign.ErrUnknown, unknownCampaign, 0},
+		{campaign.ErrState, campaignState, 0},
+		{campaign.ErrTooMany, tooManyCampaigns, retrySpace},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signalbox/internal/access"
+	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 )
@@ -16,6 +17,7 @@ type Deps struct {
 	Endpoints *endpoint.Directory
 	Registry  *endpoint.Registry
 	Pushes    *push.Service
+	Campaigns *campaign.Service
 	Tokens    *access.Service
 	Health    Health
 	Certs     Certs        // nil: /v1/certs has an empty list

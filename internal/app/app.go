@@ -19,6 +19,7 @@ import (
 	"signalbox/internal/account"
 	"signalbox/internal/api"
 	"signalbox/internal/bus"
+	"signalbox/internal/campaign"
 	"signalbox/internal/config"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/listen"
@@ -38,19 +39,20 @@ var ErrConfig = errors.New("wrong configuration")
 
 // App is one server, built and with open listeners.
 type App struct {
-	cfg      config.Config
-	version  Version
-	log      *zap.Logger
-	lock     *dirLock
-	registry *prometheus.Registry
-	certs    *certs.Store
-	clients  *certs.ClientCA // nil: no client certificates
-	store    *store.Store
-	endpoint *endpoint.Registry
-	pushes   *push.Service
-	accounts *account.Service // nil unless routing is open
-	im       *im.Service      // nil unless routing is open
-	xmpp     *xmpp.Server
+	cfg       config.Config
+	version   Version
+	log       *zap.Logger
+	lock      *dirLock
+	registry  *prometheus.Registry
+	certs     *certs.Store
+	clients   *certs.ClientCA // nil: no client certificates
+	store     *store.Store
+	endpoint  *endpoint.Registry
+	pushes    *push.Service
+	campaigns *campaign.Service
+	accounts  *account.Service // nil unless routing is open
+	im        *im.Service      // nil unless routing is open
+	xmpp      *xmpp.Server
 
 	components *component.Server
 	uploads    *upload.Service // nil unless upload is enabled
@@ -64,6 +66,8 @@ type App struct {
 
 	stopping atomic.Bool
 	recovery atomic.Bool // what is stored is true again after the last run
+
+	recovered chan struct{} // closed then
 }
 
 // New builds every part and opens all listeners, or none. Run must follow, or Close.
@@ -71,7 +75,7 @@ func New(ctx context.Context, cfg config.Config, v Version, log *zap.Logger) (*A
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, version: v, log: log, registry: telemetry.NewRegistry(v.Version)}
+	a := &App{cfg: cfg, version: v, log: log, recovered: make(chan struct{}), registry: telemetry.NewRegistry(v.Version)}
 	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEdges, a.open} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())
@@ -123,6 +127,7 @@ func (a *App) buildDomain(context.Context) (err error) {
 		return err
 	}
 	a.endpoint.Watch(a.pushes)
+	a.campaigns = campaign.New(a.store, a.pushes, a.cfg.Push.MaxTargets, a.log)
 	return nil
 }
 
@@ -190,6 +195,7 @@ func (a *App) buildAPI() (err error) {
 		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
 		Registry:  a.endpoint,
 		Pushes:    a.pushes,
+		Campaigns: a.campaigns,
 		Tokens:    access.New(a.store, time.Now),
 		Health:    health{a},
 		Certs:     bundles{a.certs},
@@ -242,6 +248,7 @@ func (a *App) Run(ctx context.Context) error {
 		part{"certs", a.certs.Run},
 		part{"store", a.store.Run},
 		part{"push", a.pushes.Run},
+		part{"campaign", a.carryOn},
 		part{"trim", a.trim},
 		part{"serve", a.serve},
 	)
@@ -283,6 +290,16 @@ func (a *App) sweepUploads(ctx context.Context) error {
 	return nil
 }
 
+// carryOn carries campaigns on once pushes are true again after the last run.
+func (a *App) carryOn(ctx context.Context) error {
+	select {
+	case <-a.recovered:
+		return a.campaigns.Run(ctx)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 // admit recovers, announces and accepts endpoints.
 func (a *App) admit(ctx context.Context) error {
 	defer a.stopping.Store(true)
@@ -291,6 +308,7 @@ func (a *App) admit(ctx context.Context) error {
 		return err
 	}
 	a.recovery.Store(true)
+	close(a.recovered)
 	ready, err := a.announce()
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ const maxCounted = 10_000
 const (
 	queryCountTag     = "SELECT count(*) FROM (SELECT 1 FROM tagged WHERE domain = ? AND tag = ? LIMIT ?)"
 	queryCountMembers = "SELECT count(*) FROM (SELECT 1 FROM tagged g WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " LIMIT ?5)"
-	queryMemberIDs    = "SELECT e.id" + fromMembers
+	queryMemberIDs    = "SELECT e.id, e.num" + fromMembers
 )
 
 // tagsOf returns how the schema writes what a selector asks for.
@@ -77,7 +77,21 @@ func (r *reader) members(ctx context.Context, domain string, s push.Selector, af
 	if err != nil {
 		return nil, err
 	}
-	return list(ctx, r.listMembers, 1, func(row []driver.Value) (string, error) { return textOf(row[0]), nil }, args...)
+	return list(ctx, r.listMembers, 2, func(row []driver.Value) (string, error) { return textOf(row[0]), nil }, args...)
+}
+
+// membersFrom is members with the place of the last one.
+func (r *reader) membersFrom(ctx context.Context, domain string, s push.Selector, after int64, limit int) (ids []string, last int64, err error) {
+	args, err := r.matching(ctx, domain, s, after, limit)
+	if err != nil {
+		return nil, 0, err
+	}
+	last = after
+	err = each(ctx, r.listMembers, 2, func(row []driver.Value) error {
+		ids, last = append(ids, textOf(row[0])), intOf(row[1])
+		return nil
+	}, args...)
+	return ids, last, err
 }
 
 // any reports whether a query finds something.
