@@ -18,6 +18,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		endpointCommand(),
 		pushCommand(),
 		eventsCommand(),
+		campaignCommand(),
 		versionCommand(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

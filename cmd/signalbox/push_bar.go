@@ -9,7 +9,7 @@ import (
 	"signalbox/internal/client"
 )
 
-// bar shows how far a push to many endpoints is: one line that is written over again on a terminal, else a line for every tenth.
+// bar shows how far long work is, such as a push to many endpoints: one line that is written over again on a terminal, else a line for every tenth.
 type bar struct {
 	w        io.Writer
 	terminal bool
@@ -39,16 +39,19 @@ func (b *bar) show(p client.Push) {
 			over += n
 		}
 	}
-	over = min(over, p.Targets)
-	text := fmt.Sprintf("%d of %d over: %s", over, p.Targets, countsText(p.Counts))
+	b.draw(min(over, p.Targets), p.Targets, fmt.Sprintf("%d of %d over: %s", min(over, p.Targets), p.Targets, countsText(p.Counts)))
+}
+
+// draw shows that so many of all are done.
+func (b *bar) draw(done, all int, text string) {
 	if b.terminal {
-		full := barWidth * over / p.Targets
+		full := barWidth * done / all
 		text = "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "] " + text
 		fmt.Fprintf(b.w, "\r%-*s", b.drawn, text)
 		b.drawn = len(text)
 		return
 	}
-	if tenths := 10 * over / p.Targets; tenths != b.last {
+	if tenths := 10 * done / all; tenths != b.last {
 		b.last = tenths
 		fmt.Fprintln(b.w, text)
 	}

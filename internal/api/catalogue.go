@@ -26,6 +26,12 @@ var (
 		"It was never accepted here, its endpoint was deleted, or it is too old to be kept."}
 	noTargets = kind{"no_targets", http.StatusNotFound, "No endpoint matches",
 		"Correct the group or the labels of 'to', or send 'late_joiners': true to reach endpoints that come to match."}
+	unknownCampaign = kind{"unknown_campaign", http.StatusNotFound, "There is no such campaign",
+		"GET /v1/campaigns lists those that there are; campaigns that are over are deleted with their pushes."}
+	campaignState = kind{"campaign_state", http.StatusConflict, "The campaign is in a state that does not allow this",
+		"Only a running campaign can be paused, only a paused one resumed, and one that is over is over; GET it to see where it is."}
+	tooManyCampaigns = kind{"too_many_campaigns", http.StatusTooManyRequests, "Too many campaigns are under way",
+		"There may be 100 that are not over: wait for one to end, or abort one."}
 	unknownToken = kind{"unknown_token", http.StatusNotFound, "No such token",
 		"GET /v1/tokens lists the tokens that are valid."}
 	methodNotAllowed = kind{"method_not_allowed", http.StatusMethodNotAllowed, "This path does not take this method",
@@ -96,5 +102,8 @@ func catalogue() []kind {
 		insufficientStorage,
 		noTargets,
 		tooManyLate,
+		unknownCampaign,
+		campaignState,
+		tooManyCampaigns,
 	}
 }

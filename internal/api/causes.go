@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/access"
+	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/push"
@@ -43,6 +44,9 @@ func causes() []cause {
 		{events.ErrGone, eventsGone, 0},
 		{events.ErrFull, busy, retryFollow},
 		{events.ErrStopped, busy, retryBusy},
+		{campaign.ErrUnknown, unknownCampaign, 0},
+		{campaign.ErrState, campaignState, 0},
+		{campaign.ErrTooMany, tooManyCampaigns, retrySpace},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},
 	}

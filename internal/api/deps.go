@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"signalbox/internal/access"
+	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/push"
@@ -18,6 +19,7 @@ type Deps struct {
 	Registry  *endpoint.Registry
 	Pushes    *push.Service
 	Events    *events.Hub
+	Campaigns *campaign.Service
 	Tokens    *access.Service
 	Health    Health
 	Certs     Certs        // nil: /v1/certs has an empty list

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"signalbox/internal/access"
+	"signalbox/internal/campaign"
 	"signalbox/internal/push"
 )
 
@@ -37,6 +38,12 @@ func routes() []struct {
 		{"GET", "/v1/pushes/psh_0", "", access.ScopeRead},
 		{"DELETE", "/v1/pushes/psh_0", "", access.ScopePush},
 		{"GET", "/v1/pushes/psh_0/deliveries", "", access.ScopeRead},
+		{"POST", "/v1/campaigns", `{"name":"n","push":{"to":["pc-1"],"type":"a"}}`, access.ScopePush},
+		{"GET", "/v1/campaigns", "", access.ScopeRead},
+		{"GET", "/v1/campaigns/cmp_0", "", access.ScopeRead},
+		{"POST", "/v1/campaigns/cmp_0/pause", "", access.ScopePush},
+		{"POST", "/v1/campaigns/cmp_0/resume", "", access.ScopePush},
+		{"POST", "/v1/campaigns/cmp_0/abort", "", access.ScopePush},
 		{"POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`, access.ScopeAdmin},
 		{"GET", "/v1/tokens", "", access.ScopeAdmin},
 		{"DELETE", "/v1/tokens/tok_0", "", access.ScopeAdmin},
@@ -328,6 +335,13 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	late := push.ErrLateFull
 	w.store.first.Store(&late)
 	w.do("POST", "/v1/pushes", `{"to":{"group":"nobody"},"type":"a","late_joiners":true}`)
+	w.do("GET", "/v1/campaigns/cmp_0", "")
+	const later = `{"name":"n","push":{"to":["pc-1"],"type":"a"},"start":"2099-01-01T00:00:00Z"}`
+	campaign1 := w.do("POST", "/v1/campaigns", later).ok(http.StatusCreated).header.Get("Location")
+	w.do("POST", campaign1+"/resume", "")
+	for range campaign.MaxActive {
+		w.do("POST", "/v1/campaigns", later)
+	}
 	w.do("PATCH", "/v1/endpoints/pc-1", `{"enabled":false}`)
 	w.do("POST", "/v1/pushes", push1)
 	for _, k := range catalogue() {

@@ -111,7 +111,7 @@ func shapeOf(t reflect.Type) (shape, detail string) {
 		return "string", "it must be a string"
 	case reflect.Bool:
 		return "boolean", "it must be true or false"
-	case reflect.Int64:
+	case reflect.Int, reflect.Int64:
 		return "number", "it must be a whole number"
 	case reflect.Slice:
 		return "array", "it must be an array"

@@ -78,6 +78,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.registerEndpoints()
 	s.registerPushes()
 	s.registerEvents()
+	s.registerCampaigns()
 	s.registerBatch()
 	s.registerTokens()
 	s.registerOperation()

@@ -8,7 +8,7 @@ import (
 	"unicode/utf8"
 )
 
-// decodeStrict reads one JSON document into v, a pointer to a struct of strings, bools, int64s, slices, maps, pointers to those and json.RawMessages, which
+// decodeStrict reads one JSON document into v, a pointer to a struct of strings, bools, ints, slices, maps, pointers to those and json.RawMessages, which
 // keep their exact text. Where encoding/json is lenient it refuses: see checker. It is nil if all is well.
 func decodeStrict(data []byte, v any) *Problem {
 	if !utf8.Valid(data) {

@@ -24,6 +24,7 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/bus"
+	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/push"
@@ -162,6 +163,8 @@ func newWorld(t *testing.T, cfg Config) *world {
 		t.Fatal(err)
 	}
 	run(t, w.hub.Run)
+	campaigns := campaign.New(w.store, pushes, push.Default().MaxTargets, log)
+	run(t, campaigns.Run)
 	tokens := access.New(w.store, time.Now)
 	w.tokens = map[access.Scope]string{}
 	for _, scope := range access.Scopes() {
@@ -170,7 +173,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		}
 	}
 	w.srv, err = New(cfg, Deps{
-		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Tokens: tokens, Health: w.health,
+		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, Tokens: tokens, Health: w.health,
 		Certs:   certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
 		Metrics: promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}), Version: Version{Version: "1.2.3", Go: "go1.26"},
 	}, log, w.reg)

@@ -19,6 +19,7 @@ import (
 	"signalbox/internal/account"
 	"signalbox/internal/api"
 	"signalbox/internal/bus"
+	"signalbox/internal/campaign"
 	"signalbox/internal/config"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
@@ -51,6 +52,7 @@ type App struct {
 	pushes    *push.Service
 	events    *events.Hub
 	certWatch *events.CertWatch
+	campaigns *campaign.Service
 	accounts  *account.Service // nil unless routing is open
 	im        *im.Service      // nil unless routing is open
 	xmpp      *xmpp.Server
@@ -67,6 +69,8 @@ type App struct {
 
 	stopping atomic.Bool
 	recovery atomic.Bool // what is stored is true again after the last run
+
+	recovered chan struct{} // closed then
 }
 
 // New builds every part and opens all listeners, or none. Run must follow, or Close.
@@ -74,7 +78,7 @@ func New(ctx context.Context, cfg config.Config, v Version, log *zap.Logger) (*A
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, version: v, log: log, registry: telemetry.NewRegistry(v.Version)}
+	a := &App{cfg: cfg, version: v, log: log, recovered: make(chan struct{}), registry: telemetry.NewRegistry(v.Version)}
 	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEvents, a.buildEdges, a.open} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())
@@ -126,6 +130,7 @@ func (a *App) buildDomain(context.Context) (err error) {
 		return err
 	}
 	a.endpoint.Watch(a.pushes)
+	a.campaigns = campaign.New(a.store, a.pushes, a.cfg.Push.MaxTargets, a.log)
 	return nil
 }
 
@@ -194,6 +199,7 @@ func (a *App) buildAPI() (err error) {
 		Registry:  a.endpoint,
 		Pushes:    a.pushes,
 		Events:    a.events,
+		Campaigns: a.campaigns,
 		Tokens:    access.New(a.store, time.Now),
 		Health:    health{a},
 		Certs:     bundles{a.certs},
@@ -248,6 +254,7 @@ func (a *App) Run(ctx context.Context) error {
 		part{"events", a.events.Run},
 		part{"cert events", a.certWatch.Run},
 		part{"push", a.pushes.Run},
+		part{"campaign", a.carryOn},
 		part{"trim", a.trim},
 		part{"serve", a.serve},
 	)
@@ -289,6 +296,16 @@ func (a *App) sweepUploads(ctx context.Context) error {
 	return nil
 }
 
+// carryOn carries campaigns on once pushes are true again after the last run.
+func (a *App) carryOn(ctx context.Context) error {
+	select {
+	case <-a.recovered:
+		return a.campaigns.Run(ctx)
+	case <-ctx.Done():
+		return nil
+	}
+}
+
 // admit recovers, announces and accepts endpoints.
 func (a *App) admit(ctx context.Context) error {
 	defer a.stopping.Store(true)
@@ -297,6 +314,7 @@ func (a *App) admit(ctx context.Context) error {
 		return err
 	}
 	a.recovery.Store(true)
+	close(a.recovered)
 	ready, err := a.announce()
 	if err != nil {
 		return err

@@ -93,6 +93,12 @@ func (e *InterruptedError) Error() string {
 // Unwrap returns the cause.
 func (e *InterruptedError) Unwrap() error { return e.Err }
 
+// Check returns the mistakes as FieldErrors, or nil.
+func (r FanoutRequest) Check() error {
+	_, err := r.normalise()
+	return err
+}
+
 // normalise returns the push as it is stored and sent, or FieldErrors.
 func (r *FanoutRequest) normalise() (Push, error) {
 	errs := checkTargets(r.To)

@@ -44,6 +44,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryLateOpen:     "fanout_late",
 		queryLateOver:     "fanout_late",
 		queryMembers:      "SEARCH g USING PRIMARY KEY",
+		queryMemberIDs:    "SEARCH g USING PRIMARY KEY",
 		queryCountMembers: "SEARCH g USING PRIMARY KEY",
 		queryCountTag:     "SEARCH tagged USING PRIMARY KEY",
 		queryIsTarget:     "push_queue",

@@ -83,6 +83,9 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 	if err := s.try(ctx, func(t *tx) error { return t.forgetNames(now) }); err != nil {
 		return err
 	}
+	if err := s.deleteOldCampaigns(ctx, now.Add(-s.cfg.Retention)); err != nil {
+		return err
+	}
 	return s.deleteExpired(ctx, now)
 }
 

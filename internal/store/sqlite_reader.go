@@ -12,6 +12,7 @@ import (
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/accounts"
+	"signalbox/internal/store/campaigns"
 )
 
 // reader answers queries on connections of its own, which see what is committed and never wait for the writer. All methods may be called concurrently.
@@ -30,7 +31,8 @@ type reader struct {
 	listEvents, eventBounds, slowestReader *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
 	accounts                               *accounts.Reader
-	countTag, countMembers                 *sql.Stmt
+	campaigns                              campaigns.Reader
+	countTag, countMembers, listMembers    *sql.Stmt
 	anyDue, anyLate                        *sql.Stmt
 }
 
@@ -59,7 +61,7 @@ const (
 )
 
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
-	r := &reader{db: db, lists: lists}
+	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists, Mend: sqliteError}}
 	err := prepareAll(ctx, db, map[string]**sql.Stmt{
 		selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?":     &r.findEndpoint,
 		"SELECT secret, enabled FROM endpoint WHERE domain = ? AND id = ?": &r.secretOf,
@@ -90,6 +92,7 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		querySlowestReader: &r.slowestReader,
 		queryCountTag:      &r.countTag,
 		queryCountMembers:  &r.countMembers,
+		queryMemberIDs:     &r.listMembers,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]

@@ -17,6 +17,7 @@ const maxCounted = 10_000
 const (
 	queryCountTag     = "SELECT count(*) FROM (SELECT 1 FROM tagged WHERE domain = ? AND tag = ? LIMIT ?)"
 	queryCountMembers = "SELECT count(*) FROM (SELECT 1 FROM tagged g WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " LIMIT ?5)"
+	queryMemberIDs    = "SELECT e.id, e.num FROM tagged g CROSS JOIN endpoint e ON e.num = g.ep WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " ORDER BY g.ep LIMIT ?5"
 )
 
 // tagsOf returns how the schema writes what a selector asks for.
@@ -63,6 +64,24 @@ func (r *reader) countMatching(ctx context.Context, domain string, s push.Select
 	}
 	n, err := one(ctx, r.countMembers, 1, number, errCorrupt, domain, tags[0], 0, others, limit, second)
 	return int(n), err
+}
+
+// membersFrom returns the ids of up to limit endpoints that match, behind a number, and the number of the last one.
+func (r *reader) membersFrom(ctx context.Context, domain string, s push.Selector, after int64, limit int) (ids []string, last int64, err error) {
+	tags, err := r.rarestFirst(ctx, domain, s)
+	if err != nil {
+		return nil, 0, err
+	}
+	second, others, err := splitTags(tags)
+	if err != nil {
+		return nil, 0, err
+	}
+	last = after
+	err = each(ctx, r.listMembers, 2, func(row []driver.Value) error {
+		ids, last = append(ids, textOf(row[0])), intOf(row[1])
+		return nil
+	}, domain, tags[0], after, others, limit, second)
+	return ids, last, err
 }
 
 // any reports whether a query finds something.

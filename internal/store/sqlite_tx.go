@@ -9,6 +9,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 	"signalbox/internal/store/accounts"
+	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/direct"
 )
 
@@ -46,6 +47,7 @@ type tx struct {
 	old      oldStmts
 	outbox   outboxStmts
 	account  *accounts.Statements
+	campaign *campaigns.Statements
 }
 
 type controlStmts struct {
@@ -100,7 +102,10 @@ func newTx(c *direct.Conn) (*tx, error) {
 		return nil, p.err
 	}
 	var err error
-	t.account, err = accounts.Prepare(c)
+	if t.account, err = accounts.Prepare(c); err != nil {
+		return nil, err
+	}
+	t.campaign, err = campaigns.Prepare(c)
 	return t, err
 }
 

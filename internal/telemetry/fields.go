@@ -19,6 +19,9 @@ func Resource(r string) zap.Field { return zap.String("resource", r) }
 // Push is the id of a push.
 func Push(id string) zap.Field { return zap.String("push", id) }
 
+// Campaign is the id of a campaign.
+func Campaign(id string) zap.Field { return zap.String("campaign", id) }
+
 // PushType is the type of a push.
 func PushType(t string) zap.Field { return zap.String("push_type", t) }
 

@@ -24,6 +24,7 @@ var layers = []struct {
 	{"internal/endpoint", 2, "endpoint"},
 	{"internal/access", 2, "access"},
 	{"internal/push", 3, "push"},
+	{"internal/campaign", 3, "push"},
 	{"internal/events", 3, "events"},
 	{"internal/account", 3, "account"},
 	{"internal/upload", 3, "upload"},

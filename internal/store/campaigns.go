@@ -1,0 +1,201 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"signalbox/internal/campaign"
+	"signalbox/internal/push"
+)
+
+var _ campaign.Store = (*Store)(nil)
+
+// NewCampaign implements campaign.Store.
+func (s *Store) NewCampaign(ctx context.Context, key *push.Idempotency) (id campaign.ID, replayed bool, err error) {
+	err = s.try(ctx, func(t *tx) error {
+		id, replayed = 0, false
+		if key != nil {
+			used, found, err := t.findKey(key)
+			switch {
+			case err != nil:
+				return err
+			case found && used.body != key.Body:
+				return push.ErrKeyReused
+			case found:
+				id, replayed = campaign.ID(used.push), true
+				return nil
+			}
+		}
+		next, err := t.nextPush()
+		id = campaign.ID(next)
+		return err
+	}, push.ErrKeyReused)
+	return id, replayed, err
+}
+
+// AddCampaignTargets implements campaign.Store.
+func (s *Store) AddCampaignTargets(ctx context.Context, id campaign.ID, place int, ids []string) error {
+	return s.try(ctx, func(t *tx) error { return t.campaign.AddTargets(id, place, ids) })
+}
+
+// CreateCampaign implements campaign.Store.
+func (s *Store) CreateCampaign(ctx context.Context, c campaign.Campaign, key *push.Idempotency) error {
+	return s.try(ctx, func(t *tx) error {
+		n, err := t.campaign.CountOpen()
+		switch {
+		case err != nil:
+			return err
+		case n >= campaign.MaxActive:
+			return campaign.ErrTooMany
+		}
+		if err := t.campaign.Insert(&c); err != nil {
+			return err
+		}
+		if key != nil {
+			if err := t.insertKey(key, push.ID(c.ID), t.now); err != nil {
+				return err
+			}
+		}
+		return t.campaignEvent(kindCampaignStarted, &c)
+	}, campaign.ErrTooMany)
+}
+
+// DropCampaignTargets implements campaign.Store.
+func (s *Store) DropCampaignTargets(ctx context.Context) error {
+	return s.try(ctx, func(t *tx) error { return t.campaign.DropTargets() })
+}
+
+// StepCampaign implements campaign.Store.
+func (s *Store) StepCampaign(ctx context.Context, domain string, step campaign.Step) (c campaign.Campaign, err error) {
+	err = s.try(ctx, func(t *tx) (err error) {
+		if c, err = t.campaign.Find(domain, step.ID); err != nil {
+			return err
+		}
+		if !slices.Contains(step.From, c.State) {
+			return campaign.ErrState
+		}
+		c.CanaryPassed = c.CanaryPassed || step.CanaryPassed
+		c.Cancelled = max(c.Cancelled, step.Cancelled)
+		c.Updated = t.now
+		if step.To == "" {
+			return t.campaign.Update(&c)
+		}
+		kind := campaignKind(c.State, step.To)
+		c.State, c.Reason = step.To, step.Reason
+		c.History = append(c.History, campaign.Change{State: step.To, At: t.now.UTC(), Reason: step.Reason})
+		if step.To == campaign.Finished {
+			c.Counts = step.Counts
+		}
+		if err := t.campaign.Update(&c); err != nil {
+			return err
+		}
+		return t.campaignEvent(kind, &c)
+	}, campaign.ErrUnknown, campaign.ErrState)
+	return c, err
+}
+
+func campaignKind(from, to campaign.State) int64 {
+	switch to {
+	case campaign.Paused:
+		return kindCampaignPaused
+	case campaign.Aborted:
+		return kindCampaignAborted
+	case campaign.Finished:
+		return kindCampaignFinished
+	}
+	if from == campaign.Paused {
+		return kindCampaignResumed
+	}
+	return kindCampaignStarted
+}
+
+// campaignData is what events of campaigns tell.
+type campaignData struct {
+	ID      string         `json:"id"`
+	Name    string         `json:"name"`
+	State   campaign.State `json:"state"`
+	Reason  string         `json:"reason"`
+	Targets int            `json:"targets"`
+	Sent    int            `json:"sent"`
+}
+
+func (t *tx) campaignEvent(kind int64, c *campaign.Campaign) error {
+	data, err := json.Marshal(campaignData{c.ID.String(), c.Name, c.State, c.Reason, c.Targets, c.Sent})
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	return t.insertEvent(event{at: micros(t.now), kind: kind, data: string(data)})
+}
+
+// SentBatch implements campaign.Store.
+func (s *Store) SentBatch(ctx context.Context, b campaign.Batch) error {
+	return s.try(ctx, func(t *tx) error { return t.campaign.Advance(&b, t.now) })
+}
+
+// Campaign implements campaign.Store.
+func (s *Store) Campaign(ctx context.Context, domain string, id campaign.ID) (campaign.Campaign, error) {
+	return s.reader.campaigns.Campaign(ctx, domain, id)
+}
+
+// Campaigns implements campaign.Store.
+func (s *Store) Campaigns(ctx context.Context, domain string, state campaign.State, before campaign.ID, limit int) ([]campaign.Campaign, error) {
+	return s.reader.campaigns.Campaigns(ctx, domain, state, before, limit)
+}
+
+// ActiveCampaigns implements campaign.Store.
+func (s *Store) ActiveCampaigns(ctx context.Context) ([]campaign.Campaign, error) {
+	return s.reader.campaigns.Active(ctx)
+}
+
+// MembersFrom implements campaign.Store.
+func (s *Store) MembersFrom(ctx context.Context, domain string, sel push.Selector, after int64, limit int) (ids []string, last int64, err error) {
+	return s.reader.membersFrom(ctx, domain, sel, after, limit)
+}
+
+// CampaignTargets implements campaign.Store.
+func (s *Store) CampaignTargets(ctx context.Context, id campaign.ID, place, limit int) ([]string, error) {
+	return s.reader.campaigns.Targets(ctx, id, place, limit)
+}
+
+// CampaignCounts implements campaign.Store.
+func (s *Store) CampaignCounts(ctx context.Context, id campaign.ID) (push.Counts, error) {
+	byCode, refused, err := s.reader.campaigns.Counts(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	counts := push.Counts{}
+	for code, n := range byCode {
+		state, err := stateOf(code)
+		if err != nil {
+			return nil, err
+		}
+		counts[state] = n
+	}
+	if refused > 0 {
+		counts[push.Rejected] += refused
+	}
+	return counts, nil
+}
+
+// CampaignBatches implements campaign.Store.
+func (s *Store) CampaignBatches(ctx context.Context, id campaign.ID, skip, limit int) ([]push.ID, error) {
+	return s.reader.campaigns.Batches(ctx, id, skip, limit)
+}
+
+// deleteOldCampaigns deletes campaigns that have been over for as long as their pushes are kept.
+func (s *Store) deleteOldCampaigns(ctx context.Context, before time.Time) error {
+	const few = 10 // each has its targets
+	for {
+		var n int64
+		err := s.try(ctx, func(t *tx) (err error) {
+			n, err = t.campaign.DeleteOver(before, few)
+			return err
+		})
+		if err != nil || n < few {
+			return err
+		}
+	}
+}

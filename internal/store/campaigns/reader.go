@@ -1,0 +1,163 @@
+package campaigns
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"signalbox/internal/campaign"
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+// Reader reads campaigns on connections that see what is committed. All methods may be called concurrently.
+type Reader struct {
+	DB   *sql.DB
+	Mend func(error) error // makes an error of the driver one that says what to do
+}
+
+const (
+	selectCampaign = "SELECT id, domain, spec, body, state, reason, history, targets, sent, canary_at, canary_passed, next_at, batches, cancelled, counts, created, updated FROM campaign"
+	columns        = 17
+)
+
+// Campaign returns one with its payload, or campaign.ErrUnknown.
+func (r Reader) Campaign(ctx context.Context, domain string, id campaign.ID) (campaign.Campaign, error) {
+	all, err := r.list(ctx, " WHERE id = ? AND domain = ?", int64(id), domain)
+	if err == nil && len(all) == 0 {
+		err = campaign.ErrUnknown
+	}
+	if err != nil {
+		return campaign.Campaign{}, err
+	}
+	return all[0], nil
+}
+
+// Campaigns is as campaign.Store has it.
+func (r Reader) Campaigns(ctx context.Context, domain string, state campaign.State, before campaign.ID, limit int) ([]campaign.Campaign, error) {
+	return r.list(ctx, " WHERE domain = ?1 AND (?2 = 0 OR id < ?2) AND (?3 = '' OR state = ?3) ORDER BY id DESC LIMIT ?4", domain, int64(before), string(state), limit)
+}
+
+// Active returns the campaigns that campaign.Service carries on.
+func (r Reader) Active(ctx context.Context) ([]campaign.Campaign, error) {
+	return r.list(ctx, " INDEXED BY campaign_active WHERE state = 'running' OR state = 'aborted' AND cancelled < batches ORDER BY id")
+}
+
+func (r Reader) list(ctx context.Context, where string, args ...any) ([]campaign.Campaign, error) {
+	var all []campaign.Campaign
+	err := r.each(ctx, selectCampaign+where, columns, func(row []driver.Value) error {
+		c, err := campaignOf(row)
+		all = append(all, c)
+		return err
+	}, args...)
+	return all, err
+}
+
+// Targets returns the ids of up to limit targets from a place on.
+func (r Reader) Targets(ctx context.Context, id campaign.ID, place, limit int) (ids []string, err error) {
+	err = r.each(ctx, "SELECT subject FROM campaign_target WHERE campaign = ? AND place >= ? ORDER BY place LIMIT ?", 1, func(row []driver.Value) error {
+		subject, _ := row[0].(string)
+		ids = append(ids, subject)
+		return nil
+	}, int64(id), place, limit)
+	return ids, err
+}
+
+// Counts returns how many targets of the campaign's batches are in the state of each code.
+func (r Reader) Counts(ctx context.Context, id campaign.ID) (byCode map[int64]int, refused int, err error) {
+	byCode = map[int64]int{}
+	const pushes = "SELECT p.state, count(*) FROM campaign_batch b CROSS JOIN push p INDEXED BY push_fanout ON p.fanout = b.fanout WHERE b.campaign = ? AND p.fanout IS NOT NULL GROUP BY p.state"
+	err = r.each(ctx, pushes, 2, func(row []driver.Value) error {
+		byCode[integer(row[0])] = int(integer(row[1]))
+		return nil
+	}, int64(id))
+	if err != nil {
+		return nil, 0, err
+	}
+	const refusals = "SELECT coalesce(sum(f.refused), 0) FROM campaign_batch b CROSS JOIN fanout f ON f.id = b.fanout WHERE b.campaign = ?"
+	err = r.each(ctx, refusals, 1, func(row []driver.Value) error {
+		refused = int(integer(row[0]))
+		return nil
+	}, int64(id))
+	return byCode, refused, err
+}
+
+// Batches returns the fan-outs of up to limit batches behind so many.
+func (r Reader) Batches(ctx context.Context, id campaign.ID, skip, limit int) (ids []push.ID, err error) {
+	err = r.each(ctx, "SELECT fanout FROM campaign_batch WHERE campaign = ? ORDER BY place LIMIT ? OFFSET ?", 1, func(row []driver.Value) error {
+		ids = append(ids, push.ID(integer(row[0])))
+		return nil
+	}, int64(id), limit, skip)
+	return ids, err
+}
+
+// each calls f with every row.
+func (r Reader) each(ctx context.Context, query string, width int, f func([]driver.Value) error, args ...any) error {
+	rows, err := r.DB.QueryContext(ctx, query, args...)
+	if err != nil {
+		return r.Mend(err)
+	}
+	defer rows.Close()
+	row, values, dest := make([]driver.Value, width), make([]any, width), make([]any, width)
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		for i, v := range values {
+			row[i] = v
+		}
+		if err := f(row); err != nil {
+			return err
+		}
+	}
+	return r.Mend(rows.Err())
+}
+
+// campaignOf reads the columns of selectCampaign.
+func campaignOf(row []driver.Value) (c campaign.Campaign, err error) {
+	text := func(i int) string { s, _ := row[i].(string); return s }
+	var s spec
+	if err := json.Unmarshal([]byte(text(2)), &s); err != nil {
+		return c, fmt.Errorf("read campaign: %w", err)
+	}
+	body, _ := row[3].([]byte)
+	c = campaign.Campaign{
+		ID: campaign.ID(integer(row[0])), Domain: text(1), State: campaign.State(text(4)), Reason: text(5), Targets: int(integer(row[7])), Sent: int(integer(row[8])),
+		CanaryAt: moment(row[9]), CanaryPassed: integer(row[10]) != 0, NextAt: moment(row[11]), Batches: int(integer(row[12])), Cancelled: int(integer(row[13])),
+		Created: moment(row[15]), Updated: moment(row[16]),
+		Spec: campaign.Spec{
+			Name: s.Name, Selector: s.Selector, Rate: s.Rate, CanaryPercent: s.Canary, CanaryWait: s.CanaryWait, AbortPercent: s.Abort, AbortAfter: s.AbortAfter,
+			Window: s.Window, Start: s.Start,
+			Push: push.Push{
+				To: endpoint.Key{Domain: text(1)}, Type: s.Type, Payload: append([]byte(nil), body...), Binary: s.Binary, Priority: s.Priority, Ack: s.Ack, TTL: s.TTL, CollapseKey: s.CollapseKey,
+			},
+		},
+	}
+	if err := json.Unmarshal([]byte(text(6)), &c.History); err != nil {
+		return c, fmt.Errorf("read history of %s: %w", c.ID, err)
+	}
+	if counts := text(14); counts != "" {
+		if err := json.Unmarshal([]byte(counts), &c.Counts); err != nil {
+			return c, fmt.Errorf("read counts of %s: %w", c.ID, err)
+		}
+	}
+	return c, nil
+}
+
+func integer(v driver.Value) int64 {
+	n, _ := v.(int64)
+	return n
+}
+
+func moment(v driver.Value) time.Time {
+	if n := integer(v); n != 0 {
+		return time.UnixMicro(n).UTC()
+	}
+	return time.Time{}
+}
