@@ -67,7 +67,11 @@ func normaliseContent(p Push) (_ Push, errs FieldErrors) {
 	if int(p.Ack) >= len(ackNames) {
 		add("/ack", "must be none, delivered or handled")
 	}
-	if p.Binary {
+	if p.Message {
+		if len(p.Payload) > MaxPayloadBytes {
+			add("/payload", fmt.Sprintf("is %d bytes, at most %d are allowed", len(p.Payload), MaxPayloadBytes))
+		}
+	} else if p.Binary {
 		if len(p.Payload) > MaxPayloadBytes {
 			add("/payload_base64", fmt.Sprintf("is %d bytes, at most %d are allowed", len(p.Payload), MaxPayloadBytes))
 		}

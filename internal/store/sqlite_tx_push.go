@@ -70,7 +70,7 @@ func (t *tx) insertPush(ep int64, p *push.Push) error {
 	size := keptBytes(p)
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
-	err := t.push.insert.Run(int64(p.ID), ep, placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at,
+	err := t.push.insert.Run(int64(p.ID), ep, placeOf(push.Accepted, p.Ack, p.Priority), int64(p.Ack), int64(p.Priority), formOf(p), size, at,
 		p.Expires().UnixMicro(), p.Type, history)
 	if err != nil || size == 0 {
 		return err
@@ -130,7 +130,8 @@ func statusOf(row []driver.Value) (push.Status, error) {
 	created, expires := timeOf(intOf(row[columnCreated])), timeOf(intOf(row[columnExpires]))
 	s := push.Status{Push: push.Push{
 		ID: push.ID(intOf(row[columnID])), To: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])}, Type: textOf(row[9]),
-		Binary: intOf(row[6]) != 0, Priority: push.Priority(intOf(row[columnPriority])), Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
+		Binary: intOf(row[6]) == formBinary, Message: intOf(row[6]) == formMessage, Priority: push.Priority(intOf(row[columnPriority])),
+		Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
 		Fanout: push.ID(intOf(row[12])),
 	}}
 	if result := textOf(row[11]); result != "" {
