@@ -30,6 +30,7 @@ var layers = []struct {
 	{"xmpp", 4, "xmpp"},
 	{"internal/listen", 4, "listen"},
 	{"internal/api", 4, "api"},
+	{"internal/tigase", 4, "tigase"},
 	{"internal/store", 4, "store"},
 	{"internal/bus", 4, "bus"},
 	{"internal/agent", 4, "agent"},
