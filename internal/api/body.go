@@ -13,6 +13,8 @@ import (
 const (
 	maxBodyBytes  = 256 << 10 // of a request: a payload of 64 KiB in base64, with room for everything beside it
 	maxLargeBytes = 1 << 20   // where a list of 10,000 ids of 64 bytes may stand as well
+	maxHugeBytes  = 16 << 20  // where 10,000 endpoints with SCRAM keys and labels may stand
+	maxHuge       = 2         // of those that are in memory at the same time
 	maxLarge      = 64        // bodies beyond maxBodyBytes that are in memory at the same time
 )
 

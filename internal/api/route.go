@@ -27,6 +27,7 @@ type route struct {
 	status   int          // of success
 	optional bool         // the body may be missing
 	large    bool         // the body may have maxLargeBytes
+	huge     bool         // the body may have maxHugeBytes
 	example  any          // of the body
 	problems []kind       // beyond those that every route of its sort has
 }
@@ -98,7 +99,7 @@ func (s *Server) enter(hc huma.Context, next func(huma.Context), rt route, newBo
 		rec.token, e.idle = e.caller.TokenID, rec.release
 	}
 	if hasBody {
-		limit, done, ok := s.bodyLimit(r, rt.large)
+		limit, done, ok := s.bodyLimit(r, rt)
 		if !ok {
 			writeProblem(w, busy.problem("").retryAfter(retryBusy))
 			return
@@ -116,13 +117,17 @@ func (s *Server) enter(hc huma.Context, next func(huma.Context), rt route, newBo
 }
 
 // bodyLimit says how long the body may be. It is not ok where too many large ones are in memory; else done is called when the request is over.
-func (s *Server) bodyLimit(r *http.Request, large bool) (limit int64, done func(), ok bool) {
-	if !large || r.ContentLength >= 0 && r.ContentLength <= maxBodyBytes {
+func (s *Server) bodyLimit(r *http.Request, rt route) (limit int64, done func(), ok bool) {
+	limit, places := int64(maxLargeBytes), s.large
+	if rt.huge {
+		limit, places = maxHugeBytes, s.huge
+	}
+	if !rt.large && !rt.huge || r.ContentLength >= 0 && r.ContentLength <= maxBodyBytes {
 		return maxBodyBytes, func() {}, true
 	}
 	select {
-	case s.large <- struct{}{}:
-		return maxLargeBytes, func() { <-s.large }, true
+	case places <- struct{}{}:
+		return limit, func() { <-places }, true
 	default:
 		return 0, nil, false
 	}

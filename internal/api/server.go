@@ -44,6 +44,7 @@ type Server struct {
 	slots   chan struct{}      // one element for each request at work
 	probes  chan struct{}      // the same for readiness and metrics
 	large   chan struct{}      // one element for each large body in memory
+	huge    chan struct{}      // one element for each huge body in memory
 	waits   chan struct{}      // one element for each that waits for the end of a push
 	serving context.Context    // ends when Serve begins to end
 	stop    context.CancelFunc // of serving
@@ -67,6 +68,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s := &Server{
 		cfg: cfg, deps: deps, log: log.Named("api"), allowed: allowed, mux: http.NewServeMux(), metrics: metrics,
 		slots: make(chan struct{}, maxConcurrent), probes: make(chan struct{}, maxProbes), waits: make(chan struct{}, maxWaits), large: make(chan struct{}, maxLarge),
+		huge: make(chan struct{}, maxHuge),
 	}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	if err := s.Reload(); err != nil {

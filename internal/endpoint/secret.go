@@ -15,7 +15,7 @@ import (
 
 // The names under which Secret keeps its SCRAM keys.
 const (
-	ScramSHA256 = "SCRAM-SHA-256" // RFC 7677; every secret has them
+	ScramSHA256 = "SCRAM-SHA-256" // RFC 7677; every secret has them, but for those that came from another server
 	ScramSHA1   = "SCRAM-SHA-1"   // RFC 5802, for old clients; secrets of earlier versions have none
 )
 
