@@ -106,7 +106,7 @@ func TestTigaseBadRequests(t *testing.T) {
 		{name: "presence to nobody", body: "<presence" + to + "/>", status: 404, answer: "not kept"},
 		{name: "another method", method: "GET", path: "/rest/stream", status: 405},
 		{name: "another path", path: "/rest/nothing", status: 404},
-		{name: "root", method: "GET", path: "/rest", status: 404},
+		{name: "root", method: "GET", path: "/rest/", status: 404},
 		{name: "two Idempotency-Keys", header: http.Header{"Idempotency-Key": {"a", "b"}}, body: "<message" + to + "/>", status: 400},
 		{name: "user of another domain", method: "GET", path: "/rest/user/pc-1@other.test", status: 404},
 		{name: "domain as user", method: "GET", path: "/rest/user/DOMAIN", status: 404},

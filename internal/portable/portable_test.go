@@ -186,3 +186,30 @@ func TestMemoryIsBounded(t *testing.T) {
 		t.Errorf("%d accounts, then %v", n, err)
 	}
 }
+
+// FuzzRead: whatever a file holds is an account with a host and a name, or an error.
+func FuzzRead(f *testing.F) {
+	text, err := os.ReadFile("testdata/server-data.xml")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Add([]byte("<server-data xmlns='urn:xmpp:pie:0' xmlns:x='http://www.w3.org/2001/XInclude'><host jid='a'><user name='b'/><x:include href='server-data.xml'/></host></server-data>"))
+	f.Add([]byte("<a:server-data xmlns:a='http://www.xmpp.org/extensions/xep-0227.html#ns'><a:host jid='a'/></a:server-data>"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		accounts := 0
+		report, err := Read(fstest.MapFS{"server-data.xml": {Data: text}}, "server-data.xml", func(a Account) error {
+			if accounts++; a.Host == "" || a.Name == "" {
+				t.Errorf("account %+v", a)
+			}
+			return nil
+		})
+		counted := 0
+		for _, n := range report.Hosts {
+			counted += n
+		}
+		if counted != accounts || err == nil && report.Files == 0 {
+			t.Errorf("%d accounts, counted %+v, %v", accounts, report, err)
+		}
+	})
+}
