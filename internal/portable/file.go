@@ -14,6 +14,7 @@ import (
 // meter bounds what is read between two tokens, which the decoder keeps in memory.
 type meter struct {
 	from io.Reader
+	most int
 	n    int
 }
 
@@ -21,7 +22,7 @@ var errToken = errors.New("a tag or text of more than 16 MiB")
 
 // Read implements io.Reader.
 func (m *meter) Read(p []byte) (int, error) {
-	if m.n > maxToken {
+	if m.n > m.most {
 		return 0, errToken
 	}
 	n, err := m.from.Read(p)

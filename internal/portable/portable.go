@@ -48,7 +48,15 @@ type Report struct {
 // Read reads the file with this name, and those that it includes (XInclude), which lie in files as well, and calls take for each account. An error of take ends it.
 // No file is read whole: one tag, or one text between tags, has 16 MiB at most.
 func Read(files fs.FS, name string, take func(Account) error) (Report, error) {
-	r := &reader{files: files, take: take, report: Report{Hosts: map[string]int{}, Passed: map[string]int{}}}
+	return newReader(files, take).read(name)
+}
+
+func newReader(files fs.FS, take func(Account) error) *reader {
+	return &reader{files: files, take: take, most: maxToken, report: Report{Hosts: map[string]int{}, Passed: map[string]int{}}}
+}
+
+// read reads the main file.
+func (r *reader) read(name string) (Report, error) {
 	if err := r.document(name); err != nil {
 		return r.report, err
 	}
@@ -70,6 +78,7 @@ type reader struct {
 	files  fs.FS
 	take   func(Account) error
 	report Report
+	most   int // bytes of one token
 
 	begun   bool
 	open    []string // documents inside each other
@@ -110,7 +119,7 @@ func (r *reader) document(name string) error {
 	}
 	r.open = append(r.open, name)
 	r.report.Files++
-	in := &meter{from: f}
+	in := &meter{from: f, most: r.most}
 	err = r.elements(file{name, xml.NewDecoder(in), in})
 	r.open = r.open[:len(r.open)-1]
 	return err

@@ -175,14 +175,19 @@ func (e *endless) Read(p []byte) (int, error) {
 
 // TestMemoryIsBounded: neither a text without end nor accounts without end are kept.
 func TestMemoryIsBounded(t *testing.T) {
-	long := &endless{text: strings.Repeat(" ", 1<<20), most: 1 << 40}
-	if _, err := Read(long, "server-data.xml", func(Account) error { return nil }); !errors.Is(err, errToken) {
+	const most = 64 << 10
+	n := 0
+	read := func(e *endless) error {
+		r := newReader(e, func(Account) error { n++; return nil })
+		r.most = most
+		_, err := r.read("server-data.xml")
+		return err
+	}
+	if err := read(&endless{text: strings.Repeat(" ", 1<<20), most: 1 << 40}); !errors.Is(err, errToken) {
 		t.Errorf("a text without end: %v", err)
 	}
-	n := 0
-	many := &endless{text: "<user name='u' password='p'><vCard xmlns='vcard-temp'><PHOTO>" + strings.Repeat("A", 1000) + "</PHOTO></vCard></user>", most: 24 << 20}
-	_, err := Read(many, "server-data.xml", func(Account) error { n++; return nil })
-	if err == nil || n < 20000 { // cut at the end
+	many := &endless{text: "<user name='u' password='p'><vCard xmlns='vcard-temp'><PHOTO>" + strings.Repeat("A", 1000) + "</PHOTO></vCard></user>", most: 20 * most}
+	if err := read(many); err == nil || n < 1000 { // cut at the end
 		t.Errorf("%d accounts, then %v", n, err)
 	}
 }
