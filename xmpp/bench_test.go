@@ -13,6 +13,7 @@ import (
 // stored takes receipts that are durable at once.
 type stored struct{}
 
+func (stored) Named(endpoint.Key, string) (push.ID, bool)          { return 0, false }
 func (stored) Receipt(_ endpoint.Key, _ push.ID, done func(error)) { done(nil) }
 func (stored) Result(_ endpoint.Key, _ push.ID, _ bool, _ json.RawMessage, done func(error)) {
 	done(nil)

@@ -89,6 +89,8 @@ type answers struct {
 	done []func(error)
 }
 
+func (a *answers) Named(endpoint.Key, string) (push.ID, bool) { return 0, false }
+
 func (a *answers) Receipt(k endpoint.Key, id push.ID, done func(error)) {
 	a.add("receipt "+k.ID+" "+id.String(), done)
 }

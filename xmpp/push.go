@@ -22,6 +22,8 @@ const (
 type Pushes interface {
 	// Receipt says that the endpoint has got the push (XEP-0184).
 	Receipt(k endpoint.Key, id push.ID, done func(error))
+	// Named returns the push that is a message with this id and on its way to the endpoint; false: there is none.
+	Named(k endpoint.Key, id string) (push.ID, bool)
 	// Result says what the endpoint made of the push; result is valid JSON or nil.
 	Result(k endpoint.Key, id push.ID, ok bool, result json.RawMessage, done func(error))
 }
@@ -61,9 +63,8 @@ func (s *session) takeAnswers(st *stream, el *scan.Stanza) transport.Next {
 			continue
 		}
 		known = true
-		text, _ := c.Attr("id")
-		id, err := push.ParseID(string(text))
-		if err != nil {
+		id, ok := s.answered(c, isReceipt)
+		if !ok {
 			continue // a receipt for something else
 		}
 		done := s.hold(st)
@@ -84,6 +85,16 @@ func (s *session) takeAnswers(st *stream, el *scan.Stanza) transport.Next {
 		s.refuse(el, feature.Unavailable())
 	}
 	return transport.Read
+}
+
+// answered returns the push that a receipt or a result names.
+func (s *session) answered(c scan.Element, isReceipt bool) (push.ID, bool) {
+	text, _ := c.Attr("id")
+	id, err := push.ParseID(string(text))
+	if err != nil && isReceipt {
+		return s.srv.deps.Pushes.Named(s.key, string(text))
+	}
+	return id, err == nil
 }
 
 // takeResult hands a result on; it is false if its status or its JSON is not valid.
@@ -113,7 +124,14 @@ func NewSender(r *endpoint.Registry) *Sender { return &Sender{registry: r} }
 
 // Send implements push.Sender.
 func (s *Sender) Send(k endpoint.Key, epoch uint64, p push.Push, delayed bool, written func(time.Time)) error {
-	return s.registry.RouteEpoch(k, epoch, endpoint.Stanza{Raw: encodePush(p, delayed), Written: written})
+	return s.registry.RouteEpoch(k, epoch, endpoint.Stanza{Raw: encode(p, delayed), Written: written})
+}
+
+func encode(p push.Push, delayed bool) []byte {
+	if p.Message {
+		return encodeMessage(p, delayed)
+	}
+	return encodePush(p, delayed)
 }
 
 // encodePush is the wire form of SPEC section 6.
@@ -138,13 +156,18 @@ func encodePush(p push.Push, delayed bool) []byte {
 	b = appendPayload(b, p)
 	b = append(b, "</push><request xmlns='"+nsReceipts+"'/>"...)
 	if delayed {
-		b = append(b, "<delay xmlns='urn:xmpp:delay' from='"...)
-		b = scan.AppendEscaped(b, p.To.Domain)
-		b = append(b, "' stamp='"...)
-		b = p.Created.UTC().AppendFormat(b, time.RFC3339)
-		b = append(b, "'/>"...)
+		b = appendDelay(b, p)
 	}
 	return append(b, "</message>"...)
+}
+
+// appendDelay says since when a push waited (XEP-0203).
+func appendDelay(b []byte, p push.Push) []byte {
+	b = append(b, "<delay xmlns='urn:xmpp:delay' from='"...)
+	b = scan.AppendEscaped(b, p.To.Domain)
+	b = append(b, "' stamp='"...)
+	b = p.Created.UTC().AppendFormat(b, time.RFC3339)
+	return append(b, "'/>"...)
 }
 
 // wireExpiry is when the endpoint need not begin with the push any more, in whole seconds and never too early. A push with TTL 0 that arrives is meant to be handled.

@@ -158,7 +158,10 @@ func (s *session) takeIQ(el *scan.Stanza) {
 
 // takeAnswer takes what a client answers to a query of the server's own. What answers none is dropped: an id cannot be guessed.
 func (s *session) takeAnswer(el *scan.Stanza) {
-	if s.srv.deps.IM == nil {
+	s.mu.Lock()
+	state := s.state
+	s.mu.Unlock()
+	if state == nil {
 		return
 	}
 	to := string(el.To())
@@ -167,7 +170,7 @@ func (s *session) takeAnswer(el *scan.Stanza) {
 	}
 	var patience feature.Patience
 	defer patience.Stop()
-	s.State().Answered(&patience, to, el)
+	state.Answered(&patience, to, el)
 }
 
 // unreachable is the answer to what is addressed to none of ours (RFC 6120 sections 8.3.3.8, 8.3.3.16 and 8.3.3.19).

@@ -13,8 +13,8 @@ import (
 const (
 	maxBodyBytes  = 256 << 10 // of a request: a payload of 64 KiB in base64, with room for everything beside it
 	maxLargeBytes = 1 << 20   // where a list of 10,000 ids of 64 bytes may stand as well
-	maxHugeBytes  = 8 << 20   // of a batch of 1,000 pushes
-	maxHuge       = 8         // bodies beyond maxBodyBytes that may have maxHugeBytes, at the same time
+	maxHugeBytes  = 16 << 20  // of a batch of 1,000 pushes, or of 10,000 endpoints with SCRAM keys and labels
+	maxHuge       = 4         // bodies beyond maxBodyBytes that may have maxHugeBytes, at the same time
 	maxLarge      = 64        // bodies beyond maxBodyBytes that are in memory at the same time
 )
 

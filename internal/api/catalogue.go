@@ -51,7 +51,7 @@ var (
 	idempotencyInProgress = kind{"idempotency_in_progress", http.StatusConflict, "The first request with this key still runs",
 		"Wait a second and send the same request again."}
 	payloadTooLarge = kind{"payload_too_large", http.StatusRequestEntityTooLarge, "Too large",
-		"A body has at most 262144 bytes, that of a push 1048576, that of a batch 8388608, a push's payload at most 65536: send a link to larger data."}
+		"A body has at most 262144 bytes, that of a push 1048576, that of a batch 16777216, a push's payload at most 65536: send a link to larger data."}
 	unsupportedMediaType = kind{"unsupported_media_type", http.StatusUnsupportedMediaType, "The body is not labelled as JSON",
 		"Send 'Content-Type: application/json' and no Content-Encoding."}
 	validationFailed = kind{"validation_failed", http.StatusUnprocessableEntity, "The request has mistakes",

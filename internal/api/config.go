@@ -13,7 +13,7 @@ type Config struct {
 	AllowFrom    []string `key:"allow_from" doc:"Source addresses that may use the API, as addresses or CIDR prefixes; empty means any. It is the connection's own address that counts, /livez is open to all, and the command line on this machine needs 127.0.0.1 here."`
 	TLS          TLS      `key:"tls" doc:"Certificate with which listen.api speaks HTTPS."`
 	InsecureHTTP bool     `key:"insecure_http" doc:"Allows plain HTTP on addresses other than loopback: tokens then cross the network in clear."`
-	TigaseCompat bool     `key:"tigase_compat" doc:"Serves the paths of the Tigase HTTP API under /rest."`
+	TigaseCompat bool     `key:"tigase_compat" doc:"Serves the paths of the Tigase HTTP API under /rest, see docs/TIGASE.md. Their API key is one of our tokens and may stand in the URL: keep URLs out of the logs of what lies between."`
 }
 
 // TLS names the files of a certificate. Both empty: plain HTTP.

@@ -25,6 +25,15 @@ type Deps struct {
 	Certs     Certs        // nil: /v1/certs has an empty list
 	Metrics   http.Handler // answers /metrics
 	Version   Version
+	Compat    Compat // nil: nothing is served below /rest
+}
+
+// Compat answers requests below /rest as another server's HTTP API does. It may be called concurrently.
+type Compat interface {
+	// Route returns the pattern of the path that takes a request, for metrics and logs; never empty, and one of few.
+	Route(r *http.Request) string
+	// Serve answers a request and knows its callers by itself; caller is told the id of the token, once it is known.
+	Serve(w http.ResponseWriter, r *http.Request, caller func(tokenID string))
 }
 
 // Health knows whether the server can do its work. It may be called concurrently and answers within a second.

@@ -53,6 +53,7 @@ func (s *Server) registerEndpoints() {
 		scope: access.ScopeEndpoints, status: http.StatusNoContent, problems: []kind{unknownEndpoint, insufficientStorage},
 	}, s.deleteEndpoint)
 	s.registerEndpointActions()
+	s.registerEndpointBatch()
 }
 
 func (s *Server) key(id string) endpoint.Key { return endpoint.Key{Domain: s.deps.Domain, ID: id} }

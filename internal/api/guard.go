@@ -31,6 +31,10 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer rec.release()
+	if s.isCompat(r) {
+		s.deps.Compat.Serve(rec, r, func(tokenID string) { rec.token = tokenID })
+		return
+	}
 	s.mux.ServeHTTP(rec, r)
 }
 
@@ -56,6 +60,9 @@ const (
 
 // template returns the path of the route that takes the request, as it was registered; empty if none does.
 func (s *Server) template(r *http.Request) string {
+	if s.isCompat(r) {
+		return s.deps.Compat.Route(r)
+	}
 	_, pattern := s.mux.Handler(r)
 	if _, p, ok := strings.Cut(pattern, " "); ok {
 		return p
@@ -63,11 +70,20 @@ func (s *Server) template(r *http.Request) string {
 	return ""
 }
 
+// compatPrefix is the path below which another server's API is served, where the operator wants it.
+const compatPrefix = "/rest"
+
+func (s *Server) isCompat(r *http.Request) bool {
+	return s.deps.Compat != nil && (r.URL.Path == compatPrefix || strings.HasPrefix(r.URL.Path, compatPrefix+"/"))
+}
+
 // refuse says why a request is not let in; nil if it is.
 func (s *Server) refuse(r *http.Request, route string) *Problem {
 	switch {
 	case route != live && !s.fromAllowed(r.RemoteAddr):
 		return sourceNotAllowed.problem("")
+	case s.isCompat(r): // its rules are those of the other server, which takes keys in URLs and slashes at the end
+		return nil
 	case queryHasToken(r):
 		return tokenInQuery.problem("")
 	case r.URL.Path != "*" && path.Clean("/"+r.URL.Path) != r.URL.Path:

@@ -30,6 +30,7 @@ func routes() []struct {
 		{"PATCH", "/v1/endpoints/pc-1", `{}`, access.ScopeEndpoints},
 		{"DELETE", "/v1/endpoints/pc-1", "", access.ScopeEndpoints},
 		{"GET", "/v1/endpoints/pc-1/presence", "", access.ScopeRead},
+		{"POST", "/v1/endpoints/batch", `{"endpoints":[{"id":"pc-1"}]}`, access.ScopeEndpoints},
 		{"POST", "/v1/endpoints/pc-1/disconnect", "", access.ScopeEndpoints},
 		{"POST", "/v1/endpoints/pc-1/secret", "", access.ScopeEndpoints},
 		{"POST", "/v1/pushes", `{"to":"pc-1","type":"a"}`, access.ScopePush},

@@ -193,6 +193,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 }
 
 func (a *App) buildAPI() (err error) {
+	tokens := access.New(a.store, time.Now)
 	a.api, err = api.New(a.cfg.API, api.Deps{
 		Domain:    a.cfg.Domain,
 		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
@@ -200,11 +201,12 @@ func (a *App) buildAPI() (err error) {
 		Pushes:    a.pushes,
 		Events:    a.events,
 		Campaigns: a.campaigns,
-		Tokens:    access.New(a.store, time.Now),
+		Tokens:    tokens,
 		Health:    health{a},
 		Certs:     bundles{a.certs},
 		Metrics:   telemetry.MetricsHandler(a.registry),
 		Version:   a.version.api(),
+		Compat:    a.compat(tokens),
 	}, a.log, a.registry)
 	if err != nil {
 		return fmt.Errorf("%w: api: %w", ErrConfig, err)

@@ -18,7 +18,7 @@ var laterSections = map[string]string{
 }
 
 // laterFields are keys with a place in Config that nothing reads yet.
-var laterFields = []string{"listen.turn", "api.tigase_compat"}
+var laterFields = []string{"listen.turn"}
 
 // isLater reports whether a path is accepted although its part is not built.
 func isLater(path string) bool {
@@ -58,11 +58,5 @@ func (l *loader) warnLater() {
 
 // asksNothing reports whether a key is set so that its part is off.
 func (l *loader) asksNothing(path string) bool {
-	switch path {
-	case "listen.turn":
-		return len(l.cfg.Listen.TURN) == 0
-	case "api.tigase_compat":
-		return !l.cfg.API.TigaseCompat
-	}
-	return false
+	return path == "listen.turn" && len(l.cfg.Listen.TURN) == 0
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"time"
 )
 
@@ -27,11 +28,12 @@ type DirectoryStore interface {
 type Directory struct {
 	store    DirectoryStore
 	registry *Registry
+	hashing  chan struct{} // one element for each secret of a batch that is being derived
 }
 
 // NewDirectory returns a directory that ends the live sessions of endpoints that may no longer have one.
 func NewDirectory(store DirectoryStore, registry *Registry) *Directory {
-	return &Directory{store: store, registry: registry}
+	return &Directory{store: store, registry: registry, hashing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2))}
 }
 
 // Create registers e, which needs a Key; a missing secret is made and returned. Errors: ErrID, ErrSecret, ErrDescription, ErrExists.

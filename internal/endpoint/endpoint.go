@@ -53,6 +53,9 @@ type Record struct {
 type Accounts interface {
 	// CreateEndpoint stores a new endpoint with its secret, or returns ErrExists.
 	CreateEndpoint(ctx context.Context, e Endpoint, s Secret) error
+	// SaveEndpoints stores endpoints in their order in one transaction, and returns what became of each: one that exists already is BatchFailed, BatchExisted or
+	// BatchUpdated, as on says, and one that does not and has no secret is BatchFailed. It wants at least one. Errors: that of the store, and nothing is changed.
+	SaveEndpoints(ctx context.Context, list []Saving, on OnExisting) ([]BatchOutcome, error)
 	// UpdateEndpoint applies p and returns the endpoint after it, or ErrUnknown.
 	UpdateEndpoint(ctx context.Context, k Key, p Patch, now time.Time) (Endpoint, error)
 	// DeleteEndpoint removes the endpoint, its pushes and its presence, or returns ErrUnknown. Many pushes go in several steps: if ctx ends before, some are gone and

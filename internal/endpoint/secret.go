@@ -15,7 +15,7 @@ import (
 
 // The names under which Secret keeps its SCRAM keys.
 const (
-	ScramSHA256 = "SCRAM-SHA-256" // RFC 7677; every secret has them
+	ScramSHA256 = "SCRAM-SHA-256" // RFC 7677; every secret has them, but for those that came from another server
 	ScramSHA1   = "SCRAM-SHA-1"   // RFC 5802, for old clients; secrets of earlier versions have none
 )
 
@@ -47,13 +47,8 @@ type Secret struct {
 
 // NewSecret derives what is kept of a secret that a person or another system chose. It costs two PBKDF2, about 3 ms.
 func NewSecret(secret string) (Secret, error) {
-	if n := len(secret); n < MinSecretBytes || n > MaxSecretBytes {
-		return Secret{}, fmt.Errorf("%w: %d bytes, %d to %d are allowed", ErrSecret, n, MinSecretBytes, MaxSecretBytes)
-	}
-	for i := range len(secret) {
-		if secret[i] < 0x21 || secret[i] > 0x7e {
-			return Secret{}, fmt.Errorf("%w: byte %d is not printable ASCII, for which SASL clients prepare strings alike", ErrSecret, i)
-		}
+	if err := CheckSecret(secret); err != nil {
+		return Secret{}, err
 	}
 	kept := Secret{Scram: make(map[string]ScramKeys, 2)}
 	for name, h := range map[string]func() hash.Hash{ScramSHA256: sha256.New, ScramSHA1: sha1.New} {
@@ -64,6 +59,19 @@ func NewSecret(secret string) (Secret, error) {
 		kept.Scram[name] = keys
 	}
 	return kept, nil
+}
+
+// CheckSecret reports why nobody may choose this secret, with ErrSecret.
+func CheckSecret(secret string) error {
+	if n := len(secret); n < MinSecretBytes || n > MaxSecretBytes {
+		return fmt.Errorf("%w: %d bytes, %d to %d are allowed", ErrSecret, n, MinSecretBytes, MaxSecretBytes)
+	}
+	for i := range len(secret) {
+		if secret[i] < 0x21 || secret[i] > 0x7e {
+			return fmt.Errorf("%w: byte %d is not printable ASCII, for which SASL clients prepare strings alike", ErrSecret, i)
+		}
+	}
+	return nil
 }
 
 // GenerateSecret makes a secret of 192 random bits and what is kept of it, with the fast verifier.

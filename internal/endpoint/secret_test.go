@@ -103,3 +103,36 @@ func TestMarkTellsSecretsApart(t *testing.T) {
 		t.Errorf("four secrets have %d marks", len(marks))
 	}
 }
+
+func TestVerifiers(t *testing.T) {
+	good := func() ScramKeys {
+		return ScramKeys{Salt: []byte("salt"), Iterations: 4096, StoredKey: make([]byte, 32), ServerKey: make([]byte, 32)}
+	}
+	s, err := NewVerifiers(map[string]ScramKeys{ScramSHA256: good()})
+	if err != nil || len(s.Scram) != 1 || s.Fast != nil {
+		t.Errorf("NewVerifiers = %+v, %v", s, err)
+	}
+	for _, tt := range []struct {
+		name   string
+		mech   string
+		change func(*ScramKeys)
+	}{
+		{"unknown mechanism", "SCRAM-SHA-512", func(*ScramKeys) {}},
+		{"sizes of another hash", ScramSHA1, func(*ScramKeys) {}},
+		{"too few iterations", ScramSHA256, func(k *ScramKeys) { k.Iterations = MinIterations - 1 }},
+		{"too many iterations", ScramSHA256, func(k *ScramKeys) { k.Iterations = MaxIterations + 1 }},
+		{"no salt", ScramSHA256, func(k *ScramKeys) { k.Salt = nil }},
+		{"long salt", ScramSHA256, func(k *ScramKeys) { k.Salt = make([]byte, MaxSaltBytes+1) }},
+		{"short stored key", ScramSHA256, func(k *ScramKeys) { k.StoredKey = k.StoredKey[:31] }},
+		{"no server key", ScramSHA256, func(k *ScramKeys) { k.ServerKey = nil }},
+	} {
+		k := good()
+		tt.change(&k)
+		if _, err := NewVerifiers(map[string]ScramKeys{tt.mech: k}); !errors.Is(err, ErrVerifier) {
+			t.Errorf("%s: %v, want ErrVerifier", tt.name, err)
+		}
+	}
+	if _, err := NewVerifiers(nil); !errors.Is(err, ErrVerifier) {
+		t.Errorf("no keys: %v", err)
+	}
+}

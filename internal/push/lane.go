@@ -52,7 +52,8 @@ type flight struct {
 	created time.Time
 	ack     Ack
 	phase   phase
-	now     bool // TTL 0
+	now     bool   // TTL 0
+	name    string // of a message that has an id of its own
 }
 
 type phase uint8
@@ -101,7 +102,7 @@ func (l *lane) knowsLocked(id ID) bool {
 
 // launchLocked notes that p is handed to the session.
 func (l *lane) launchLocked(p Push) {
-	l.flights = append(l.flights, flight{id: p.ID, created: p.Created, ack: p.Ack, now: p.TTL == 0})
+	l.flights = append(l.flights, flight{id: p.ID, created: p.Created, ack: p.Ack, now: p.TTL == 0, name: p.ownName()})
 	l.onWay++
 }
 

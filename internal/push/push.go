@@ -131,6 +131,7 @@ type Push struct {
 	Type     string // dotted name
 	Payload  []byte // JSON text, or raw bytes if Binary; nil where there is none or where it is no longer kept
 	Binary   bool   // Payload came as payload_base64
+	Message  bool   // Payload is a message of XMPP, as MessagePayload makes it; never together with Binary
 	Priority Priority
 	Ack      Ack
 	TTL      time.Duration // 0: now or never

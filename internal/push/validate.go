@@ -74,7 +74,11 @@ func normaliseContent(p Push) (_ Push, errs FieldErrors) {
 	if now := time.Now(); p.NotBefore.After(now) && !p.NotBefore.Before(now.Add(p.TTL)) {
 		add("/not_before", "is not before the end of the ttl, which counts from now on")
 	}
-	if p.Binary {
+	if p.Message {
+		if len(p.Payload) > MaxPayloadBytes {
+			add("/payload", fmt.Sprintf("is %d bytes, at most %d are allowed", len(p.Payload), MaxPayloadBytes))
+		}
+	} else if p.Binary {
 		if len(p.Payload) > MaxPayloadBytes {
 			add("/payload_base64", fmt.Sprintf("is %d bytes, at most %d are allowed", len(p.Payload), MaxPayloadBytes))
 		}

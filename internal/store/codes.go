@@ -97,3 +97,19 @@ func timeOf(micros int64) time.Time {
 	}
 	return time.UnixMicro(micros).UTC()
 }
+
+// What the payload of a push is, as it is stored: JSON text is 0.
+const (
+	formBinary  = 1
+	formMessage = 2
+)
+
+func formOf(p *push.Push) int64 {
+	switch {
+	case p.Message:
+		return formMessage
+	case p.Binary:
+		return formBinary
+	}
+	return 0
+}

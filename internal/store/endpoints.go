@@ -25,40 +25,54 @@ func (s *Store) CreateEndpoint(ctx context.Context, e endpoint.Endpoint, secret 
 
 func (op *createEndpoint) apply(t *tx) error {
 	op.result = nil
-	created, err := t.insertEndpoint(&op.endpoint, op.secret)
-	if err != nil || !created {
+	created, err := t.createEndpoint(&op.endpoint, op.secret)
+	if err == nil && !created {
 		op.result = endpoint.ErrExists
-		return err
 	}
-	num, _, err := t.findEndpoint(op.endpoint.Key)
+	return err
+}
+
+// createEndpoint stores e with its event, and reports false if there is one of this key.
+func (t *tx) createEndpoint(e *endpoint.Endpoint, s endpoint.Secret) (bool, error) {
+	created, err := t.insertEndpoint(e, s)
+	if err != nil || !created {
+		return false, err
+	}
+	num, _, err := t.findEndpoint(e.Key)
 	if err != nil {
-		return err
+		return false, err
 	}
-	return t.endpointEvent(kindCreated, num, &op.endpoint)
+	return true, t.endpointEvent(kindCreated, num, e)
 }
 
 // UpdateEndpoint implements endpoint.Accounts.
 func (s *Store) UpdateEndpoint(ctx context.Context, k endpoint.Key, p endpoint.Patch, now time.Time) (endpoint.Endpoint, error) {
 	var after endpoint.Endpoint
-	err := s.try(ctx, func(t *tx) error {
-		record, err := t.findRecord(k)
-		if err != nil {
-			return err
-		}
-		after = patched(record.Endpoint, p, now)
-		if err := t.updateEndpoint(&after, p.Secret); err != nil {
-			return err
-		}
-		num, _, err := t.findEndpoint(k)
-		if err != nil {
-			return err
-		}
-		return t.endpointEvent(kindUpdated, num, &after, changedBy(p)...)
+	err := s.try(ctx, func(t *tx) (err error) {
+		after, err = t.patchEndpoint(k, p, now)
+		return err
 	}, endpoint.ErrUnknown)
 	if err != nil {
 		return endpoint.Endpoint{}, err
 	}
 	return after, nil
+}
+
+// patchEndpoint changes an endpoint, with its event, and returns it as it is then, or endpoint.ErrUnknown.
+func (t *tx) patchEndpoint(k endpoint.Key, p endpoint.Patch, now time.Time) (endpoint.Endpoint, error) {
+	record, err := t.findRecord(k)
+	if err != nil {
+		return endpoint.Endpoint{}, err
+	}
+	after := patched(record.Endpoint, p, now)
+	if err := t.updateEndpoint(&after, p.Secret); err != nil {
+		return endpoint.Endpoint{}, err
+	}
+	num, _, err := t.findEndpoint(k)
+	if err != nil {
+		return endpoint.Endpoint{}, err
+	}
+	return after, t.endpointEvent(kindUpdated, num, &after, changedBy(p)...)
 }
 
 // changedBy names what a patch sets.

@@ -28,6 +28,10 @@ func (p *presences) seal(op operation) {
 	switch op := op.(type) {
 	case *createEndpoint:
 		p.sealOne(op.endpoint.Key)
+	case *saveEndpoints:
+		for i := range op.list {
+			p.sealOne(op.list[i].Key)
+		}
 	case *deleteEndpoint:
 		p.sealOne(op.key)
 	case *endPresences:

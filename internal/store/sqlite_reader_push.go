@@ -22,8 +22,8 @@ func (r *reader) waiting(ctx context.Context, k endpoint.Key, after push.Cursor,
 	read := func(row []driver.Value) (push.Push, error) {
 		created, expires := timeOf(intOf(row[5])), timeOf(intOf(row[6]))
 		return push.Push{
-			ID: push.ID(intOf(row[0])), To: k, Type: textOf(row[1]), Payload: bytesOf(row[8]), Binary: intOf(row[2]) != 0, Priority: push.Priority(intOf(row[3])),
-			Ack: push.Ack(intOf(row[4])), TTL: expires.Sub(created), Created: created,
+			ID: push.ID(intOf(row[0])), To: k, Type: textOf(row[1]), Payload: bytesOf(row[8]), Binary: intOf(row[2]) == formBinary,
+			Message: intOf(row[2]) == formMessage, Priority: push.Priority(intOf(row[3])), Ack: push.Ack(intOf(row[4])), TTL: expires.Sub(created), Created: created,
 			CollapseKey: textOf(row[7]),
 		}, nil
 	}

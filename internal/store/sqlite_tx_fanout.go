@@ -68,7 +68,7 @@ func (t *tx) insertFanout(p *push.Push, c *push.FanoutChunk) error {
 		}
 		selector = string(text)
 	}
-	return t.fanout.insert.Run(int64(p.ID), p.To.Domain, p.Type, boolCode(p.Binary), int64(p.Priority), int64(p.Ack), p.Created.UnixMicro(), p.Expires().UnixMicro(),
+	return t.fanout.insert.Run(int64(p.ID), p.To.Domain, p.Type, formOf(p), int64(p.Priority), int64(p.Ack), p.Created.UnixMicro(), p.Expires().UnixMicro(),
 		int64(c.Targets), textOrNull(p.CollapseKey), timeOrNull(p.NotBefore), selector, boolCode(c.Late))
 }
 
@@ -182,7 +182,7 @@ func (t *tx) insertTargets(p *push.Push, first push.ID, nums []int64) error {
 	}
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
-	err = t.fanout.insertPushes.Run(int64(first), string(list), firstPlace(p), int64(p.Ack), int64(p.Priority), boolCode(p.Binary),
+	err = t.fanout.insertPushes.Run(int64(first), string(list), firstPlace(p), int64(p.Ack), int64(p.Priority), formOf(p),
 		keptBytes(p), at, p.Expires().UnixMicro(), p.Type, history, int64(p.Fanout), textOrNull(p.CollapseKey),
 		timeOrNull(p.NotBefore))
 	if err != nil {

@@ -79,7 +79,7 @@ func (t *tx) insertPush(ep int64, p *push.Push) error {
 	at := p.Created.UnixMicro()
 	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
 	args := [...]driver.Value{
-		int64(p.ID), ep, firstPlace(p), int64(p.Ack), int64(p.Priority), boolCode(p.Binary), size, at, p.Expires().UnixMicro(), p.Type, history,
+		int64(p.ID), ep, firstPlace(p), int64(p.Ack), int64(p.Priority), formOf(p), size, at, p.Expires().UnixMicro(), p.Type, history,
 		idOrNull(p.Fanout), textOrNull(p.CollapseKey), timeOrNull(p.NotBefore),
 	}
 	var err error
@@ -153,7 +153,8 @@ func statusOf(row []driver.Value) (push.Status, error) {
 	created, expires := timeOf(intOf(row[columnCreated])), timeOf(intOf(row[columnExpires]))
 	s := push.Status{Push: push.Push{
 		ID: push.ID(intOf(row[columnID])), To: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])}, Type: textOf(row[9]),
-		Binary: intOf(row[6]) != 0, Priority: push.Priority(intOf(row[columnPriority])), Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
+		Binary: intOf(row[6]) == formBinary, Message: intOf(row[6]) == formMessage, Priority: push.Priority(intOf(row[columnPriority])),
+		Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
 		Fanout: push.ID(intOf(row[12])), CollapseKey: textOf(row[13]), NotBefore: timeOf(intOf(row[14])),
 	}}
 	if result := textOf(row[11]); result != "" {

@@ -49,6 +49,7 @@ type script struct {
 
 // configs are the changes that a script may ask for.
 var configs = map[string]func(*config.Config){
+	"tigase":        func(c *config.Config) { c.API.TigaseCompat = true },
 	"open routing":  func(c *config.Config) { c.XMPP.Routing = "open" },
 	"archive":       func(c *config.Config) { c.Account.Archive = true },
 	"administrator": func(c *config.Config) { c.XMPP.Admins = []string{"admin"} },

@@ -52,7 +52,7 @@ func (f *fakeAccounts) EndpointSecret(ctx context.Context, k endpoint.Key) (endp
 }
 
 // newTestServer knows pc-1 (a person's secret), fast-1 (as pc-1, with the fast verifier of a machine-made secret), old-1 (as pc-1, stored when there were no keys
-// for SHA-1), off-1 (disabled) and bad-1, at which the store fails. All secrets are testSecret.
+// for SHA-1), sha1-1 (as pc-1, from another server that had none but those), off-1 (disabled) and bad-1, at which the store fails. All secrets are testSecret.
 func newTestServer(t testing.TB) (*Server, *fakeAccounts) {
 	t.Helper()
 	secret, err := endpoint.NewSecret(testSecret)
@@ -66,6 +66,7 @@ func newTestServer(t testing.TB) (*Server, *fakeAccounts) {
 		"pc-1":   {secret: secret, enabled: true},
 		"fast-1": {secret: fast, enabled: true},
 		"old-1":  {secret: endpoint.Secret{Scram: map[string]scramKeys{ScramSHA256: secret.Scram[ScramSHA256]}}, enabled: true},
+		"sha1-1": {secret: endpoint.Secret{Scram: map[string]scramKeys{ScramSHA1: secret.Scram[ScramSHA1]}}, enabled: true},
 		"off-1":  {secret: secret},
 		"bad-1":  {err: errors.New("disk is gone")},
 	}}

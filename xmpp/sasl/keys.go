@@ -68,6 +68,15 @@ func (h scramHash) storedKey(password string, k scramKeys) ([]byte, error) {
 	return h.sum(h.hmac(salted, []byte("Client Key"))), nil
 }
 
+// passwordHash is the hash by which a password is checked: SHA-1 for a secret that came from another server with nothing better.
+func passwordHash(a account) scramHash {
+	_, strong := a.secret.Scram[endpoint.ScramSHA256]
+	if _, weak := a.secret.Scram[endpoint.ScramSHA1]; weak && !strong {
+		return scramSHA1()
+	}
+	return scramSHA256()
+}
+
 // checkPassword reports whether password is the secret of a. A machine-made secret has a verifier that costs nothing; a mismatch there still waits in the queue
 // of the slow hashes, since an answer that never waits would tell under load which endpoints exist.
 func (s *Server) checkPassword(ctx context.Context, a account, password string) (bool, error) {
@@ -84,7 +93,7 @@ func (s *Server) checkPassword(ctx context.Context, a account, password string) 
 	if fast {
 		return false, nil
 	}
-	h := scramSHA256()
+	h := passwordHash(a)
 	k := h.keysOf(s, a)
 	stored, err := h.storedKey(password, k)
 	if err != nil {

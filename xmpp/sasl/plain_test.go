@@ -19,6 +19,8 @@ func TestPlain(t *testing.T) {
 		{"person's secret", "\x00pc-1\x00" + testSecret, ""},
 		{"machine-made secret", "\x00fast-1\x00" + testSecret, ""},
 		{"case of the user name is folded", "\x00PC-1\x00" + testSecret, ""},
+		{"secret of another server, for SHA-1 alone", "\x00sha1-1\x00" + testSecret, ""},
+		{"wrong one of that", "\x00sha1-1\x00wrong", NotAuthorized},
 		{"own authzid", "pc-1@" + testDomain + "\x00pc-1\x00" + testSecret, ""},
 		{"wrong secret", "\x00pc-1\x00wrong", NotAuthorized},
 		{"wrong machine-made secret", "\x00fast-1\x00wrong", NotAuthorized},

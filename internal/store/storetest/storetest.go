@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	tests := map[string]func(*testing.T, Subject){
 		"endpoints/create":            testCreateEndpoint,
 		"endpoints/update":            testUpdateEndpoint,
+		"endpoints/batch":             testSaveEndpoints,
 		"endpoints/delete":            testDeleteEndpoint,
 		"endpoints/query":             testQueryEndpoints,
 		"endpoints/domains":           testDomains,

@@ -33,10 +33,14 @@ type service struct {
 
 // Commands returns the commands for these administrators, endpoint ids of the domain. Without any nobody may run one, and the list is empty for all.
 func Commands(domain string, administrators []string, deps Deps, log *zap.Logger) feature.Feature {
-	s := &service{deps, domain, log.Named("admin")}
 	allowed := func(k endpoint.Key) bool { return k.Domain == domain && slices.Contains(administrators, k.ID) }
-	list := slices.Concat(s.accounts(), s.users(), s.counts(), s.lists(), s.announcements())
-	return command.New(domain, allowed, list...).Feature()
+	return command.New(domain, allowed, List(domain, deps, log)...).Feature()
+}
+
+// List returns the same commands for who runs them without a stream; whether it may is for the caller to know.
+func List(domain string, deps Deps, log *zap.Logger) []command.Command {
+	s := &service{deps, domain, log.Named("admin")}
+	return slices.Concat(s.accounts(), s.users(), s.counts(), s.lists(), s.announcements())
 }
 
 // node is the name of a command on the wire (XEP-0133 section 4).

@@ -302,3 +302,24 @@ func TestDiscovery(t *testing.T) {
 		t.Errorf("another's account lists %s", a.Payload)
 	}
 }
+
+// TestFill: what is filled in elsewhere than in a stanza is taken by the same rules.
+func TestFill(t *testing.T) {
+	f := &Form{Fields: []Field{{Var: "names", Type: JIDs}, {Var: "how", Type: OneOf}}}
+	for _, tt := range []struct {
+		name  string
+		given map[string][]string
+		want  string // empty: refused
+	}{
+		{"nothing", nil, "map[]"},
+		{"one and several", map[string][]string{"names": {"a", "b"}, "how": {"hi"}}, "map[how:[hi] names:[a b]]"},
+		{"a field that the form does not have", map[string][]string{"colour": {"red", "blue"}}, "map[]"},
+		{"two of one", map[string][]string{"how": {"hi", "ho"}}, ""},
+		{"too many", map[string][]string{"names": make([]string, maxValues+1)}, ""},
+	} {
+		filled, ok := f.Fill(tt.given)
+		if ok != (tt.want != "") || ok && fmt.Sprint(map[string][]string(filled)) != tt.want {
+			t.Errorf("%s: Fill = %v, %v, want %s", tt.name, filled, ok, tt.want)
+		}
+	}
+}

@@ -89,6 +89,23 @@ func (f *Form) read(x scan.Element) (filled Values, ok bool) {
 	return filled, true
 }
 
+// Fill takes what was filled in elsewhere than in a stanza, by the rules of read: fields that the form does not have are left out. False: a field has more values than
+// it may have.
+func (f *Form) Fill(given map[string][]string) (filled Values, ok bool) {
+	filled = Values{}
+	for name, values := range given {
+		i := f.index(name)
+		if i < 0 {
+			continue
+		}
+		if len(values) > maxValues || len(values) > 1 && !f.Fields[i].several() {
+			return nil, false
+		}
+		filled[name] = values
+	}
+	return filled, true
+}
+
 func readValues(field scan.Element) (values []string, bounded bool) {
 	for v := range field.Children() {
 		if !v.Is(nsForms, "value") {
