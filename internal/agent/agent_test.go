@@ -27,7 +27,7 @@ func startAgent(t *testing.T, cfg Config, opts ...Option) *run {
 	a, err := New(cfg, "v1.2.3", zap.New(core), opts...)
 	must(t, err)
 	r := &run{network: newNetwork(), t: t, agent: a, logs: logs, ended: make(chan error, 1)}
-	a.dial = r.dial
+	a.ways.Dial = r.dial
 	ctx, cancel := context.WithCancel(t.Context())
 	r.cancel = cancel
 	go func() { r.ended <- a.Run(ctx) }()

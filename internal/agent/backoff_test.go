@@ -6,14 +6,17 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"signalbox/internal/agent/ladder"
+	"signalbox/internal/agent/login"
 )
 
 func TestBackoffBounds(t *testing.T) {
 	lowest := func(int64) int64 { return 0 }
 	highest := func(n int64) int64 { return n - 1 }
 	lost := errors.New("lost")
-	conflict := fmt.Errorf("x: %w", &streamError{condition: "conflict", retry: -1})
-	hint := &streamError{condition: "system-shutdown", retry: 7 * time.Second}
+	conflict := fmt.Errorf("x: %w", &login.StreamError{Condition: "conflict", Retry: -1})
+	hint := &login.StreamError{Condition: "system-shutdown", Retry: 7 * time.Second}
 	for _, tt := range []struct {
 		name      string
 		lived     time.Duration
@@ -27,10 +30,10 @@ func TestBackoffBounds(t *testing.T) {
 		{"short life changes nothing", 59 * time.Second, lost, 10 * time.Second, time.Second, 30 * time.Second},
 		{"long life begins anew", time.Minute, lost, time.Minute, time.Second, 3 * time.Second},
 		{"conflict", time.Hour, conflict, 0, time.Minute, 2 * time.Minute},
-		{"login refused", 0, fmt.Errorf("x: %w", errAuth), 0, time.Minute, 2 * time.Minute},
+		{"login refused", 0, fmt.Errorf("x: %w", ladder.New(ladder.NotAuthorized, "", nil)), 0, time.Minute, 2 * time.Minute},
 		{"hint wins", 0, hint, time.Minute, 7 * time.Second, 8 * time.Second},
-		{"hint wins over conflict", 0, &streamError{condition: "conflict", retry: 2 * time.Second}, 0, 2 * time.Second, 3 * time.Second},
-		{"shutdown without hint", 0, &streamError{condition: "system-shutdown", retry: -1}, 0, time.Second, 3 * time.Second},
+		{"hint wins over conflict", 0, &login.StreamError{Condition: "conflict", Retry: 2 * time.Second}, 0, 2 * time.Second, 3 * time.Second},
+		{"shutdown without hint", 0, &login.StreamError{Condition: "system-shutdown", Retry: -1}, 0, time.Second, 3 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			low := (&backoff{prev: tt.prev, random: lowest}).next(tt.lived, tt.err)

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -20,6 +21,7 @@ type dispatcher struct {
 	finished func(id string)
 	log      *zap.Logger
 	wake     chan struct{}
+	running  atomic.Int32 // handlers
 
 	mu    sync.Mutex
 	queue []string // ids that wait
@@ -58,7 +60,8 @@ func (d *dispatcher) Run(ctx context.Context) error {
 			break
 		}
 		running.Go(func() {
-			defer func() { <-d.slots }()
+			d.running.Add(1)
+			defer func() { d.running.Add(-1); <-d.slots }()
 			if err := d.handle(work, id); err != nil {
 				d.fail(err)
 				stop()
@@ -72,6 +75,9 @@ func (d *dispatcher) Run(ctx context.Context) error {
 	defer d.mu.Unlock()
 	return d.err
 }
+
+// Running counts the handlers that run.
+func (d *dispatcher) Running() int { return int(d.running.Load()) }
 
 // next waits for a free slot and a push.
 func (d *dispatcher) next(ctx context.Context) (string, bool) {

@@ -99,8 +99,8 @@ func TestNewReadsSecretAndAuthorities(t *testing.T) {
 	cfg.Secret, cfg.SecretFile = "", writeFile(t, "secret", " s3cret\n", 0o640)
 	a, err := New(cfg, "v", zap.NewNop())
 	must(t, err)
-	if a.login.secret != "s3cret" {
-		t.Errorf("secret = %q, want it without white space", a.login.secret)
+	if a.login.Secret != "s3cret" {
+		t.Errorf("secret = %q, want it without white space", a.login.Secret)
 	}
 	for _, tt := range []struct {
 		name   string

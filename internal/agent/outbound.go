@@ -23,7 +23,7 @@ func (s *session) write() {
 		}
 		for chunk := range slices.Chunk(b, writeChunk) {
 			if err := s.writeChunk(chunk); err != nil {
-				s.end(fmt.Errorf("write: %w", err))
+				s.end(fmt.Errorf("write: %w: %w", errConnection, err))
 				return
 			}
 		}
@@ -31,11 +31,14 @@ func (s *session) write() {
 }
 
 func (s *session) writeChunk(b []byte) error {
-	conn := s.stream.conn
+	conn := s.stream.Conn
 	if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	_, err := conn.Write(b)
+	s.mu.Lock()
+	s.silence.wrote = s.stream.In.Clock()
+	s.mu.Unlock()
 	return err
 }
 

@@ -1,0 +1,13 @@
+package path
+
+import (
+	"errors"
+
+	"golang.org/x/sys/windows"
+)
+
+func isRefused(err error) bool { return errors.Is(err, windows.WSAECONNREFUSED) }
+
+func isReset(err error) bool {
+	return errors.Is(err, windows.WSAECONNRESET) || errors.Is(err, windows.WSAECONNABORTED)
+}
