@@ -66,16 +66,8 @@ func (t *teller) offline(f *ladder.Failure, route string, pause time.Duration) {
 			s.Since, s.LastOnline = now, &now
 		}
 		s.State, s.NextAttempt = status.Offline, &next
-		s.LastFailure = &status.Failure{At: now, Route: route, Detail: ladder.Clean(seen(f)), Reason: f.Reason}
+		s.LastFailure = &status.Failure{At: now, Route: route, Detail: f.Seen(), Reason: f.Reason}
 	})
-}
-
-// seen is what a failure adds to its reason.
-func seen(f *ladder.Failure) string {
-	if f.Detail == "" && f.Err != nil {
-		return f.Err.Error()
-	}
-	return f.Detail
 }
 
 func (t *teller) connecting() {

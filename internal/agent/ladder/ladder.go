@@ -47,36 +47,39 @@ type Failure struct {
 	Err    error  // its cause; nil: Detail says all
 }
 
-// New makes a failure. What peers wrote must be in detail only after Clean.
+// New makes a failure.
 func New(r Reason, detail string, err error) *Failure {
 	return &Failure{Reason: r, Detail: detail, Err: err}
 }
 
 // Error returns the code, what was seen and the cause.
 func (f *Failure) Error() string {
-	parts := []string{f.Code}
-	if f.Detail != "" {
-		parts = append(parts, f.Detail)
+	if f.Seen() == "" {
+		return f.Code
 	}
-	if f.Err != nil && !strings.Contains(f.Detail, f.Err.Error()) {
-		parts = append(parts, f.Err.Error())
-	}
-	return strings.Join(parts, ": ")
+	return f.Code + ": " + f.Seen()
 }
 
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Err }
 
+// Seen returns what was seen and the cause, in one bounded line; it may be empty.
+func (f *Failure) Seen() string {
+	switch {
+	case f.Err == nil || strings.Contains(f.Detail, f.Err.Error()):
+		return Clean(f.Detail)
+	case f.Detail == "":
+		return Clean(f.Err.Error())
+	}
+	return Clean(f.Detail + ": " + f.Err.Error())
+}
+
 // Sentence returns the reason's text with what was seen.
 func (f *Failure) Sentence() string {
-	seen := f.Detail
-	if seen == "" && f.Err != nil {
-		seen = f.Err.Error()
-	}
-	if seen == "" {
+	if f.Seen() == "" {
 		return f.Text
 	}
-	return strings.TrimSuffix(f.Text, ".") + ": " + Clean(seen) + "."
+	return strings.TrimSuffix(f.Text, ".") + ": " + f.Seen() + "."
 }
 
 // Of returns the failure in err that came highest, or nil. Of several of the same height the first counts: it is that of the address which is preferred.
@@ -107,7 +110,7 @@ func all(err error) []*Failure {
 }
 
 // maxDetail bounds what is shown of a peer's words, in bytes.
-const maxDetail = 300
+const maxDetail = 400
 
 // Clean makes text that a peer may have written fit for a line of a terminal: one line, printable ASCII, bounded.
 func Clean(text string) string {

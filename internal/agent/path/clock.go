@@ -89,5 +89,8 @@ func Skew(here, theirs time.Time) string {
 	if off < 0 {
 		off, word = -off, "ahead"
 	}
+	if off > time.Hour {
+		off = off.Round(time.Minute)
+	}
 	return fmt.Sprintf("it is %s here and %s on the server: %v %s", at(here), at(theirs), off, word)
 }
