@@ -66,6 +66,8 @@ var (
 		"Set the clock, and have a time service keep it."}
 	WrongName = Reason{"wrong_name", TLS, "The certificate is for another name.",
 		"See that addresses or DNS lead to the right server, and that its certificate covers domain (signalbox doctor tls)."}
+	NoCertificate = Reason{"no_certificate", TLS, "The server has no certificate for the agent's domain.",
+		"Correct domain or addresses, or install a certificate for the domain on the server (signalbox doctor tls)."}
 	CertBad = Reason{"cert_bad", TLS, "The certificate cannot be used.",
 		"Install another certificate on the server (signalbox doctor tls)."}
 	NoALPN = Reason{"no_alpn", TLS, "What answers speaks TLS, but not XMPP: it knows none of the protocols offered (ALPN xmpp-client).",
@@ -165,7 +167,7 @@ func Reasons() []Reason {
 		PortRefused, PortFiltered, Unreachable, Forbidden,
 		ProxyUnusable, ProxyNameUnknown, ProxyUnreachable, ProxySilent, ProxyForeign, ProxyTLS, ProxyForbidden, ProxyNoWay, ProxyRefused, ProxyWantsLogin,
 		ProxyWrongLogin, ProxyOtherLogin, ProxyCutsIdle,
-		Intercepted, UnknownCA, SelfSigned, CertExpired, CertNotYetValid, ClockWrong, WrongName, CertBad, NoALPN, TLSTooOld, NotTLS, TLSClosed, TLSSilent, TLSRefused,
+		Intercepted, UnknownCA, SelfSigned, CertExpired, CertNotYetValid, ClockWrong, WrongName, NoCertificate, CertBad, NoALPN, TLSTooOld, NotTLS, TLSClosed, TLSSilent, TLSRefused,
 		HostUnknown, NotXMPP, NoSTARTTLS, Throttled, Stopping, Moved, StreamSilent, StreamClosed, StreamError,
 		NotAuthorized, Disabled, AuthUnavailable, NoMechanism, Impostor, AuthRefused, AuthSilent, AuthClosed,
 		BindRefused, NoManagement, BindSilent, BindClosed,

@@ -81,7 +81,8 @@ func (n *negotiation) closed(err error) error {
 // said returns what the server itself wrote about the failure, if it did: mellium drops what is beside the condition, stumbles over what it does not know, and need not
 // have read all of it.
 func (n *negotiation) said() error {
-	if !bytes.Contains(n.conn.seen, []byte("error")) && !bytes.Contains(n.conn.seen, []byte("failure")) {
+	begun := bytes.Contains(n.conn.seen, []byte("error")) || bytes.Contains(n.conn.seen, []byte("failure"))
+	if !begun && n.stage != ladder.Stream { // a header that mellium does not like, such as one of another domain, has an error behind it
 		return nil
 	}
 	if n.conn.SetReadDeadline(time.Now().Add(answerTimeout)) != nil {

@@ -124,9 +124,13 @@ func TestTLSFailures(t *testing.T) {
 		{"old server that answers TLS 1.1", ours.File, answer(serverHello11), ladder.TLSTooOld, nil},
 		{"no TLS", ours.File, answer([]byte("HTTP/1.1 400 Bad Request\r\n\r\n")), ladder.NotTLS, nil},
 		{"closed in the handshake", ours.File, answer(nil), ladder.TLSClosed, nil},
-		{"refuses the name", ours.File, speak(good, func(c *tls.Config) {
+		{"no certificate for the name", ours.File, speak(good, func(c *tls.Config) {
 			c.Certificates, c.GetCertificate = nil, func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }
-		}), ladder.TLSRefused, []string{"it has no certificate for " + testDomain}},
+		}), ladder.NoCertificate, []string{testDomain}},
+		{"no cipher suite in common", ours.File, speak(good, func(c *tls.Config) {
+			c.CipherSuites, c.MaxVersion = []uint16{tls.TLS_RSA_WITH_RC4_128_SHA}, tls.VersionTLS12
+		}),
+			ladder.TLSRefused, []string{"handshake failure"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			conn, err := finder(t, tt.caFile).Open(t.Context(), Route{Address: serve(t, tt.serve), Direct: true}, nil)

@@ -40,6 +40,16 @@ func connectProxy(judge func(r *http.Request) string) func(net.Conn) {
 	}
 }
 
+// intercepting is a proxy that ends the server's TLS itself.
+func intercepting(cert tls.Certificate) func(net.Conn) {
+	return func(conn net.Conn) {
+		if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+			_, _ = io.WriteString(conn, "HTTP/1.1 200 Connection established\r\n\r\n")
+			_ = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{cert}}).Handshake() // the agent refuses
+		}
+	}
+}
+
 func always(status, header string) func(*http.Request) string {
 	return func(*http.Request) string {
 		return "HTTP/1.1 " + status + "\r\n" + header + "Content-Length: 0\r\n\r\n"
@@ -95,6 +105,8 @@ func TestProxyFailures(t *testing.T) {
 		{name: "overloaded", proxy: connectProxy(always("503 \x1b[31mBusy", "")), setting: "http://127.0.0.1:PORT", want: ladder.ProxyNoWay, pieces: []string{"503 ?[31mBusy"}},
 		{name: "server's port is closed", proxy: connectProxy(pass), setting: "http://127.0.0.1:PORT", address: closedPort(t), want: ladder.ProxyNoWay, pieces: []string{"502"}},
 		{name: "other refusal", proxy: connectProxy(always("429 Slow down", "")), setting: "http://127.0.0.1:PORT", want: ladder.ProxyRefused, pieces: []string{"429"}},
+		{name: "opens TLS itself", proxy: intercepting(newAuthority(t, "Corp Web Gateway CA").issue(testDomain, -year, year)), setting: "http://127.0.0.1:PORT",
+			want: ladder.Intercepted, pieces: []string{"Corp Web Gateway CA"}},
 		{name: "hangs up", proxy: answer(nil), setting: "http://127.0.0.1:PORT", want: ladder.ProxySilent},
 		{name: "no HTTP", proxy: answer([]byte("220 mail.example ESMTP\r\n")), setting: "http://127.0.0.1:PORT", want: ladder.ProxyForeign},
 		{name: "endless head", proxy: answer([]byte("HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 32<<10))), setting: "http://127.0.0.1:PORT", want: ladder.ProxySilent},

@@ -98,7 +98,7 @@ func alerted(alert string, err error, cfg *tls.Config) *ladder.Failure {
 	case alertNoALPN.Error():
 		return ladder.New(ladder.NoALPN, "", err)
 	case alertUnrecognized.Error():
-		return ladder.New(ladder.TLSRefused, "it has no certificate for "+cfg.ServerName, err)
+		return ladder.New(ladder.NoCertificate, cfg.ServerName, err)
 	}
 	return ladder.New(ladder.TLSRefused, "", err)
 }
