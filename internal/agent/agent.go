@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
 	"slices"
 	"sync"
 	"time"
@@ -43,6 +42,9 @@ type Agent struct {
 	journal *journal
 	work    *dispatcher
 	tell    *teller
+
+	// Owned by the goroutine that connects.
+	parked *parked // a session that lost its connection; nil: none
 
 	mu      sync.Mutex
 	current *session // the one that is online; nil: none
@@ -175,10 +177,7 @@ func redirection(err error) string {
 	if !errors.As(err, &se) || se.Host == "" {
 		return ""
 	}
-	if _, _, err := net.SplitHostPort(se.Host); err != nil {
-		return net.JoinHostPort(se.Host, path.DirectPort)
-	}
-	return se.Host
+	return withPort(se.Host)
 }
 
 // report says in the log and in the status file why the agent is offline.
@@ -199,6 +198,9 @@ func (a *Agent) report(err error, route string, pause time.Duration) {
 // connect serves one session on the first way that leads to the server, and returns why it ended and on which way; empty: on none.
 func (a *Agent) connect(ctx context.Context, redirect string) (string, error) {
 	routes, err := a.ways.Routes(ctx)
+	if a.parked != nil && a.parked.location != "" {
+		routes = slices.Concat(a.ways.Toward(a.parked.location), routes)
+	}
 	if redirect != "" {
 		routes = slices.Concat(a.ways.Toward(redirect), routes)
 	}
@@ -228,9 +230,12 @@ func (a *Agent) open(ctx context.Context, r path.Route) (st login.Stream, err er
 	if err != nil {
 		return login.Stream{}, err
 	}
-	st, err = a.login.Negotiate(ctx, conn, r.Direct, nil, climb)
+	st, err = a.login.Negotiate(ctx, conn, r.Direct, a.resumable(time.Now()), climb)
 	if err != nil {
 		conn.Close()
+		if f := ladder.Of(err); f.Code == ladder.Protocol.Code {
+			a.parked = nil // its resumption is what went wrong
+		}
 		return login.Stream{}, err
 	}
 	return st, nil
@@ -239,7 +244,16 @@ func (a *Agent) open(ctx context.Context, r path.Route) (st login.Stream, err er
 func (a *Agent) serve(ctx context.Context, st login.Stream, r path.Route) error {
 	s := newSession(a, st, r, a.log.With(telemetry.Endpoint(st.JID.Bare().String()), telemetry.Resource(st.JID.Resourcepart())))
 	defer a.offline(s)
-	return a.judge(s, s.run(ctx))
+	old := a.parked
+	a.parked = nil
+	if st.Resumed {
+		if err := s.adopt(old); err != nil {
+			s.end(err)
+		}
+	}
+	err := s.run(ctx)
+	a.parked = s.park(time.Now())
+	return a.judge(s, err)
 }
 
 // judge looks whether a session was cut for its silence, and has the agent ask more often if that happened before.
@@ -260,9 +274,11 @@ func (a *Agent) judge(s *session, err error) error {
 	return ladder.New(reason, detail, err)
 }
 
-// online is called by a session whose stream management is on. Pushes flow from the initial presence.
+// online is called by a session whose stream management is on. Pushes flow from the initial presence, which a session that was resumed has behind it.
 func (a *Agent) online(s *session) error {
-	s.stanza([]byte("<presence/>"))
+	if !s.stream.Resumed {
+		s.stanza([]byte("<presence/>"))
+	}
 	a.mu.Lock()
 	a.current = s
 	a.mu.Unlock()
@@ -270,6 +286,9 @@ func (a *Agent) online(s *session) error {
 		if err := s.result(id, false); err != nil {
 			return err
 		}
+	}
+	if err := s.release(); err != nil {
+		return err
 	}
 	remote := s.stream.Conn.RemoteAddr().String()
 	a.ways.Remember(s.route.Address, s.route.Direct, s.route.Via(), time.Now())

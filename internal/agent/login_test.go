@@ -203,7 +203,7 @@ func TestNothingIsLostBehindTheBind(t *testing.T) {
 		r := startAgent(t, testConfig(t))
 		p := r.next().secure(nil)
 		p.login("<enabled xmlns='urn:xmpp:sm:3'/>" + pushXML("psh_1", "agent.ping", ""))
-		p.expect("<enable xmlns='urn:xmpp:sm:3'/><presence/>" + receiptXML("psh_1"))
+		p.expect("<enable xmlns='urn:xmpp:sm:3' resume='true'/><presence/>" + receiptXML("psh_1"))
 		p.expect(resultXML("psh_1", "ok", jsonXML(`{"pong":null}`)))
 		p.expect(ackRequest)
 		r.stop(p)

@@ -238,7 +238,7 @@ func (p *peer) start() {
 
 func (p *peer) enable() {
 	p.t.Helper()
-	p.expect("<enable xmlns='urn:xmpp:sm:3'/>")
+	p.expect("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
 	p.send("<enabled xmlns='urn:xmpp:sm:3'/>")
 	p.expect("<presence/>")
 }

@@ -65,6 +65,7 @@ type session struct {
 	closing bool  // nothing more may be put into out
 	cause   error // why the session ended
 	silence silence
+	resume  resumption
 }
 
 func newSession(a *Agent, st login.Stream, r path.Route, log *zap.Logger) *session {
@@ -81,13 +82,26 @@ func (s *session) run(ctx context.Context) error {
 	wg.Go(s.keepAlive)
 	wg.Go(func() { s.closer(ctx) })
 	starting := time.AfterFunc(startTimeout, func() { s.end(fmt.Errorf("enable stream management: %w", errSilent)) })
-	s.nonza("<enable xmlns='" + nsManagement + "'/>")
-	s.end(s.read(starting))
+	s.end(s.begin(starting))
 	wg.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
 	return s.cause
+}
+
+// begin turns stream management on, or goes on with the session that was resumed, and reads until the stream ends.
+func (s *session) begin(starting *time.Timer) error {
+	defer starting.Stop()
+	if s.stream.Resumed {
+		starting.Stop()
+		if err := s.agent.online(s); err != nil {
+			return err
+		}
+	} else {
+		s.nonza("<enable xmlns='" + nsManagement + "' resume='true'/>")
+	}
+	return s.read(starting)
 }
 
 // end has the connection closed; the first cause counts.
@@ -124,7 +138,6 @@ func (s *session) closer(ctx context.Context) {
 
 // read handles what comes until the stream ends. It stops the timer once the session can be used.
 func (s *session) read(starting *time.Timer) error {
-	defer starting.Stop()
 	for {
 		ev, err := s.stream.In.Next()
 		if err != nil {
@@ -171,6 +184,11 @@ func (s *session) nonzaFrom(st *scan.Stanza, starting *time.Timer) error {
 	case st.Is(nsManagement, "enabled") && !s.enabled:
 		starting.Stop()
 		s.enabled = true
+		s.mu.Lock()
+		if s.sent == 0 { // what was sent before could not be sent again
+			s.resume.allow(st.Element())
+		}
+		s.mu.Unlock()
 		return s.agent.online(s)
 	case st.Is(nsManagement, "failed"):
 		return errManagement

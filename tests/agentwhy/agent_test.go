@@ -130,3 +130,43 @@ func proxy(t *testing.T, user, password string) (address string, tunnels *atomic
 	t.Cleanup(func() { l.Close(); running.Wait() })
 	return l.Addr().String(), tunnels
 }
+
+// cuttable passes connections on to address until cut is called, which ends them all.
+func cuttable(t *testing.T, address string) (at string, cut func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var open []net.Conn
+	var running sync.WaitGroup
+	cut = func() {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, conn := range open {
+			conn.Close()
+		}
+		open = nil
+	}
+	running.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			onward, err := net.Dial("tcp", address)
+			if err != nil {
+				conn.Close()
+				continue
+			}
+			mu.Lock()
+			open = append(open, conn, onward)
+			mu.Unlock()
+			running.Go(func() { _, _ = io.Copy(onward, conn); onward.Close() })
+			running.Go(func() { _, _ = io.Copy(conn, onward); conn.Close() })
+		}
+	})
+	t.Cleanup(func() { l.Close(); cut(); running.Wait() })
+	return l.Addr().String(), cut
+}

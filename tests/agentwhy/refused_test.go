@@ -1,8 +1,7 @@
 package agentwhy
 
 import (
-	"context"
-	"net"
+	"crypto/tls"
 	"net/http"
 	"strings"
 	"testing"
@@ -38,7 +37,7 @@ func TestServerRefuses(t *testing.T) {
 		{"authority that is not trusted", nil, func(t *testing.T, s *harness.Server, cfg *agent.Config) { cfg.CAFile = "" }, ladder.UnknownCA, ladder.TCP},
 		{"HTTP port of the server", nil, func(t *testing.T, s *harness.Server, cfg *agent.Config) { cfg.Addresses = []string{s.Addr("api")} }, ladder.NotTLS, ladder.TCP},
 		{"too many connections of a source", func(c *config.Config) { c.Listen.MaxPerSource = 1 }, func(t *testing.T, s *harness.Server, cfg *agent.Config) {
-			occupy(t, s.Addr("tls"))
+			occupy(t, s)
 		}, ladder.TLSClosed, ladder.TCP},
 		{"wrong password of the proxy", nil, func(t *testing.T, s *harness.Server, cfg *agent.Config) {
 			at, _ := proxy(t, "user", "right")
@@ -75,10 +74,10 @@ func TestServerRefuses(t *testing.T) {
 	}
 }
 
-// occupy holds a connection to address until the test ends.
-func occupy(t *testing.T, address string) {
+// occupy holds a connection to the server until the test ends.
+func occupy(t *testing.T, s *harness.Server) {
 	t.Helper()
-	conn, err := new(net.Dialer).DialContext(context.Background(), "tcp", address)
+	conn, err := tls.Dial("tcp", s.Addr("tls"), s.TLS())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -134,3 +134,26 @@ func TestStatusIsJSON(t *testing.T) {
 		}
 	}
 }
+
+// TestSessionIsResumed: an agent whose connection is cut goes on with the session on the real server, and nobody hears of it.
+func TestSessionIsResumed(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	register(t, s)
+	at, cut := cuttable(t, s.Addr("tls"))
+	cfg := configuration(t, s)
+	cfg.Addresses = []string{at}
+	run(t, cfg)
+	first := await(t, cfg, "online", online)
+	s.AwaitPresence(t, "pc-1", "online")
+	for round := range 3 {
+		cut()
+		st := await(t, cfg, "online again", func(st status.Status) bool { return online(st) && st.Since.After(first.Since) })
+		if !st.Through.Resumed || st.Through.JID != first.Through.JID || st.LastFailure.Code != "connection_lost" {
+			t.Fatalf("round %d: status %+v, %+v, want the session resumed", round, st.Through, st.LastFailure)
+		}
+		first = st
+		id := s.Submit(t, `{"to":"pc-1","type":"agent.ping","payload":{"n":1},"ack":"handled"}`)
+		s.AwaitPush(t, id, "handled")
+	}
+}

@@ -67,6 +67,12 @@ func ParseProxy(text string) (Proxy, error) {
 	return p, nil
 }
 
+// HasPassword reports whether a proxy's URL holds a password.
+func HasPassword(text string) bool {
+	p, err := ParseProxy(text)
+	return err == nil && p.password != ""
+}
+
 // Proxies says which proxy leads to an address. The zero value knows none.
 type Proxies struct {
 	Fallback bool // whether the server is tried without the proxy when that fails
