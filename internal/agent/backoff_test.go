@@ -45,6 +45,40 @@ func TestBackoffBounds(t *testing.T) {
 	}
 }
 
+// Whoever is refused, or shares an identity, comes back less and less often; a session that lasted, or another failure, ends that.
+func TestBackoffOfTheRefused(t *testing.T) {
+	refused := ladder.New(ladder.NotAuthorized, "", nil)
+	conflict := &login.StreamError{Condition: "conflict", Retry: -1}
+	throttled := ladder.New(ladder.Throttled, "", nil)
+	now := &login.StreamError{Condition: "reset", Retry: 0}
+	lost := errors.New("lost")
+	type end struct {
+		lived time.Duration
+		err   error
+		low   time.Duration
+	}
+	for _, tt := range []struct {
+		name string
+		ends []end
+	}{
+		{"wrong secret", []end{{0, refused, time.Minute}, {0, refused, 2 * time.Minute}, {0, refused, 4 * time.Minute}, {0, refused, 8 * time.Minute}, {0, refused, 8 * time.Minute}}},
+		{"another failure between", []end{{0, refused, time.Minute}, {0, lost, time.Second}, {0, refused, time.Minute}}},
+		{"cloned", []end{{2 * time.Minute, conflict, time.Minute}, {2 * time.Minute, conflict, 2 * time.Minute}, {2 * time.Minute, conflict, 4 * time.Minute}}},
+		{"taken over once in a while", []end{{2 * time.Hour, conflict, time.Minute}, {2 * time.Hour, conflict, time.Minute}}},
+		{"throttled", []end{{0, throttled, 10 * time.Second}, {0, throttled, 10 * time.Second}}},
+		{"now, again and again", []end{{0, now, 0}, {0, now, time.Second}, {2 * time.Minute, now, 0}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := backoff{random: func(int64) int64 { return 0 }}
+			for i, e := range tt.ends {
+				if got := b.next(e.lived, e.err); got != e.low {
+					t.Errorf("wait %d = %v, want %v at least", i+1, got, e.low)
+				}
+			}
+		})
+	}
+}
+
 // A server that is gone for long is not asked more often than about twice a minute, and a fleet does not come in step.
 func TestBackoffSettles(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))

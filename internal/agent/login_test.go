@@ -64,6 +64,46 @@ func refusedLogin(t *testing.T, change func(*Config), play func(p *peer)) (wait 
 	return wait, code, reason
 }
 
+// streamErrorFirst answers the first stream header with an error.
+func streamErrorFirst(condition string) func(*peer) {
+	return func(p *peer) {
+		s := p.secure(nil)
+		s.until("'>")
+		s.send(header + "<stream:error><" + condition + " " + streamErrorsNS + "/></stream:error></stream:stream>")
+		s.gone()
+	}
+}
+
+func saslFailure(inner string) func(*peer) {
+	return func(p *peer) {
+		s := p.secure(nil)
+		s.open(mechanisms("PLAIN"))
+		s.until("</auth>")
+		s.send("<failure xmlns='urn:ietf:params:xml:ns:xmpp-sasl'>" + inner + "</failure>")
+		s.gone()
+	}
+}
+
+// authenticated plays a login up to the features behind it.
+func (p *peer) authenticated() {
+	p.t.Helper()
+	p.open(mechanisms("PLAIN"))
+	p.until("</auth>")
+	p.send("<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>")
+	p.open(boundFeatures)
+}
+
+func bindError(condition string) func(*peer) {
+	return func(p *peer) {
+		s := p.secure(nil)
+		s.authenticated()
+		_, id, _ := strings.Cut(s.until("</iq>"), `id="`)
+		id, _, _ = strings.Cut(id, `"`)
+		s.send("<iq type='error' id='" + id + "'><error type='cancel'><" + condition + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>")
+		s.gone()
+	}
+}
+
 func TestLoginRefused(t *testing.T) {
 	const sasl = "xmlns='urn:ietf:params:xml:ns:xmpp-sasl'"
 	challenge := func(text string) func(*peer) {
@@ -142,6 +182,29 @@ func TestLoginRefused(t *testing.T) {
 			s.send("<failed xmlns='urn:xmpp:sm:3'/>")
 			s.gone()
 		}, false, "no_stream_management", "refused stream management"},
+		{"host unknown", nil, streamErrorFirst("host-unknown"), false, "host_unknown", "host-unknown"},
+		{"too much to do", nil, streamErrorFirst("resource-constraint"), false, "throttled", "resource-constraint"},
+		{"too many logins", nil, streamErrorFirst("policy-violation"), false, "throttled", "policy-violation"},
+		{"it stops", nil, streamErrorFirst("system-shutdown"), false, "server_stopping", ""},
+		{"another error", nil, streamErrorFirst("not-well-formed"), false, "stream_error", "not-well-formed"},
+		{"error of another domain", nil, func(p *peer) {
+			s := p.secure(nil)
+			s.until("'>")
+			s.send(strings.ReplaceAll(header, testDomain, "other.example") + "<stream:error><host-unknown " + streamErrorsNS + "/></stream:error></stream:stream>")
+			s.gone()
+		}, false, "host_unknown", ""},
+		{"disabled", nil, saslFailure("<account-disabled/><text>ask \x41nna</text>"), true, "account_disabled", "ask Anna"},
+		{"database is down", nil, saslFailure("<temporary-auth-failure/>"), false, "auth_unavailable", ""},
+		{"mechanism is too weak", nil, saslFailure("<mechanism-too-weak/>"), true, "no_mechanism", ""},
+		{"another failure", nil, saslFailure("<x/>"), true, "auth_refused", "x"},
+		{"closed before the stream", nil, func(p *peer) { p.secure(nil).conn.Close() }, false, "stream_closed", ""},
+		{"closed in the login", nil, func(p *peer) { s := p.secure(nil); s.open(mechanisms("PLAIN")); s.until("</auth>"); s.conn.Close() }, false, "auth_closed", ""},
+		{"closed after the login", nil, func(p *peer) { s := p.secure(nil); s.authenticated(); s.until("</iq>"); s.conn.Close() }, false, "bind_closed", ""},
+		{"silence in the login", nil, func(p *peer) { s := p.secure(nil); s.open(mechanisms("PLAIN")); s.until("</auth>"); s.gone() }, false, "auth_silent", ""},
+		{"silence after the login", nil, func(p *peer) { s := p.secure(nil); s.authenticated(); s.until("</iq>"); s.gone() }, false, "bind_silent", ""},
+		{"no resource", nil, bindError("conflict"), false, "bind_refused", "conflict"},
+		{"no resource for now", nil, bindError("resource-constraint"), false, "throttled", "resource-constraint"},
+		{"no XMPP inside TLS", nil, func(p *peer) { s := p.secure(nil); s.until("'>"); s.send("220 mail.example ESMTP\r\n"); s.conn.Close() }, false, "not_xmpp", ""},
 		{"endless features", nil, func(p *peer) {
 			s := p.secure(nil)
 			s.until("'>")

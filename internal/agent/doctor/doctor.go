@@ -3,6 +3,7 @@ package doctor
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"signalbox/internal/agent"
@@ -111,8 +112,12 @@ func (x *examination) climb(ctx context.Context, l login.Login, ways *path.Finde
 		reached = reached || t.failure == nil
 		trials = append(trials, t)
 	}
+	const all = "ways to the server"
 	if f := ladder.Of(err); f != nil {
-		x.failed("ways to the server", f, reached)
+		x.failed(all, f, reached)
+	}
+	if len(routes) > 0 {
+		x.well(string(ladder.DNS), all, x.origin()+" "+list(routes))
 	}
 	for _, t := range trials {
 		x.checks = append(x.checks, t.climbed...)
@@ -121,6 +126,23 @@ func (x *examination) climb(ctx context.Context, l login.Login, ways *path.Finde
 		}
 	}
 	x.clock(ctx, ways, trials)
+}
+
+// origin says where the ways come from.
+func (x *examination) origin() string {
+	if len(x.Config.Addresses) > 0 {
+		return "addresses:"
+	}
+	return "DNS of " + x.Config.Domain + ":"
+}
+
+// list names the ways in their order.
+func list(routes []path.Route) string {
+	names := make([]string, len(routes))
+	for i, r := range routes {
+		names[i] = r.String()
+	}
+	return strings.Join(names, ", ")
 }
 
 func try(ctx context.Context, l login.Login, ways *path.Finder, r path.Route) trial {

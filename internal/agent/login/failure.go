@@ -26,9 +26,12 @@ func (n *negotiation) failure(err error) error {
 	if said := n.said(); said != nil {
 		return said
 	}
+	if n.conn.failed != nil {
+		err = errors.Join(err, n.conn.failed)
+	}
 	var network net.Error
 	switch {
-	case errors.Is(err, errLoginSize):
+	case errors.Is(err, errLoginSize), n.stage == ladder.Stream && foreign(n.conn.seen):
 		return ladder.New(ladder.NotXMPP, "", err)
 	case errors.As(err, &network) && network.Timeout(), errors.Is(err, context.DeadlineExceeded):
 		return n.silent(err)
@@ -44,6 +47,12 @@ func (n *negotiation) failure(err error) error {
 		return ladder.New(ladder.BindRefused, "", err)
 	}
 	return ladder.New(ladder.NotXMPP, "", err)
+}
+
+// foreign reports whether what came cannot be the beginning of XML.
+func foreign(seen []byte) bool {
+	seen = bytes.TrimLeft(seen, " \t\r\n")
+	return len(seen) > 0 && seen[0] != '<'
 }
 
 // refused judges an error of mellium's SASL that no answer of the server explains.

@@ -36,7 +36,7 @@ func (f *Finder) Open(ctx context.Context, r Route, climb Climb) (net.Conn, erro
 // Describe says in one line what a handshake came to.
 func Describe(state tls.ConnectionState) string {
 	leaf := state.PeerCertificates[0]
-	return fmt.Sprintf("%s, certificate of %s until %s", tls.VersionName(state.Version), issuer(leaf), leaf.NotAfter.UTC().Format(time.DateOnly))
+	return fmt.Sprintf("%s, certificate issued by %s, valid until %s", tls.VersionName(state.Version), issuer(leaf), leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
 // connect makes the connection, through the proxy if there is one.
