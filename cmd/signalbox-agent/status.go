@@ -66,7 +66,11 @@ func writeStatus(w io.Writer, s status.Status, now time.Time) error {
 		line("process", "%d, version %s, since %s", s.PID, s.Version, s.Started.Format(time.RFC3339))
 	}
 	if th := s.Through; th != nil {
-		line("through", "%s at %s, %s, %s; asks every %s", th.Address, th.Remote, th.Via, th.TLS, th.Keepalive)
+		name := "through"
+		if !s.Running || s.State != status.Online {
+			name = "last through"
+		}
+		line(name, "%s at %s, %s, %s; asks every %s", th.Address, th.Remote, th.Via, th.TLS, th.Keepalive)
 		line("session", "%s", th.JID)
 	}
 	if s.LastOnline != nil && s.State != status.Online {

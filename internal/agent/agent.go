@@ -119,7 +119,7 @@ func (a *Agent) recall() {
 		return // a status that is missing or broken is made anew
 	}
 	a.ways.Remember(old.Through.Address, old.Through.Direct, old.Through.Via, *old.LastOnline)
-	if d, err := time.ParseDuration(old.Through.Keepalive); err == nil {
+	if d, err := time.ParseDuration(old.Through.Keepalive); err == nil && old.Through.Learned {
 		a.pulse.learn(old.Through.Via, d)
 	}
 }
@@ -293,7 +293,7 @@ func (a *Agent) online(s *session) error {
 	remote := s.stream.Conn.RemoteAddr().String()
 	a.ways.Remember(s.route.Address, s.route.Direct, s.route.Via(), time.Now())
 	a.tell.online(s, s.keepalive)
-	s.log.Info("online", telemetry.Detail("connected to "+remote))
+	s.log.Info("online", telemetry.Detail("connected to "+s.route.String()+" at "+remote))
 	if err := a.ready.write(s.stream.JID.String(), remote, time.Now()); err != nil {
 		s.log.Warn("cannot write the ready file", telemetry.Cause(err))
 	}

@@ -3,7 +3,6 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
@@ -75,7 +74,7 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs, c.validateProxy()...)
 	for i, a := range c.Addresses {
-		if host, port, err := net.SplitHostPort(a); err != nil || host == "" || port == "" {
+		if !path.ValidAddress(a) {
 			bad(fmt.Sprintf("addresses[%d]", i), "%q is not host:port", a)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"mellium.im/xmpp/jid"
@@ -61,10 +62,13 @@ func (r *resumption) allow(el scan.Element) {
 	}
 }
 
-// withPort returns host:port for what the server calls a host, with or without a port.
+// withPort returns host:port for what the server calls a host, with or without a port; nothing for what is no address.
 func withPort(host string) string {
 	if _, _, err := net.SplitHostPort(host); err != nil {
-		return net.JoinHostPort(host, path.DirectPort)
+		host = net.JoinHostPort(strings.Trim(host, "[]"), path.DirectPort)
+	}
+	if !path.ValidAddress(host) {
+		return ""
 	}
 	return host
 }

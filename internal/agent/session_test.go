@@ -34,6 +34,8 @@ func TestStreamErrors(t *testing.T) {
 		{"unreadable hint", "<reset " + streamErrorsNS + "/><retry xmlns='urn:signalbox:stream:1' after='-1'/>", time.Second, 3 * time.Second, zap.WarnLevel, "server:443"},
 		{"see-other-host", "<see-other-host " + streamErrorsNS + ">other:5222</see-other-host>", time.Second, 3 * time.Second, zap.WarnLevel, "other:5222"},
 		{"see-other-host without port", "<see-other-host " + streamErrorsNS + ">other</see-other-host>", time.Second, 3 * time.Second, zap.WarnLevel, "other:443"},
+		{"see-other-host with IPv6", "<see-other-host " + streamErrorsNS + ">[2001:db8::1]</see-other-host>", time.Second, 3 * time.Second, zap.WarnLevel, "[2001:db8::1]:443"},
+		{"see-other-host that steers a proxy", "<see-other-host " + streamErrorsNS + ">other&#13;&#10;X: y</see-other-host>", time.Second, 3 * time.Second, zap.WarnLevel, "server:443"},
 	} {
 		for _, when := range []string{"online", "before login"} {
 			t.Run(tt.name+" "+when, func(t *testing.T) {

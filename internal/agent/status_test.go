@@ -68,6 +68,37 @@ func TestStatusFollowsTheSession(t *testing.T) {
 	})
 }
 
+// What was learned of a way is remembered across a restart; what was only configured then is not.
+func TestPulseIsRecalled(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		through status.Through
+		want    time.Duration
+	}{
+		{"learned", status.Through{Via: "direct", Keepalive: "20s", Learned: true}, 20 * time.Second},
+		{"configured then", status.Through{Via: "direct", Keepalive: "20s"}, 45 * time.Second},
+		{"of another way", status.Through{Via: "http://proxy:3128", Keepalive: "20s", Learned: true}, 45 * time.Second},
+		{"out of bounds", status.Through{Via: "direct", Keepalive: "1ms", Learned: true}, 45 * time.Second},
+		{"unreadable", status.Through{Via: "direct", Keepalive: "soon", Learned: true}, 45 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg := testConfig(t)
+				now := time.Now()
+				must(t, status.Write(cfg.StateDir, status.Status{Through: &tt.through, LastOnline: &now}))
+				r := startAgent(t, cfg)
+				p := r.next().secure(nil)
+				p.start()
+				synctest.Wait()
+				if got := r.readStatus().Through; got.Keepalive != tt.want.String() || got.Learned != (tt.want < 45*time.Second) {
+					t.Errorf("through %+v, want it asked every %v", got, tt.want)
+				}
+				r.stop(p)
+			})
+		})
+	}
+}
+
 // The counts follow the journal without anything happening to the session.
 func TestStatusCounts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

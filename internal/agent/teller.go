@@ -50,7 +50,7 @@ func (t *teller) online(st *session, keepalive time.Duration) {
 	now := time.Now().UTC()
 	through := status.Through{
 		JID: st.stream.JID.String(), Address: st.route.Address, Direct: st.route.Direct, Via: st.route.Via(), Remote: st.stream.Conn.RemoteAddr().String(),
-		TLS: tls.VersionName(st.stream.TLS.Version), Keepalive: keepalive.String(), Resumed: st.stream.Resumed,
+		TLS: tls.VersionName(st.stream.TLS.Version), Keepalive: keepalive.String(), Learned: keepalive < st.agent.cfg.Keepalive, Resumed: st.stream.Resumed,
 	}
 	t.change(func(s *status.Status) {
 		s.State, s.Since, s.Through, s.LastOnline, s.NextAttempt = status.Online, now, &through, &now, nil

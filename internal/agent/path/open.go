@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"syscall"
 	"time"
 
 	"signalbox/internal/agent/ladder"
@@ -98,7 +97,7 @@ func unreached(address string, err error) *ladder.Failure {
 		reason = ladder.NoDNS
 	case isRefused(err):
 		reason = ladder.PortRefused
-	case errors.Is(err, syscall.EPERM) || errors.Is(err, syscall.EACCES):
+	case isForbidden(err):
 		reason = ladder.Forbidden
 	case isTimeout(err):
 		reason = ladder.PortFiltered

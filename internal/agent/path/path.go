@@ -46,6 +46,23 @@ func To(address string) Route {
 	return Route{Address: address, Direct: port != startTLSPort}
 }
 
+// maxAddress bounds an address: the longest name of DNS and a port.
+const maxAddress = 253 + 6
+
+// ValidAddress reports whether text is host:port in which nothing stands that steers a proxy: addresses come from servers, too.
+func ValidAddress(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host == "" || len(text) > maxAddress {
+		return false
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return false
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune(".-_:%", r)
+	})
+}
+
 // String returns the address and the proxy, without its password.
 func (r Route) String() string {
 	if r.Proxy.IsZero() {

@@ -156,3 +156,18 @@ func TestTLSConfigVerifiesTheDomain(t *testing.T) {
 		t.Errorf("TLSConfig = %+v", cfg)
 	}
 }
+
+func TestValidAddress(t *testing.T) {
+	for _, tt := range []struct {
+		text string
+		want bool
+	}{
+		{"xmpp.example.com:443", true}, {"[::1]:5222", true}, {"[fe80::1%eth0]:443", true}, {"192.0.2.1:65535", true},
+		{"xmpp.example.com", false}, {":443", false}, {"a:0x1", false}, {"a:65536", false}, {"a:", false},
+		{"a\r\nX: y:443", false}, {"a b:443", false}, {"a/b:443", false}, {"u@a:443", false}, {"ä:443", false},
+	} {
+		if got := ValidAddress(tt.text); got != tt.want {
+			t.Errorf("ValidAddress(%q) = %v, want %v", tt.text, got, tt.want)
+		}
+	}
+}

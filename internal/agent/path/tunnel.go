@@ -34,6 +34,9 @@ func (p Proxy) tunnel(ctx context.Context, conn net.Conn, address string) (net.C
 }
 
 func (p Proxy) ask(ctx context.Context, conn net.Conn, address string) (net.Conn, *ladder.Failure) {
+	if !ValidAddress(address) {
+		return nil, ladder.New(ladder.NameUnknown, fmt.Sprintf("%q is no address", address), nil)
+	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	if _, err := io.WriteString(conn, p.request(address)); err != nil {

@@ -62,8 +62,9 @@ type Through struct {
 	Via       string `json:"via"` // "direct", or the proxy
 	Remote    string `json:"remote"`
 	TLS       string `json:"tls"`
-	Keepalive string `json:"keepalive"` // how often the server is asked for a sign of life
-	Resumed   bool   `json:"resumed"`   // it goes on with an older session
+	Keepalive string `json:"keepalive"`         // how often the server is asked for a sign of life
+	Learned   bool   `json:"keepalive_learned"` // more often than configured, because this way cuts what is silent
+	Resumed   bool   `json:"resumed"`           // it goes on with an older session
 }
 
 // Failure is why the agent went offline or did not get online.
