@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"signalbox/internal/agent/journal"
 	"signalbox/internal/agent/ladder"
 	"signalbox/internal/agent/login"
 	"signalbox/internal/agent/path"
@@ -39,7 +40,7 @@ type Agent struct {
 	backlog int // how many pushes may wait for their handlers
 
 	// Set by Run before anything else is started.
-	journal *journal
+	journal *journal.Journal
 	work    *dispatcher
 	tell    *teller
 
@@ -78,7 +79,7 @@ func New(cfg Config, version string, log *zap.Logger, opts ...Option) (*Agent, e
 func (a *Agent) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	j, err := openJournal(a.cfg.StateDir, keep{a.cfg.JournalKeep, a.cfg.JournalKeepPushes}, time.Now(), a.log)
+	j, err := journal.Open(a.cfg.StateDir, journal.Keep{Age: a.cfg.JournalKeep, Count: a.cfg.JournalKeepPushes}, time.Now(), a.log)
 	if err != nil {
 		return err
 	}
@@ -140,7 +141,7 @@ func (a *Agent) refresh(ctx context.Context) {
 
 // pushes counts what the journal holds.
 func (a *Agent) pushes() status.Pushes {
-	return status.Pushes{Waiting: a.journal.Backlog(), Running: a.work.Running(), Results: len(a.journal.Open(phaseDone))}
+	return status.Pushes{Waiting: a.journal.Backlog(), Running: a.work.Running(), Results: len(a.journal.Open(journal.Done))}
 }
 
 // stayOnline connects again and again until ctx ends.
@@ -154,7 +155,7 @@ func (a *Agent) stayOnline(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errJournal) {
+		if errors.Is(err, journal.Err) {
 			return err
 		}
 		pause := wait.next(time.Since(began), err)
@@ -282,7 +283,7 @@ func (a *Agent) online(s *session) error {
 	a.mu.Lock()
 	a.current = s
 	a.mu.Unlock()
-	for _, id := range a.journal.Open(phaseDone) {
+	for _, id := range a.journal.Open(journal.Done) {
 		if err := s.result(id, false); err != nil {
 			return err
 		}

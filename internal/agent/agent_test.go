@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/internal/agent/journal"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 )
@@ -91,9 +93,9 @@ func (r *run) stop(p *peer) {
 }
 
 // phases reads the journal of an agent that has ended.
-func (r *run) phases() map[string]phase {
+func (r *run) phases() map[string]journal.Phase {
 	r.t.Helper()
-	j, err := openJournal(r.agent.cfg.StateDir, testKeep, time.Now(), zap.NewNop())
+	j, err := journal.Open(r.agent.cfg.StateDir, testKeep, time.Now(), zap.NewNop())
 	must(r.t, err)
 	defer j.Close()
 	return look(r.t, j).Phases
@@ -111,7 +113,7 @@ func TestAgentFirstPush(t *testing.T) {
 		p.expect(fmt.Sprintf(ackFormat, 1))
 		p.send(fmt.Sprintf(ackFormat, 3)) // presence, receipt, result
 		r.stop(p)
-		if got := r.phases()["psh_1"]; got != phaseCovered {
+		if got := r.phases()["psh_1"]; got != journal.Covered {
 			t.Errorf("phase = %v, want covered", got)
 		}
 	})

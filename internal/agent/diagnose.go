@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 
+	"signalbox/internal/agent/journal"
 	"signalbox/internal/agent/ladder"
 	"signalbox/internal/agent/login"
 )
@@ -24,7 +25,7 @@ func diagnose(err error) *ladder.Failure {
 		reason ladder.Reason
 	}{
 		{errSilent, ladder.Silent}, {errStuck, ladder.Silent}, {errClosed, ladder.Closed}, {errBadAck, ladder.Protocol}, {errManagement, ladder.NoManagement},
-		{errProtocol, ladder.Protocol}, {errOverrun, ladder.Overrun}, {errJournal, ladder.NoJournal}, {errConnection, ladder.Lost},
+		{errProtocol, ladder.Protocol}, {errOverrun, ladder.Overrun}, {journal.Err, ladder.NoJournal}, {errConnection, ladder.Lost},
 	} {
 		if errors.Is(err, known.err) {
 			return ladder.New(known.reason, "", err)

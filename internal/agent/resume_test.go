@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/internal/agent/journal"
 	"signalbox/internal/agent/login"
 )
 
@@ -228,7 +229,7 @@ func TestSurvives(t *testing.T) {
 		err  error
 		want bool
 	}{
-		{fmt.Errorf("read: %w: EOF", errConnection), true}, {errSilent, true}, {errClosed, false}, {errBadAck, false}, {errOverrun, false}, {errJournal, false},
+		{fmt.Errorf("read: %w: EOF", errConnection), true}, {errSilent, true}, {errClosed, false}, {errBadAck, false}, {errOverrun, false}, {journal.Err, false},
 		{&login.StreamError{Condition: "connection-timeout"}, true}, {&login.StreamError{Condition: "conflict"}, false}, {&login.StreamError{Condition: "policy-violation"}, false},
 	} {
 		if got := survives(tt.err); got != tt.want {

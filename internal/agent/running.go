@@ -1,10 +1,7 @@
 package agent
 
 import (
-	"errors"
-	"io/fs"
-	"path/filepath"
-
+	"signalbox/internal/agent/journal"
 	"signalbox/internal/agent/status"
 )
 
@@ -14,15 +11,6 @@ func ReadStatus(dir string) (status.Status, error) {
 	if err != nil {
 		return status.Status{}, err
 	}
-	s.Running, err = Running(dir)
+	s.Running, err = journal.Taken(dir)
 	return s, err
-}
-
-// Running reports whether an agent uses the state directory.
-func Running(dir string) (bool, error) {
-	taken, err := locked(filepath.Join(dir, lockName))
-	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
-	}
-	return taken, err
 }

@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/internal/agent/journal"
+
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -215,7 +217,7 @@ func TestStopWaitsForHandlers(t *testing.T) {
 		p.until("</stream:stream>")
 		p.send(fmt.Sprintf(ackFormat, 3) + "</stream:stream>")
 		must(t, <-r.ended)
-		if got := r.phases()["p1"]; got != phaseCovered {
+		if got := r.phases()["p1"]; got != journal.Covered {
 			t.Errorf("phase = %v, want covered: the count came before the end", got)
 		}
 	})
@@ -278,7 +280,7 @@ func TestRestartTakesUpTheJournal(t *testing.T) {
 		p.send(fmt.Sprintf(ackFormat, 4))
 		r.stop(p)
 		for id, ph := range r.phases() {
-			if ph != phaseCovered {
+			if ph != journal.Covered {
 				t.Errorf("%s: phase %v, want covered", id, ph)
 			}
 		}
@@ -331,7 +333,7 @@ func TestManyResultsWait(t *testing.T) {
 		}
 		r.stop(p)
 		for id, ph := range r.phases() {
-			if ph != phaseCovered {
+			if ph != journal.Covered {
 				t.Fatalf("%s: phase %v, want covered", id, ph)
 			}
 		}
