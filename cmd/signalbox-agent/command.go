@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -58,12 +57,12 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(runCommand(stderr), versionCommand())
+	root.AddCommand(runCommand(stderr), doctorCommand(), statusCommand(), versionCommand())
 	return root
 }
 
 func runCommand(stderr io.Writer) *cobra.Command {
-	var config, ready string
+	var ready string
 	c := &cobra.Command{
 		Use:   "run",
 		Short: "Keep a session with the server and handle pushes until interrupted",
@@ -73,20 +72,10 @@ func runCommand(stderr io.Writer) *cobra.Command {
 			"  signalbox-agent run --id pc-1 --domain example.org --secret-file secret --state-dir state --address localhost:8443 --ca-file ca.pem",
 		Args: cobra.NoArgs,
 	}
-	f := c.Flags()
-	f.StringVar(&config, "config", "", "configuration file (YAML)")
-	f.StringVar(&ready, "ready-file", "", "file that exists while the agent is online (JSON)")
-	s := settings{command: c}
-	s.text("id", "id", "endpoint id")
-	s.text("domain", "domain", "domain of the JID")
-	s.text("secret-file", "secret_file", "file with the endpoint's secret")
-	s.list("address", "addresses", "address of the server as host:port; may be repeated")
-	s.text("ca-file", "ca_file", "certificate authorities to trust (PEM)")
-	s.text("state-dir", "state_dir", "directory of the journal")
-	s.text("log-level", "log.level", "debug, info, warn or error")
-	s.text("log-format", "log.format", "json or console")
+	c.Flags().StringVar(&ready, "ready-file", "", "file that exists while the agent is online (JSON)")
+	s := newSettings(c)
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		cfg, err := agent.Load(config, s.given())
+		cfg, err := agent.Load(s.file, s.given())
 		if err != nil {
 			return &exitError{exitConfig, err}
 		}
@@ -110,65 +99,22 @@ func run(c *cobra.Command, cfg agent.Config, ready string, stderr io.Writer) err
 	return nil
 }
 
-// settings collects flags that stand for keys of the configuration.
-type settings struct {
-	command *cobra.Command
-	values  []func(into map[string]any)
-}
-
-func (s *settings) text(flag, key, usage string) {
-	v := s.command.Flags().String(flag, "", usage)
-	s.add(flag, func(m map[string]any) { m[key] = *v })
-}
-
-func (s *settings) list(flag, key, usage string) {
-	v := s.command.Flags().StringArray(flag, nil, usage)
-	s.add(flag, func(m map[string]any) {
-		items := make([]any, len(*v))
-		for i, item := range *v {
-			items[i] = item
-		}
-		m[key] = items
-	})
-}
-
-func (s *settings) add(flag string, set func(map[string]any)) {
-	s.values = append(s.values, func(m map[string]any) {
-		if s.command.Flags().Changed(flag) {
-			set(m)
-		}
-	})
-}
-
-// given returns the keys whose flags were used.
-func (s *settings) given() map[string]any {
-	m := map[string]any{}
-	for _, set := range s.values {
-		set(m)
-	}
-	return m
-}
-
 func versionCommand() *cobra.Command {
-	var format string
+	var out output
 	c := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  signalbox-agent version -o json",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			switch format {
-			case "text":
-				fmt.Fprintln(c.OutOrStdout(), version())
-				return nil
-			case "json":
-				return json.NewEncoder(c.OutOrStdout()).Encode(map[string]string{
-					"version": version(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH})
-			}
-			return fmt.Errorf("output %q is neither text nor json", format)
+			return out.print(c.OutOrStdout(), map[string]string{"version": version(), "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH},
+				func(w io.Writer) error {
+					_, err := fmt.Fprintln(w, version())
+					return err
+				})
 		},
 	}
-	c.Flags().StringVarP(&format, "output", "o", "text", "text or json")
+	out.flag(c)
 	return c
 }
 

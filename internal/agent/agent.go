@@ -5,12 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"net"
+	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"signalbox/internal/agent/journal"
+	"signalbox/internal/agent/ladder"
+	"signalbox/internal/agent/login"
+	"signalbox/internal/agent/path"
+	"signalbox/internal/agent/status"
 	"signalbox/internal/telemetry"
 )
 
@@ -26,17 +31,21 @@ type Agent struct {
 	// Set at construction.
 	cfg     Config
 	version string
-	login   login
+	login   login.Login
+	ways    *path.Finder
 	log     *zap.Logger
-	dial    dialer
-	dns     resolver
 	random  func(n int64) int64
+	pulse   *pulse
 	ready   readyFile
 	backlog int // how many pushes may wait for their handlers
 
 	// Set by Run before anything else is started.
-	journal *journal
+	journal *journal.Journal
 	work    *dispatcher
+	tell    *teller
+
+	// Owned by the goroutine that connects.
+	parked *parked // a session that lost its connection; nil: none
 
 	mu      sync.Mutex
 	current *session // the one that is online; nil: none
@@ -54,20 +63,11 @@ func New(cfg Config, version string, log *zap.Logger, opts ...Option) (*Agent, e
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	id, err := cfg.jid()
+	l, ways, err := cfg.Reach()
 	if err != nil {
 		return nil, err
 	}
-	secret, secretErr := cfg.secret()
-	tlsCfg, tlsErr := tlsConfig(cfg.Domain, cfg.CAFile)
-	if err := errors.Join(secretErr, tlsErr); err != nil {
-		return nil, err
-	}
-	a := &Agent{
-		cfg: cfg, version: version, log: log.Named("agent"),
-		login: login{jid: id, secret: secret, tls: tlsCfg, allowPlain: cfg.AllowPlain},
-		dial:  (&net.Dialer{}).DialContext, dns: net.DefaultResolver, random: rand.Int64N, backlog: maxBacklog,
-	}
+	a := &Agent{cfg: cfg, version: version, log: log.Named("agent"), login: l, ways: ways, random: rand.Int64N, pulse: &pulse{configured: cfg.Keepalive}, backlog: maxBacklog}
 	for _, o := range opts {
 		o(a)
 	}
@@ -79,7 +79,7 @@ func New(cfg Config, version string, log *zap.Logger, opts ...Option) (*Agent, e
 func (a *Agent) Run(ctx context.Context) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	j, err := openJournal(a.cfg.StateDir, keep{a.cfg.JournalKeep, a.cfg.JournalKeepPushes}, time.Now(), a.log)
+	j, err := journal.Open(a.cfg.StateDir, journal.Keep{Age: a.cfg.JournalKeep, Count: a.cfg.JournalKeepPushes}, time.Now(), a.log)
 	if err != nil {
 		return err
 	}
@@ -91,6 +91,9 @@ func (a *Agent) Run(ctx context.Context) error {
 	if err := a.work.takeUp(); err != nil {
 		return err
 	}
+	a.recall()
+	a.tell = newTeller(a, time.Now().UTC())
+	defer a.tell.stopped()
 	online, offline := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: results of the last handlers are still sent
 	defer offline()
 	connected := make(chan error, 1)
@@ -99,9 +102,46 @@ func (a *Agent) Run(ctx context.Context) error {
 		stop(err)
 		connected <- err
 	}()
+	refreshed := make(chan struct{})
+	go func() {
+		defer close(refreshed)
+		a.refresh(online)
+	}()
 	err = a.work.Run(ctx)
 	offline()
+	<-refreshed
 	return errors.Join(err, <-connected)
+}
+
+// recall takes over from an earlier run which way worked, and what it learned of that.
+func (a *Agent) recall() {
+	old, err := status.Read(a.cfg.StateDir)
+	if err != nil || old.Through == nil || old.LastOnline == nil {
+		return // a status that is missing or broken is made anew
+	}
+	a.ways.Remember(old.Through.Address, old.Through.Direct, old.Through.Via, *old.LastOnline)
+	if d, err := time.ParseDuration(old.Through.Keepalive); err == nil && old.Through.Learned {
+		a.pulse.learn(old.Through.Via, d)
+	}
+}
+
+// refresh keeps the counts in the status file until ctx ends.
+func (a *Agent) refresh(ctx context.Context) {
+	t := time.NewTicker(refreshInterval)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+			a.tell.refresh()
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// pushes counts what the journal holds.
+func (a *Agent) pushes() status.Pushes {
+	return status.Pushes{Waiting: a.journal.Backlog(), Running: a.work.Running(), Results: len(a.journal.Open(journal.Done))}
 }
 
 // stayOnline connects again and again until ctx ends.
@@ -109,17 +149,18 @@ func (a *Agent) stayOnline(ctx context.Context) error {
 	wait := backoff{random: a.random}
 	var redirect string
 	for {
+		a.tell.connecting()
 		began := time.Now()
-		err := a.connect(ctx, redirect)
+		route, err := a.connect(ctx, redirect)
 		if ctx.Err() != nil {
 			return nil
 		}
-		if errors.Is(err, errJournal) {
+		if errors.Is(err, journal.Err) {
 			return err
 		}
 		pause := wait.next(time.Since(began), err)
 		redirect = redirection(err)
-		a.report(err, pause)
+		a.report(err, route, pause)
 		timer := time.NewTimer(pause)
 		select {
 		case <-timer.C:
@@ -133,86 +174,128 @@ func (a *Agent) stayOnline(ctx context.Context) error {
 // redirection returns where the server wants the agent to go; it is tried once, before the other addresses, and must present the same
 // domain's certificate.
 func redirection(err error) string {
-	var se *streamError
-	if !errors.As(err, &se) || se.host == "" {
+	var se *login.StreamError
+	if !errors.As(err, &se) || se.Host == "" {
 		return ""
 	}
-	if _, _, err := net.SplitHostPort(se.host); err != nil {
-		return net.JoinHostPort(se.host, directPort)
-	}
-	return se.host
+	return withPort(se.Host)
 }
 
-// report logs why the agent is offline.
-func (a *Agent) report(err error, pause time.Duration) {
-	var se *streamError
-	fields := []zap.Field{telemetry.Cause(err), telemetry.Detail("next attempt in " + pause.Round(time.Millisecond).String())}
+// report says in the log and in the status file why the agent is offline.
+func (a *Agent) report(err error, route string, pause time.Duration) {
+	f := diagnose(err)
+	a.tell.offline(f, route, pause)
+	fields := []zap.Field{telemetry.Reason(f.Code), telemetry.Cause(err), telemetry.Detail("next attempt in " + pause.Round(time.Millisecond).String())}
 	switch {
-	case errors.As(err, &se) && se.condition == conditionConflict:
+	case f.Code == ladder.Cloned.Code:
 		a.log.Error("another agent has logged in with this identity; two machines must not share one", fields...)
-	case errors.Is(err, errAuth):
+	case refused(f):
 		a.log.Error("the server refused this agent's id or secret", fields...)
 	default:
 		a.log.Warn("offline", fields...)
 	}
 }
 
-// connect serves one session on the first address that takes the agent, and returns why it ended.
-func (a *Agent) connect(ctx context.Context, redirect string) error {
-	list := targets(ctx, a.dns, a.cfg.Domain, a.cfg.Addresses)
+// connect serves one session on the first way that leads to the server, and returns why it ended and on which way; empty: on none.
+func (a *Agent) connect(ctx context.Context, redirect string) (string, error) {
+	routes, err := a.ways.Routes(ctx)
+	if a.parked != nil && a.parked.location != "" {
+		routes = slices.Concat(a.ways.Toward(a.parked.location), routes)
+	}
 	if redirect != "" {
-		list = append([]target{targetOf(redirect)}, list...)
+		routes = slices.Concat(a.ways.Toward(redirect), routes)
 	}
-	var errs []error
-	for _, t := range list {
-		st, err := a.open(ctx, t)
+	errs := []error{err}
+	for _, r := range routes {
+		st, err := a.open(ctx, r)
 		if err == nil {
-			return a.serve(ctx, st)
+			return r.String(), a.serve(ctx, st, r)
 		}
-		var se *streamError
-		if ctx.Err() != nil || errors.Is(err, errAuth) || errors.As(err, &se) {
-			return err // the server has spoken: another address would say the same
+		var se *login.StreamError
+		if ctx.Err() != nil || refused(ladder.Of(err)) || errors.As(err, &se) {
+			return r.String(), err // the server has spoken: another address would say the same
 		}
-		errs = append(errs, err)
+		errs = append(errs, fmt.Errorf("%s: %w", r, err))
 	}
-	return errors.Join(errs...)
+	return "", errors.Join(errs...)
 }
 
-func (a *Agent) open(ctx context.Context, t target) (stream, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, loginTimeout, fmt.Errorf("%s did not finish the login within %v", t.address, loginTimeout))
+// open goes one way up to a session.
+func (a *Agent) open(ctx context.Context, r path.Route) (st login.Stream, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, loginTimeout, fmt.Errorf("%s did not finish the login within %v", r.Address, loginTimeout))
 	defer cancel()
-	conn, err := t.open(ctx, a.dial, a.login.tls)
+	began, reached := time.Now(), ladder.Step("")
+	climb := func(s ladder.Step, _ string) { reached = s }
+	defer func() { a.tell.attempted(r, reached, began, err) }()
+	conn, err := a.ways.Open(ctx, r, climb)
 	if err != nil {
-		return stream{}, err
+		return login.Stream{}, err
 	}
-	st, err := a.login.negotiate(ctx, conn, t.direct)
+	st, err = a.login.Negotiate(ctx, conn, r.Direct, a.resumable(time.Now()), climb)
 	if err != nil {
 		conn.Close()
-		return stream{}, fmt.Errorf("%s: %w", t.address, err)
+		if f := ladder.Of(err); f.Code == ladder.Protocol.Code {
+			a.parked = nil // its resumption is what went wrong
+		}
+		return login.Stream{}, err
 	}
 	return st, nil
 }
 
-func (a *Agent) serve(ctx context.Context, st stream) error {
-	s := newSession(a, st, a.log.With(telemetry.Endpoint(st.jid.Bare().String()), telemetry.Resource(st.jid.Resourcepart())))
+func (a *Agent) serve(ctx context.Context, st login.Stream, r path.Route) error {
+	s := newSession(a, st, r, a.log.With(telemetry.Endpoint(st.JID.Bare().String()), telemetry.Resource(st.JID.Resourcepart())))
 	defer a.offline(s)
-	return s.run(ctx)
+	old := a.parked
+	a.parked = nil
+	if st.Resumed {
+		if err := s.adopt(old); err != nil {
+			s.end(err)
+		}
+	}
+	err := s.run(ctx)
+	a.parked = s.park(time.Now())
+	return a.judge(s, err)
 }
 
-// online is called by a session whose stream management is on. Pushes flow from the initial presence.
+// judge looks whether a session was cut for its silence, and has the agent ask more often if that happened before.
+func (a *Agent) judge(s *session, err error) error {
+	var idle time.Duration
+	f := diagnose(err)
+	if f != nil && (f.Code == ladder.Lost.Code || f.Code == ladder.Silent.Code) {
+		idle = s.idle()
+	}
+	if !a.pulse.ended(s.route.Via(), idle) {
+		return err
+	}
+	reason := ladder.IdleCut
+	if !s.route.Proxy.IsZero() {
+		reason = ladder.ProxyCutsIdle
+	}
+	detail := fmt.Sprintf("two connections ended after %v of silence; the server is asked every %v from now on", idle.Round(time.Second), a.pulse.interval(s.route.Via()))
+	return ladder.New(reason, detail, err)
+}
+
+// online is called by a session whose stream management is on. Pushes flow from the initial presence, which a session that was resumed has behind it.
 func (a *Agent) online(s *session) error {
-	s.stanza([]byte("<presence/>"))
+	if !s.stream.Resumed {
+		s.stanza([]byte("<presence/>"))
+	}
 	a.mu.Lock()
 	a.current = s
 	a.mu.Unlock()
-	for _, id := range a.journal.Open(phaseDone) {
+	for _, id := range a.journal.Open(journal.Done) {
 		if err := s.result(id, false); err != nil {
 			return err
 		}
 	}
-	remote := s.stream.conn.RemoteAddr().String()
-	s.log.Info("online", telemetry.Detail("connected to "+remote))
-	if err := a.ready.write(s.stream.jid.String(), remote, time.Now()); err != nil {
+	if err := s.release(); err != nil {
+		return err
+	}
+	remote := s.stream.Conn.RemoteAddr().String()
+	a.ways.Remember(s.route.Address, s.route.Direct, s.route.Via(), time.Now())
+	a.tell.online(s, s.keepalive)
+	s.log.Info("online", telemetry.Detail("connected to "+s.route.String()+" at "+remote))
+	if err := a.ready.write(s.stream.JID.String(), remote, time.Now()); err != nil {
 		s.log.Warn("cannot write the ready file", telemetry.Cause(err))
 	}
 	return nil

@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/internal/agent/journal"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 )
@@ -21,18 +23,49 @@ type run struct {
 	ended  chan error
 }
 
+// logged counts the lines with a reason.
+func (r *run) logged(reason string) (n int) {
+	for _, entry := range r.logs.All() {
+		if entry.ContextMap()["reason"] == reason {
+			n++
+		}
+	}
+	return n
+}
+
+// stopAnyhow ends the agent while p is its session, whatever is on the way from it.
+func (r *run) stopAnyhow(p *peer) {
+	r.t.Helper()
+	r.cancel()
+	p.conn.Close()
+	if err := <-r.ended; err != nil {
+		r.t.Errorf("Run = %v, want nil", err)
+	}
+}
+
 func startAgent(t *testing.T, cfg Config, opts ...Option) *run {
+	t.Helper()
+	r := newRun(t, cfg, opts...)
+	r.start()
+	return r
+}
+
+// newRun makes an agent that does not run yet.
+func newRun(t *testing.T, cfg Config, opts ...Option) *run {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	a, err := New(cfg, "v1.2.3", zap.New(core), opts...)
 	must(t, err)
 	r := &run{network: newNetwork(), t: t, agent: a, logs: logs, ended: make(chan error, 1)}
-	a.dial = r.dial
-	ctx, cancel := context.WithCancel(t.Context())
-	r.cancel = cancel
-	go func() { r.ended <- a.Run(ctx) }()
-	t.Cleanup(func() { cancel() })
+	a.ways.Dial = r.dial
 	return r
+}
+
+func (r *run) start() {
+	ctx, cancel := context.WithCancel(r.t.Context())
+	r.cancel = cancel
+	go func() { r.ended <- r.agent.Run(ctx) }()
+	r.t.Cleanup(func() { cancel() })
 }
 
 // next waits for the agent's next connection.
@@ -60,9 +93,9 @@ func (r *run) stop(p *peer) {
 }
 
 // phases reads the journal of an agent that has ended.
-func (r *run) phases() map[string]phase {
+func (r *run) phases() map[string]journal.Phase {
 	r.t.Helper()
-	j, err := openJournal(r.agent.cfg.StateDir, testKeep, time.Now(), zap.NewNop())
+	j, err := journal.Open(r.agent.cfg.StateDir, testKeep, time.Now(), zap.NewNop())
 	must(r.t, err)
 	defer j.Close()
 	return look(r.t, j).Phases
@@ -80,7 +113,7 @@ func TestAgentFirstPush(t *testing.T) {
 		p.expect(fmt.Sprintf(ackFormat, 1))
 		p.send(fmt.Sprintf(ackFormat, 3)) // presence, receipt, result
 		r.stop(p)
-		if got := r.phases()["psh_1"]; got != phaseCovered {
+		if got := r.phases()["psh_1"]; got != journal.Covered {
 			t.Errorf("phase = %v, want covered", got)
 		}
 	})

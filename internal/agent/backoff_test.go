@@ -6,14 +6,17 @@ import (
 	"math/rand/v2"
 	"testing"
 	"time"
+
+	"signalbox/internal/agent/ladder"
+	"signalbox/internal/agent/login"
 )
 
 func TestBackoffBounds(t *testing.T) {
 	lowest := func(int64) int64 { return 0 }
 	highest := func(n int64) int64 { return n - 1 }
 	lost := errors.New("lost")
-	conflict := fmt.Errorf("x: %w", &streamError{condition: "conflict", retry: -1})
-	hint := &streamError{condition: "system-shutdown", retry: 7 * time.Second}
+	conflict := fmt.Errorf("x: %w", &login.StreamError{Condition: "conflict", Retry: -1})
+	hint := &login.StreamError{Condition: "system-shutdown", Retry: 7 * time.Second}
 	for _, tt := range []struct {
 		name      string
 		lived     time.Duration
@@ -27,16 +30,50 @@ func TestBackoffBounds(t *testing.T) {
 		{"short life changes nothing", 59 * time.Second, lost, 10 * time.Second, time.Second, 30 * time.Second},
 		{"long life begins anew", time.Minute, lost, time.Minute, time.Second, 3 * time.Second},
 		{"conflict", time.Hour, conflict, 0, time.Minute, 2 * time.Minute},
-		{"login refused", 0, fmt.Errorf("x: %w", errAuth), 0, time.Minute, 2 * time.Minute},
+		{"login refused", 0, fmt.Errorf("x: %w", ladder.New(ladder.NotAuthorized, "", nil)), 0, time.Minute, 2 * time.Minute},
 		{"hint wins", 0, hint, time.Minute, 7 * time.Second, 8 * time.Second},
-		{"hint wins over conflict", 0, &streamError{condition: "conflict", retry: 2 * time.Second}, 0, 2 * time.Second, 3 * time.Second},
-		{"shutdown without hint", 0, &streamError{condition: "system-shutdown", retry: -1}, 0, time.Second, 3 * time.Second},
+		{"hint wins over conflict", 0, &login.StreamError{Condition: "conflict", Retry: 2 * time.Second}, 0, 2 * time.Second, 3 * time.Second},
+		{"shutdown without hint", 0, &login.StreamError{Condition: "system-shutdown", Retry: -1}, 0, time.Second, 3 * time.Second},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			low := (&backoff{prev: tt.prev, random: lowest}).next(tt.lived, tt.err)
 			high := (&backoff{prev: tt.prev, random: highest}).next(tt.lived, tt.err)
 			if low != tt.low || high.Round(time.Microsecond) != tt.high {
 				t.Errorf("between %v and %v, want %v and %v", low, high, tt.low, tt.high)
+			}
+		})
+	}
+}
+
+// Whoever is refused, or shares an identity, comes back less and less often; a session that lasted, or another failure, ends that.
+func TestBackoffOfTheRefused(t *testing.T) {
+	refused := ladder.New(ladder.NotAuthorized, "", nil)
+	conflict := &login.StreamError{Condition: "conflict", Retry: -1}
+	throttled := ladder.New(ladder.Throttled, "", nil)
+	now := &login.StreamError{Condition: "reset", Retry: 0}
+	lost := errors.New("lost")
+	type end struct {
+		lived time.Duration
+		err   error
+		low   time.Duration
+	}
+	for _, tt := range []struct {
+		name string
+		ends []end
+	}{
+		{"wrong secret", []end{{0, refused, time.Minute}, {0, refused, 2 * time.Minute}, {0, refused, 4 * time.Minute}, {0, refused, 8 * time.Minute}, {0, refused, 8 * time.Minute}}},
+		{"another failure between", []end{{0, refused, time.Minute}, {0, lost, time.Second}, {0, refused, time.Minute}}},
+		{"cloned", []end{{2 * time.Minute, conflict, time.Minute}, {2 * time.Minute, conflict, 2 * time.Minute}, {2 * time.Minute, conflict, 4 * time.Minute}}},
+		{"taken over once in a while", []end{{2 * time.Hour, conflict, time.Minute}, {2 * time.Hour, conflict, time.Minute}}},
+		{"throttled", []end{{0, throttled, 10 * time.Second}, {0, throttled, 10 * time.Second}}},
+		{"now, again and again", []end{{0, now, 0}, {0, now, time.Second}, {2 * time.Minute, now, 0}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			b := backoff{random: func(int64) int64 { return 0 }}
+			for i, e := range tt.ends {
+				if got := b.next(e.lived, e.err); got != e.low {
+					t.Errorf("wait %d = %v, want %v at least", i+1, got, e.low)
+				}
 			}
 		})
 	}

@@ -3,11 +3,11 @@ package agent
 import (
 	"errors"
 	"fmt"
-	"net"
 	"slices"
 	"strings"
 	"time"
 
+	"signalbox/internal/agent/path"
 	"signalbox/internal/telemetry"
 )
 
@@ -18,12 +18,15 @@ type Config struct {
 	Secret            string              `key:"secret" doc:"Secret of the endpoint. Better kept in secret_file."`
 	SecretFile        string              `key:"secret_file" doc:"File with the secret and nothing else; other users must not be able to read it."`
 	Addresses         []string            `key:"addresses" doc:"Addresses of the server as host:port, tried in order; port 5222 means STARTTLS, every other port TLS from the first byte. Empty: looked up in DNS (SRV)."`
+	Proxy             string              `key:"proxy" doc:"HTTP proxy on the way to the server: http://[user@]host:port, or https:// where the proxy itself speaks TLS; direct: none. Empty: HTTPS_PROXY and NO_PROXY of the environment tell."`
+	ProxyPasswordFile string              `key:"proxy_password_file" doc:"File with the proxy's password and nothing else; other users must not be able to read it. It goes before a password in proxy."`
+	ProxyFallback     bool                `key:"proxy_fallback" doc:"Whether the server is tried without the proxy, too, when the proxy does not lead to it."`
 	CAFile            string              `key:"ca_file" doc:"PEM file with the certificate authorities to trust. Empty: those of the system."`
 	AllowPlain        bool                `key:"allow_plain" doc:"Whether the secret may be sent as it is (SASL PLAIN, inside TLS) to a server that offers no SCRAM."`
 	StateDir          string              `key:"state_dir" doc:"Directory of the journal; made if it is missing. One agent at a time can use it."`
 	Handlers          map[string]Handler  `key:"handlers" doc:"What to run for a push type, or for all types of a prefix such as policy.*."`
 	Concurrency       int                 `key:"concurrency" doc:"How many handlers run at the same time, 1 to 64; with 1 pushes are handled in the order of their arrival."`
-	Keepalive         time.Duration       `key:"keepalive" doc:"How often the server is asked for a sign of life, 5s to 1h, give or take a tenth."`
+	Keepalive         time.Duration       `key:"keepalive" doc:"How often the server is asked for a sign of life, 5s to 1h, give or take a tenth. The default stays below the minute after which many proxies and routers cut what is silent; the agent asks more often where it finds that they cut sooner."`
 	Liveness          time.Duration       `key:"liveness" doc:"How long after that question the server may stay silent before the connection counts as dead, 1s to 10m."`
 	Grace             time.Duration       `key:"grace" doc:"How long running handlers may go on when the agent is stopped, 0s to 10m."`
 	JournalKeep       time.Duration       `key:"journal_keep" doc:"How long finished pushes are remembered, so that one which comes again is known, 1h to 8760h."`
@@ -45,7 +48,8 @@ const DefaultTimeout = time.Minute
 func Default() Config {
 	return Config{
 		Concurrency:       4,
-		Keepalive:         time.Minute,
+		ProxyFallback:     true,
+		Keepalive:         45 * time.Second,
 		Liveness:          30 * time.Second,
 		Grace:             10 * time.Second,
 		JournalKeep:       7 * 24 * time.Hour,
@@ -68,8 +72,9 @@ func (c Config) Validate() error {
 	if c.StateDir == "" {
 		bad("state_dir", "is missing")
 	}
+	errs = append(errs, c.validateProxy()...)
 	for i, a := range c.Addresses {
-		if host, port, err := net.SplitHostPort(a); err != nil || host == "" || port == "" {
+		if !path.ValidAddress(a) {
 			bad(fmt.Sprintf("addresses[%d]", i), "%q is not host:port", a)
 		}
 	}
@@ -101,6 +106,22 @@ func (c Config) validateIdentity() []error {
 		errs = append(errs, fmt.Errorf("id: %q and domain %q do not make a JID: %w", c.ID, c.Domain, err))
 	}
 	return errs
+}
+
+func (c Config) validateProxy() []error {
+	switch c.Proxy {
+	case path.NoProxy:
+		if c.ProxyPasswordFile != "" {
+			return []error{errors.New("proxy_password_file: is of no use: proxy is " + path.NoProxy)}
+		}
+		return nil
+	case "":
+		return nil
+	}
+	if _, err := path.ParseProxy(c.Proxy); err != nil {
+		return []error{fmt.Errorf("proxy: %w", err)}
+	}
+	return nil
 }
 
 func (c Config) validateBounds() []error {

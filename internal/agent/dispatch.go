@@ -3,30 +3,33 @@ package agent
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
+	"signalbox/internal/agent/journal"
 	"signalbox/internal/telemetry"
 )
 
 // dispatcher runs the handlers of journaled pushes, some at a time, in the order in which they were added.
 type dispatcher struct {
 	// Set at construction.
-	journal  *journal
+	journal  *journal.Journal
 	handlers handlers
 	slots    chan struct{} // one token per handler that runs
 	grace    time.Duration // how long handlers may go on after the end of Run's context
 	finished func(id string)
 	log      *zap.Logger
 	wake     chan struct{}
+	running  atomic.Int32 // handlers
 
 	mu    sync.Mutex
 	queue []string // ids that wait
 	err   error    // first failure of the journal
 }
 
-func newDispatcher(j *journal, hs handlers, concurrency int, grace time.Duration, finished func(string), log *zap.Logger) *dispatcher {
+func newDispatcher(j *journal.Journal, hs handlers, concurrency int, grace time.Duration, finished func(string), log *zap.Logger) *dispatcher {
 	return &dispatcher{
 		journal: j, handlers: hs, slots: make(chan struct{}, concurrency), grace: grace, finished: finished, log: log,
 		wake: make(chan struct{}, 1),
@@ -58,7 +61,8 @@ func (d *dispatcher) Run(ctx context.Context) error {
 			break
 		}
 		running.Go(func() {
-			defer func() { <-d.slots }()
+			d.running.Add(1)
+			defer func() { d.running.Add(-1); <-d.slots }()
 			if err := d.handle(work, id); err != nil {
 				d.fail(err)
 				stop()
@@ -72,6 +76,9 @@ func (d *dispatcher) Run(ctx context.Context) error {
 	defer d.mu.Unlock()
 	return d.err
 }
+
+// Running counts the handlers that run.
+func (d *dispatcher) Running() int { return int(d.running.Load()) }
 
 // next waits for a free slot and a push.
 func (d *dispatcher) next(ctx context.Context) (string, bool) {
@@ -154,7 +161,7 @@ func (d *dispatcher) done(p Push, res Result, began time.Time) error {
 // takeUp takes up what an earlier run of the agent left: what was only received is handled, what was started is answered as interrupted
 // unless it may run twice. What was done is sent again by the next session.
 func (d *dispatcher) takeUp() error {
-	for _, id := range d.journal.Open(phaseStarted) {
+	for _, id := range d.journal.Open(journal.Started) {
 		p, err := d.journal.Push(id)
 		if err != nil {
 			return err
@@ -167,7 +174,7 @@ func (d *dispatcher) takeUp() error {
 		}
 		d.log.Warn("push was interrupted", telemetry.Push(id), telemetry.PushType(p.Type))
 	}
-	for _, id := range d.journal.Open(phaseReceived, phaseStarted) {
+	for _, id := range d.journal.Open(journal.Received, journal.Started) {
 		d.Add(id)
 	}
 	return nil

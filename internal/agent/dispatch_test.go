@@ -9,13 +9,15 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/internal/agent/journal"
+
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 )
 
 // bench is a dispatcher over a journal with handlers made for the test.
 type bench struct {
-	j    *journal
+	j    *journal.Journal
 	d    *dispatcher
 	mu   sync.Mutex
 	done []string
@@ -135,7 +137,7 @@ func TestDispatchStops(t *testing.T) {
 		if took := time.Since(began); took != 11*time.Second {
 			t.Errorf("Run took %v, want 1s and the grace period of 10s", took)
 		}
-		want := map[string]phase{"1": phaseDone, "2": phaseStarted, "3": phaseReceived}
+		want := map[string]journal.Phase{"1": journal.Done, "2": journal.Started, "3": journal.Received}
 		if diff := cmp.Diff(want, look(t, b.j).Phases); diff != "" {
 			t.Errorf("phases (-want +got):\n%s", diff)
 		}
@@ -189,7 +191,7 @@ func TestTakeUpAfterCrash(t *testing.T) {
 func TestDispatchEndsWhenJournalFails(t *testing.T) {
 	b := newBench(t, t.TempDir(), 1, map[string]handler{"good": {run: ok}})
 	receive(t, b.j, Push{ID: "1", Type: "good"})
-	must(t, b.j.file.Close())
+	must(t, b.j.Close())
 	b.d.Add("1")
 	if err := b.d.Run(t.Context()); err == nil {
 		t.Error("Run = nil, want the journal's error")

@@ -3,11 +3,35 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 
+	"golang.org/x/net/http/httpproxy"
 	"mellium.im/xmpp/jid"
+
+	"signalbox/internal/agent/login"
+	"signalbox/internal/agent/path"
 )
+
+// Reach returns the login and the ways to the server that the configuration describes. Every error is a mistake in a file that the configuration names, and begins with
+// its key.
+func (c Config) Reach() (login.Login, *path.Finder, error) {
+	id, err := c.jid()
+	if err != nil {
+		return login.Login{}, nil, err
+	}
+	secret, secretErr := c.secret()
+	password, passwordErr := c.proxyPassword()
+	tlsCfg, roots, tlsErr := path.TLSConfig(c.Domain, c.CAFile)
+	proxies, proxyErr := path.NewProxies(c.Proxy, password, c.ProxyFallback, httpproxy.FromEnvironment())
+	if err := errors.Join(secretErr, passwordErr, tlsErr, proxyErr); err != nil {
+		return login.Login{}, nil, err
+	}
+	return login.Login{JID: id, Secret: secret, TLS: tlsCfg, AllowPlain: c.AllowPlain}, &path.Finder{
+		Domain: c.Domain, Addresses: c.Addresses, Proxies: proxies, TLS: tlsCfg, Roots: roots, DNS: net.DefaultResolver, Dial: (&net.Dialer{}).DialContext,
+	}, nil
+}
 
 // jid returns the agent's bare JID.
 func (c Config) jid() (jid.JID, error) {
@@ -22,16 +46,29 @@ func (c Config) secret() (string, error) {
 	if c.SecretFile == "" {
 		return c.Secret, nil
 	}
-	if err := private(c.SecretFile); err != nil {
-		return "", fmt.Errorf("secret_file: %w", err)
+	return readSecret("secret_file", c.SecretFile)
+}
+
+// proxyPassword returns what the proxy's password file holds, or nothing without one.
+func (c Config) proxyPassword() (string, error) {
+	if c.ProxyPasswordFile == "" {
+		return "", nil
 	}
-	text, err := os.ReadFile(c.SecretFile)
+	return readSecret("proxy_password_file", c.ProxyPasswordFile)
+}
+
+// readSecret reads the file of a key, without white space around what it holds.
+func readSecret(key, path string) (string, error) {
+	if err := private(path); err != nil {
+		return "", fmt.Errorf("%s: %w", key, err)
+	}
+	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", fmt.Errorf("secret_file: %w", err)
+		return "", fmt.Errorf("%s: %w", key, err)
 	}
 	secret := strings.TrimSpace(string(text))
 	if secret == "" {
-		return "", fmt.Errorf("secret_file: %s is empty", c.SecretFile)
+		return "", fmt.Errorf("%s: %s is empty", key, path)
 	}
 	return secret, nil
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/knadh/koanf/parsers/yaml"
 	"github.com/knadh/koanf/providers/file"
 	"github.com/knadh/koanf/v2"
+
+	agentpath "signalbox/internal/agent/path"
 )
 
 // Load reads a YAML file over Default and settings over both; path may be empty if settings say all. settings maps keys, such as
@@ -26,7 +28,7 @@ func Load(path string, settings map[string]any) (Config, error) {
 		}
 		raw = k.Raw()
 	}
-	_, inFile := raw["secret"]
+	secrets := secretsIn(raw)
 	for key, value := range settings {
 		override(raw, key, value)
 	}
@@ -34,15 +36,26 @@ func Load(path string, settings map[string]any) (Config, error) {
 	var d decoder
 	d.structure("", reflect.ValueOf(&cfg).Elem(), raw)
 	cfg.setTimeouts()
-	if inFile {
+	for _, key := range secrets {
 		if err := private(path); err != nil {
-			d.errs = append(d.errs, fmt.Errorf("secret: %w", err))
+			d.errs = append(d.errs, fmt.Errorf("%s: %w", key, err))
 		}
 	}
 	if d.errs != nil { // what could not be read would be reported again as missing
 		return Config{}, errors.Join(d.errs...)
 	}
 	return cfg, cfg.Validate()
+}
+
+// secretsIn returns the keys of a file that hold a secret.
+func secretsIn(raw map[string]any) (keys []string) {
+	if _, ok := raw["secret"]; ok {
+		keys = append(keys, "secret")
+	}
+	if proxy, ok := raw["proxy"].(string); ok && agentpath.HasPassword(proxy) {
+		keys = append(keys, "proxy")
+	}
+	return keys
 }
 
 // override sets a key of raw or of a table in it. What is no table is left alone, to be reported as a mistake.

@@ -62,6 +62,10 @@ func TestLoadNamesEveryMistake(t *testing.T) {
 			"handlers.a..b: must be a dotted name such as policy.refresh, or a prefix such as policy.*",
 			"handlers.a..b.command: is missing", "handlers.a..b.timeout: must be between 1s and 24h",
 			"handlers.agent.x: types that begin with agent. are the agent's own"}},
+		{"proxy", "id: a\ndomain: b\nsecret: x\nstate_dir: s\nproxy: socks5://u:hunter2@p:1", []string{
+			`proxy: "socks5" is no kind of proxy that the agent knows; use http or https`}},
+		{"password without a proxy", "id: a\ndomain: b\nsecret: x\nstate_dir: s\nproxy: direct\nproxy_password_file: f", []string{
+			"proxy_password_file: is of no use: proxy is direct"}},
 		{"identity", "id: 'a@b'\ndomain: exämple.org\nsecret: x\nstate_dir: s", []string{
 			`domain: "exämple.org" must be written in ASCII, as in the certificate (xn--...)`}},
 		{"jid", "id: 'a b'\ndomain: example.org\nsecret: x\nstate_dir: s", []string{
@@ -86,6 +90,7 @@ func TestLoadRefusesFiles(t *testing.T) {
 		"twice":        writeFile(t, "a.yaml", "id: a\nid: b", 0o600),
 		"not a table":  writeFile(t, "a.yaml", "- id", 0o600),
 		"open secret":  writeFile(t, "a.yaml", "id: a\ndomain: b\nsecret: c\nstate_dir: d", 0o644),
+		"open proxy":   writeFile(t, "a.yaml", "id: a\ndomain: b\nsecret_file: c\nstate_dir: d\nproxy: http://u:p@h", 0o644),
 		"only warning": writeFile(t, "a.yaml", "", 0o600),
 	} {
 		if _, err := Load(path, nil); err == nil {
@@ -99,8 +104,8 @@ func TestNewReadsSecretAndAuthorities(t *testing.T) {
 	cfg.Secret, cfg.SecretFile = "", writeFile(t, "secret", " s3cret\n", 0o640)
 	a, err := New(cfg, "v", zap.NewNop())
 	must(t, err)
-	if a.login.secret != "s3cret" {
-		t.Errorf("secret = %q, want it without white space", a.login.secret)
+	if a.login.Secret != "s3cret" {
+		t.Errorf("secret = %q, want it without white space", a.login.Secret)
 	}
 	for _, tt := range []struct {
 		name   string
@@ -110,6 +115,7 @@ func TestNewReadsSecretAndAuthorities(t *testing.T) {
 		{"world-readable secret", func(c *Config) { c.SecretFile = writeFile(t, "secret", "x", 0o644) }, "every user can get at the secret"},
 		{"empty secret", func(c *Config) { c.SecretFile = writeFile(t, "secret", "\n", 0o600) }, "is empty"},
 		{"no secret file", func(c *Config) { c.SecretFile = "/nonexistent/secret" }, "secret_file"},
+		{"world-readable password of the proxy", func(c *Config) { c.ProxyPasswordFile = writeFile(t, "password", "x", 0o644) }, "proxy_password_file: "},
 		{"no ca file", func(c *Config) { c.CAFile = "/nonexistent/ca" }, "ca_file"},
 		{"bad ca file", func(c *Config) { c.CAFile = writeFile(t, "ca", "hello", 0o600) }, "no PEM certificate"},
 		{"invalid", func(c *Config) { c.ID = "" }, "id: is missing"},

@@ -7,10 +7,13 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"signalbox/internal/agent/journal"
 
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
@@ -69,7 +72,9 @@ func runProgram(name string) int {
 		fmt.Fprint(os.Stderr, "hanging")
 		<-time.After(time.Hour)
 	case "lock":
-		lockFile(os.Args[1])
+		if _, err := journal.Open(filepath.Dir(os.Args[1]), testKeep, time.Now(), zap.NewNop()); err != nil { // its lock has that name
+			return 1
+		}
 		<-time.After(time.Hour)
 	case "leave": // ends well, but its child keeps the output open
 		child := exec.Command(os.Args[0])

@@ -23,7 +23,7 @@ func (s *session) write() {
 		}
 		for chunk := range slices.Chunk(b, writeChunk) {
 			if err := s.writeChunk(chunk); err != nil {
-				s.end(fmt.Errorf("write: %w", err))
+				s.end(fmt.Errorf("write: %w: %w", errConnection, err))
 				return
 			}
 		}
@@ -31,11 +31,14 @@ func (s *session) write() {
 }
 
 func (s *session) writeChunk(b []byte) error {
-	conn := s.stream.conn
+	conn := s.stream.Conn
 	if err := conn.SetWriteDeadline(time.Now().Add(writeTimeout)); err != nil {
 		return err
 	}
 	_, err := conn.Write(b)
+	s.mu.Lock()
+	s.silence.wrote = s.stream.In.Clock()
+	s.mu.Unlock()
 	return err
 }
 
@@ -48,7 +51,9 @@ func (s *session) take() []byte {
 	if s.asked && !s.closing {
 		b = append(b, "<r xmlns='"+nsManagement+"'/>"...)
 	}
-	s.asked = false
+	if s.asked {
+		s.asked, s.resume.waiting = false, 0
+	}
 	return b
 }
 
@@ -82,12 +87,17 @@ func (s *session) stanza(b []byte) {
 	s.stanzaLocked(b)
 }
 
+// stanzaLocked sends a stanza and owns b from then on. On a session that has lost its connection it is kept for the resumption, if there may be one.
 func (s *session) stanzaLocked(b []byte) {
-	if s.closing {
+	if s.closing && (s.resume.id == "" || !survives(s.cause)) {
 		return
 	}
 	s.sent++
+	s.resume.keep(b)
 	s.putLocked(b)
+	if s.resume.waiting++; s.resume.waiting >= askEvery {
+		s.asked = true
+	}
 }
 
 // close sends the closing tag; the server answers with its own.

@@ -109,7 +109,12 @@ func (s *session) ack(st *scan.Stanza) error {
 	if err != nil {
 		return fmt.Errorf("%w: unreadable count", errBadAck)
 	}
-	pushes, ok := s.covered(uint32(h))
+	return s.settle(uint32(h))
+}
+
+// settle takes that the server has handled h stanzas.
+func (s *session) settle(h uint32) error {
+	pushes, ok := s.covered(h)
 	if !ok {
 		return errBadAck
 	}
@@ -128,6 +133,7 @@ func (s *session) covered(h uint32) (pushes []string, ok bool) {
 	if h-s.acked > s.sent-s.acked {
 		return nil, false
 	}
+	s.resume.drop(int(h - s.acked))
 	s.acked = h
 	r := &s.results
 	for len(r.open) > 0 && int32(h-r.open[0].seq) >= 0 {

@@ -26,6 +26,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"signalbox/internal/agent/path"
 )
 
 const testDomain = "example.org"
@@ -112,7 +114,7 @@ func newPeer(t *testing.T, conn net.Conn) *peer {
 func (p *peer) secure(change func(*tls.Config)) *peer {
 	p.t.Helper()
 	cert, _ := testCert()
-	cfg := &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{alpnClient}}
+	cfg := &tls.Config{Certificates: []tls.Certificate{cert}, NextProtos: []string{path.ALPN}}
 	if change != nil {
 		change(cfg)
 	}
@@ -236,7 +238,7 @@ func (p *peer) start() {
 
 func (p *peer) enable() {
 	p.t.Helper()
-	p.expect("<enable xmlns='urn:xmpp:sm:3'/>")
+	p.expect("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
 	p.send("<enabled xmlns='urn:xmpp:sm:3'/>")
 	p.expect("<presence/>")
 }

@@ -9,6 +9,8 @@ import (
 
 	"go.uber.org/zap"
 
+	"signalbox/internal/agent/login"
+	"signalbox/internal/agent/path"
 	"signalbox/xmpp/scan"
 )
 
@@ -25,6 +27,7 @@ const (
 // Reasons why a session ends by itself.
 var (
 	errSilent     = errors.New("the server did not answer in time")
+	errConnection = errors.New("the connection was lost")
 	errClosed     = errors.New("the server closed the stream")
 	errStuck      = errors.New("the server does not take what is sent to it")
 	errBadAck     = errors.New("the server acknowledged stanzas that were never sent")
@@ -36,12 +39,14 @@ var (
 // session is one bound stream from its first to its last byte.
 type session struct {
 	// Set at construction.
-	agent  *Agent
-	stream stream
-	domain string
-	log    *zap.Logger
-	wake   chan struct{} // the writer has something to do
-	dead   chan struct{} // closed by end
+	agent     *Agent
+	stream    login.Stream
+	route     path.Route
+	domain    string
+	keepalive time.Duration
+	log       *zap.Logger
+	wake      chan struct{} // the writer has something to do
+	dead      chan struct{} // closed by end
 
 	// Owned by the reader.
 	enabled bool   // stream management is on: stanzas count
@@ -59,11 +64,13 @@ type session struct {
 	asked   bool  // a result waits in out: an <r/> goes behind it
 	closing bool  // nothing more may be put into out
 	cause   error // why the session ended
+	silence silence
+	resume  resumption
 }
 
-func newSession(a *Agent, st stream, log *zap.Logger) *session {
+func newSession(a *Agent, st login.Stream, r path.Route, log *zap.Logger) *session {
 	return &session{
-		agent: a, stream: st, domain: a.login.jid.Domainpart(), log: log,
+		agent: a, stream: st, route: r, domain: a.login.JID.Domainpart(), keepalive: a.pulse.interval(r.Via()), log: log,
 		wake: make(chan struct{}, 1), dead: make(chan struct{}),
 	}
 }
@@ -75,13 +82,26 @@ func (s *session) run(ctx context.Context) error {
 	wg.Go(s.keepAlive)
 	wg.Go(func() { s.closer(ctx) })
 	starting := time.AfterFunc(startTimeout, func() { s.end(fmt.Errorf("enable stream management: %w", errSilent)) })
-	s.nonza("<enable xmlns='" + nsManagement + "'/>")
-	s.end(s.read(starting))
+	s.end(s.begin(starting))
 	wg.Wait()
 	if ctx.Err() != nil {
 		return nil
 	}
 	return s.cause
+}
+
+// begin turns stream management on, or goes on with the session that was resumed, and reads until the stream ends.
+func (s *session) begin(starting *time.Timer) error {
+	defer starting.Stop()
+	if s.stream.Resumed {
+		starting.Stop()
+		if err := s.agent.online(s); err != nil {
+			return err
+		}
+	} else {
+		s.nonza("<enable xmlns='" + nsManagement + "' resume='true'/>")
+	}
+	return s.read(starting)
 }
 
 // end has the connection closed; the first cause counts.
@@ -98,6 +118,7 @@ func (s *session) endLocked(cause error) {
 	default:
 	}
 	s.cause, s.closing = cause, true
+	s.silence.ended = s.stream.In.Clock()
 	close(s.dead)
 }
 
@@ -112,16 +133,15 @@ func (s *session) closer(ctx context.Context) {
 		}
 	case <-s.dead:
 	}
-	s.stream.conn.Close()
+	s.stream.Conn.Close()
 }
 
 // read handles what comes until the stream ends. It stops the timer once the session can be used.
 func (s *session) read(starting *time.Timer) error {
-	defer starting.Stop()
 	for {
-		ev, err := s.stream.in.next()
+		ev, err := s.stream.In.Next()
 		if err != nil {
-			return fmt.Errorf("read: %w", err)
+			return unread(err)
 		}
 		switch ev.Kind {
 		case scan.StreamClose:
@@ -164,31 +184,27 @@ func (s *session) nonzaFrom(st *scan.Stanza, starting *time.Timer) error {
 	case st.Is(nsManagement, "enabled") && !s.enabled:
 		starting.Stop()
 		s.enabled = true
+		s.mu.Lock()
+		if s.sent == 0 { // what was sent before could not be sent again
+			s.resume.allow(st.Element())
+		}
+		s.mu.Unlock()
 		return s.agent.online(s)
 	case st.Is(nsManagement, "failed"):
 		return errManagement
 	case st.Is(scan.NamespaceStreams, "error"):
-		return parseStreamError(st)
+		return login.ParseStreamError(st)
 	}
 	return nil
 }
 
-// keepAlive asks the server for a sign of life again and again, and ends the session when none comes.
-func (s *session) keepAlive() {
-	cfg := s.agent.cfg
-	pause := jittered(cfg.Keepalive, s.agent.random)
-	for n := 1; s.sleep(pause); n++ {
-		asked := s.stream.in.clock()
-		s.ping(n)
-		if !s.sleep(cfg.Liveness) {
-			return
-		}
-		if s.stream.in.lastHeard() < asked {
-			s.end(errSilent)
-			return
-		}
-		pause = jittered(cfg.Keepalive, s.agent.random) - cfg.Liveness
+// unread tells a connection that was lost from a server that wrote what it must not.
+func unread(err error) error {
+	var foreign *scan.Error
+	if errors.As(err, &foreign) {
+		return fmt.Errorf("read: %w: %w", errProtocol, err)
 	}
+	return fmt.Errorf("read: %w: %w", errConnection, err)
 }
 
 // sleep returns false if the session ended before d was over.
@@ -201,9 +217,4 @@ func (s *session) sleep(d time.Duration) bool {
 	case <-s.dead:
 		return false
 	}
-}
-
-// jittered returns d, give or take a tenth.
-func jittered(d time.Duration, random func(int64) int64) time.Duration {
-	return d - d/10 + time.Duration(random(int64(d/5)))
 }

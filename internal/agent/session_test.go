@@ -12,6 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/internal/agent/journal"
+
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -34,6 +36,8 @@ func TestStreamErrors(t *testing.T) {
 		{"unreadable hint", "<reset " + streamErrorsNS + "/><retry xmlns='urn:signalbox:stream:1' after='-1'/>", time.Second, 3 * time.Second, zap.WarnLevel, "server:443"},
 		{"see-other-host", "<see-other-host " + streamErrorsNS + ">other:5222</see-other-host>", time.Second, 3 * time.Second, zap.WarnLevel, "other:5222"},
 		{"see-other-host without port", "<see-other-host " + streamErrorsNS + ">other</see-other-host>", time.Second, 3 * time.Second, zap.WarnLevel, "other:443"},
+		{"see-other-host with IPv6", "<see-other-host " + streamErrorsNS + ">[2001:db8::1]</see-other-host>", time.Second, 3 * time.Second, zap.WarnLevel, "[2001:db8::1]:443"},
+		{"see-other-host that steers a proxy", "<see-other-host " + streamErrorsNS + ">other&#13;&#10;X: y</see-other-host>", time.Second, 3 * time.Second, zap.WarnLevel, "server:443"},
 	} {
 		for _, when := range []string{"online", "before login"} {
 			t.Run(tt.name+" "+when, func(t *testing.T) {
@@ -213,7 +217,7 @@ func TestStopWaitsForHandlers(t *testing.T) {
 		p.until("</stream:stream>")
 		p.send(fmt.Sprintf(ackFormat, 3) + "</stream:stream>")
 		must(t, <-r.ended)
-		if got := r.phases()["p1"]; got != phaseCovered {
+		if got := r.phases()["p1"]; got != journal.Covered {
 			t.Errorf("phase = %v, want covered: the count came before the end", got)
 		}
 	})
@@ -276,7 +280,7 @@ func TestRestartTakesUpTheJournal(t *testing.T) {
 		p.send(fmt.Sprintf(ackFormat, 4))
 		r.stop(p)
 		for id, ph := range r.phases() {
-			if ph != phaseCovered {
+			if ph != journal.Covered {
 				t.Errorf("%s: phase %v, want covered", id, ph)
 			}
 		}
@@ -329,7 +333,7 @@ func TestManyResultsWait(t *testing.T) {
 		}
 		r.stop(p)
 		for id, ph := range r.phases() {
-			if ph != phaseCovered {
+			if ph != journal.Covered {
 				t.Fatalf("%s: phase %v, want covered", id, ph)
 			}
 		}

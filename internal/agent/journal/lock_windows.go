@@ -1,4 +1,4 @@
-package agent
+package journal
 
 import (
 	"errors"
@@ -18,6 +18,20 @@ func lockFile(path string) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+// locked reports whether a process holds the file's lock. It takes a shared one for a moment.
+func locked(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	err = windows.LockFileEx(windows.Handle(f.Fd()), windows.LOCKFILE_FAIL_IMMEDIATELY, 0, 1, 0, new(windows.Overlapped))
+	taken := errors.Is(err, windows.ERROR_LOCK_VIOLATION)
+	if taken {
+		err = nil
+	}
+	return taken, errors.Join(err, f.Close())
 }
 
 // syncDir does nothing: Windows keeps names durable by itself and refuses to sync a directory.

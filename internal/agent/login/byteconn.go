@@ -1,4 +1,4 @@
-package agent
+package login
 
 import (
 	"bufio"
@@ -16,8 +16,9 @@ var errLoginSize = errors.New("the server sent too much before the session was b
 // starts exactly where it stopped. It remembers the bytes that were given out one by one.
 type byteConn struct {
 	net.Conn
-	r    *bufio.Reader
-	seen []byte
+	r      *bufio.Reader
+	seen   []byte
+	failed error // of the newest ReadByte, which who reads XML may hide behind a syntax error
 }
 
 func newByteConn(c net.Conn) *byteConn { return &byteConn{Conn: c, r: bufio.NewReader(c)} }
@@ -28,9 +29,11 @@ func (c *byteConn) Read(p []byte) (int, error) { return c.r.Read(p) }
 // ReadByte returns the next byte and remembers it; it fails once a login has read more than any login needs.
 func (c *byteConn) ReadByte() (byte, error) {
 	if len(c.seen) == maxLoginBytes {
+		c.failed = errLoginSize
 		return 0, errLoginSize
 	}
 	b, err := c.r.ReadByte()
+	c.failed = err
 	if err == nil {
 		c.seen = append(c.seen, b)
 	}

@@ -1,4 +1,4 @@
-package agent
+package login
 
 import (
 	"errors"
@@ -18,23 +18,24 @@ const keptBuffer = 16 << 10
 
 var errReplay = errors.New("unexpected stream")
 
-// reader turns the bytes of a stream into events. One goroutine may use it; others may ask when it last received something.
-type reader struct {
+// Reader turns the bytes of a stream into events. One goroutine may use it; others may ask when it last received something.
+type Reader struct {
 	src   io.Reader
 	born  time.Time
-	heard atomic.Int64 // when bytes last came, as clock tells it
+	heard atomic.Int64 // when bytes last came, as Clock tells it
 
 	sc         scan.Scanner
 	buf        []byte
 	start, end int // of what is in buf and not consumed
 }
 
-func newReader(src io.Reader) *reader {
-	return &reader{src: src, born: time.Now(), sc: scan.New(inboundLimits), buf: make([]byte, 4<<10)}
+// NewReader makes a reader of a stream that has not begun.
+func NewReader(src io.Reader) *Reader {
+	return &Reader{src: src, born: time.Now(), sc: scan.New(inboundLimits), buf: make([]byte, 4<<10)}
 }
 
-// replay scans what another reader of the same stream has consumed, from the stream header on.
-func (r *reader) replay(seen []byte) error {
+// Replay scans what another reader of the same stream has consumed, from the stream header on.
+func (r *Reader) Replay(seen []byte) error {
 	for first := true; len(seen) > 0; first = false {
 		ev, n, err := r.sc.Next(seen)
 		switch {
@@ -50,8 +51,8 @@ func (r *reader) replay(seen []byte) error {
 	return nil
 }
 
-// next returns the next event, which is valid until the next call.
-func (r *reader) next() (scan.Event, error) {
+// Next returns the next event, which is valid until the next call.
+func (r *Reader) Next() (scan.Event, error) {
 	for {
 		ev, n, err := r.sc.Next(r.buf[r.start:r.end])
 		if err != nil {
@@ -68,7 +69,7 @@ func (r *reader) next() (scan.Event, error) {
 }
 
 // fill reads more bytes behind those that are not consumed.
-func (r *reader) fill() error {
+func (r *Reader) fill() error {
 	switch held := r.end - r.start; {
 	case held == 0 && len(r.buf) > keptBuffer:
 		r.buf = make([]byte, keptBuffer)
@@ -81,14 +82,14 @@ func (r *reader) fill() error {
 	n, err := r.src.Read(r.buf[r.end:])
 	r.end += n
 	if n > 0 {
-		r.heard.Store(int64(r.clock()))
+		r.heard.Store(int64(r.Clock()))
 		return nil
 	}
 	return err
 }
 
-// clock returns the age of the reader. It does not jump when somebody sets the machine's time.
-func (r *reader) clock() time.Duration { return time.Since(r.born) }
+// Clock returns the age of the reader. It does not jump when somebody sets the machine's time.
+func (r *Reader) Clock() time.Duration { return time.Since(r.born) }
 
-// lastHeard returns when bytes were last received.
-func (r *reader) lastHeard() time.Duration { return time.Duration(r.heard.Load()) }
+// LastHeard returns when bytes were last received.
+func (r *Reader) LastHeard() time.Duration { return time.Duration(r.heard.Load()) }

@@ -1,6 +1,6 @@
 //go:build unix
 
-package agent
+package journal
 
 import (
 	"errors"
@@ -34,6 +34,20 @@ func lockFile(path string) (*os.File, error) {
 		}
 		time.Sleep(lockInterval)
 	}
+}
+
+// locked reports whether a process holds the file's lock. It takes a shared one for a moment, which an agent that starts waits out.
+func locked(path string) (bool, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return false, err
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
+	taken := errors.Is(err, unix.EWOULDBLOCK)
+	if taken {
+		err = nil
+	}
+	return taken, errors.Join(err, f.Close())
 }
 
 // syncDir makes the names in dir durable.

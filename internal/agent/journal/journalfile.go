@@ -1,4 +1,4 @@
-package agent
+package journal
 
 import (
 	"bufio"
@@ -19,13 +19,13 @@ import (
 const minCompact = 1 << 20
 
 // writeLocked appends r to the file and applies it.
-func (j *journal) writeLocked(r record, sync bool) error {
+func (j *Journal) writeLocked(r record, sync bool) error {
 	if j.failed != nil {
 		return j.failed
 	}
 	line, err := appendRecord(nil, r)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errJournal, err)
+		return fmt.Errorf("%w: %w", Err, err)
 	}
 	if _, err := j.file.Write(line); err != nil {
 		return j.failLocked(err)
@@ -45,25 +45,25 @@ func (j *journal) writeLocked(r record, sync bool) error {
 	return nil
 }
 
-func (j *journal) failLocked(err error) error {
-	j.failed = fmt.Errorf("%w: %w", errJournal, err)
+func (j *Journal) failLocked(err error) error {
+	j.failed = fmt.Errorf("%w: %w", Err, err)
 	return j.failed
 }
 
-func (j *journal) readLocked(s span) (record, error) {
+func (j *Journal) readLocked(s span) (record, error) {
 	line := make([]byte, s.length)
 	if _, err := j.file.ReadAt(line, s.off); err != nil {
-		return record{}, fmt.Errorf("%w: read back: %w", errJournal, err)
+		return record{}, fmt.Errorf("%w: read back: %w", Err, err)
 	}
 	r, err := parseRecord(bytes.TrimSuffix(line, []byte("\n")))
 	if err != nil {
-		return record{}, fmt.Errorf("%w: read back at %d: %w", errJournal, s.off, err)
+		return record{}, fmt.Errorf("%w: read back at %d: %w", Err, s.off, err)
 	}
 	return r, nil
 }
 
 // apply changes the entry as the record says; at is where the record's line stands.
-func (j *journal) apply(r record, at span) {
+func (j *Journal) apply(r record, at span) {
 	e := j.entries[r.ID]
 	if e == nil {
 		j.seq++
@@ -75,18 +75,18 @@ func (j *journal) apply(r record, at span) {
 	case recordReceived:
 		e.payload = at
 	case recordStarted:
-		e.phase = max(e.phase, phaseStarted)
+		e.phase = max(e.phase, Started)
 	case recordDone:
-		e.phase, e.result = max(e.phase, phaseDone), at
+		e.phase, e.result = max(e.phase, Done), at
 	case recordCovered:
-		if e.phase != phaseCovered {
+		if e.phase != Covered {
 			j.covered++
 		}
-		e.phase, e.payload = phaseCovered, span{}
+		e.phase, e.payload = Covered, span{}
 	}
 }
 
-func (j *journal) orderedLocked(want func(*entry) bool) []string {
+func (j *Journal) orderedLocked(want func(*entry) bool) []string {
 	found := make([]*entry, 0, 8)
 	for _, e := range j.entries {
 		if want(e) {
@@ -103,7 +103,7 @@ func (j *journal) orderedLocked(want func(*entry) bool) []string {
 
 // load reads the file from the disk. A damaged end is what a crash leaves: it is cut. Damage before readable records is not, and may hide
 // that a handler had begun, so every push that seems untouched is taken as started, and the damaged file is kept beside the new one.
-func (j *journal) load(now time.Time) error {
+func (j *Journal) load(now time.Time) error {
 	path := filepath.Join(j.dir, journalName)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -127,7 +127,7 @@ func (j *journal) load(now time.Time) error {
 }
 
 // replay applies every readable line. It returns the offset behind the last one and how many damaged lines stand before it.
-func (j *journal) replay(f *os.File) (good int64, bad int, err error) {
+func (j *Journal) replay(f *os.File) (good int64, bad int, err error) {
 	br := bufio.NewReaderSize(f, maxRecordBytes)
 	var off int64
 	doubtful := 0
@@ -171,9 +171,9 @@ func skipLine(br *bufio.Reader) (int64, error) {
 }
 
 // distrust keeps a copy of the damaged file and takes untouched pushes as started.
-func (j *journal) distrust(path string) error {
+func (j *Journal) distrust(path string) error {
 	for _, e := range j.entries {
-		e.phase = max(e.phase, phaseStarted)
+		e.phase = max(e.phase, Started)
 	}
 	src, err := os.Open(path)
 	if err != nil {
@@ -188,7 +188,7 @@ func (j *journal) distrust(path string) error {
 	return errors.Join(err, dst.Close())
 }
 
-func (j *journal) cutTail(good int64) error {
+func (j *Journal) cutTail(good int64) error {
 	end, err := j.file.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err

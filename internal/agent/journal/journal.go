@@ -1,9 +1,11 @@
-package agent
+// Package journal remembers on the endpoint's disk every push from before its receipt until the server has its result, and for a while longer.
+package journal
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -14,18 +16,19 @@ import (
 	"signalbox/internal/telemetry"
 )
 
-// phase is how far a push came.
-type phase uint8
+// Phase is how far a push came.
+type Phase uint8
 
+// The phases in their order.
 const (
-	phaseReceived phase = iota
-	phaseStarted
-	phaseDone
-	phaseCovered
+	Received Phase = iota // on disk; its receipt may be sent
+	Started               // its handler may have begun
+	Done                  // the result is on disk
+	Covered               // the server has the result for good
 )
 
-// errJournal marks every failure of the journal. Without a journal the agent can promise nothing, so it stops.
-var errJournal = errors.New("journal")
+// Err marks every failure of the journal. Without a journal the agent can promise nothing, so it stops.
+var Err = errors.New("journal")
 
 // Names of the files in the state directory.
 const (
@@ -33,17 +36,17 @@ const (
 	lockName    = "lock"
 )
 
-// keep bounds what the journal remembers of pushes that are over: by it a push that comes again is known.
-type keep struct {
-	age   time.Duration
-	count int
+// Keep bounds what the journal remembers of pushes that are over: by it a push that comes again is known.
+type Keep struct {
+	Age   time.Duration // since they were over
+	Count int           // of those, the newest
 }
 
 // entry is what is known of one push. Payload and result stay in the file and are read when needed.
 type entry struct {
 	id      string
 	seq     uint64 // order of reception
-	phase   phase
+	phase   Phase
 	at      time.Time // of the newest record
 	payload span      // of the received line
 	result  span      // of the done line
@@ -52,11 +55,11 @@ type entry struct {
 // span is where a line stands in the file.
 type span struct{ off, length int64 }
 
-// journal remembers every push until its result has reached the server, and for a while longer. It survives a crash at any byte. All
+// Journal remembers every push until its result has reached the server, and for a while longer. It survives a crash at any byte. All
 // methods may be called concurrently. After an error the file may lack what was to be written and every further write fails.
-type journal struct {
+type Journal struct {
 	dir  string
-	keep keep
+	keep Keep
 	log  *zap.Logger
 	lock *os.File
 
@@ -70,25 +73,34 @@ type journal struct {
 	failed    error // first failure of a write
 }
 
-// openJournal reads the journal in dir, which it makes if needed, and takes its lock.
-func openJournal(dir string, k keep, now time.Time, log *zap.Logger) (*journal, error) {
+// Open reads the journal in dir, which it makes if needed, and takes its lock.
+func Open(dir string, k Keep, now time.Time, log *zap.Logger) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("%w: make state directory: %w", errJournal, err)
+		return nil, fmt.Errorf("%w: make state directory: %w", Err, err)
 	}
 	lock, err := lockFile(filepath.Join(dir, lockName))
 	if err != nil {
-		return nil, fmt.Errorf("%w: another agent uses %s: %w", errJournal, dir, err)
+		return nil, fmt.Errorf("%w: another agent uses %s: %w", Err, dir, err)
 	}
-	j := &journal{dir: dir, keep: k, log: log, lock: lock, entries: map[string]*entry{}}
+	j := &Journal{dir: dir, keep: k, log: log, lock: lock, entries: map[string]*entry{}}
 	if err := j.load(now); err != nil {
 		j.Close()
-		return nil, fmt.Errorf("%w: %w", errJournal, err)
+		return nil, fmt.Errorf("%w: %w", Err, err)
 	}
 	return j, nil
 }
 
+// Taken reports whether an agent uses the journal in dir.
+func Taken(dir string) (bool, error) {
+	taken, err := locked(filepath.Join(dir, lockName))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return taken, err
+}
+
 // Close releases the file and the lock.
-func (j *journal) Close() error {
+func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	var err error
@@ -100,7 +112,7 @@ func (j *journal) Close() error {
 }
 
 // Receive remembers p durably. known is true if a push of this id was received before; then nothing is written.
-func (j *journal) Receive(p Push, now time.Time) (known bool, err error) {
+func (j *Journal) Receive(p Push, now time.Time) (known bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	if _, ok := j.entries[p.ID]; ok {
@@ -116,31 +128,31 @@ func (j *journal) Receive(p Push, now time.Time) (known bool, err error) {
 }
 
 // Start remembers durably that the handler of id is about to begin.
-func (j *journal) Start(id string, now time.Time) error {
+func (j *Journal) Start(id string, now time.Time) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.writeLocked(record{What: recordStarted, ID: id, At: now}, true)
 }
 
 // Done remembers the result of id durably.
-func (j *journal) Done(id string, res Result, now time.Time) error {
+func (j *Journal) Done(id string, res Result, now time.Time) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.writeLocked(record{What: recordDone, ID: id, At: now, OK: res.OK, Result: res.JSON}, true)
 }
 
 // Cover remembers that the server has the result of id. It does not wait for the disk: a result sent twice does no harm.
-func (j *journal) Cover(id string, now time.Time) error {
+func (j *Journal) Cover(id string, now time.Time) error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
-	if e := j.entries[id]; e == nil || e.phase != phaseDone {
+	if e := j.entries[id]; e == nil || e.phase != Done {
 		return nil
 	}
 	return j.writeLocked(record{What: recordCovered, ID: id, At: now}, false)
 }
 
 // Push reads the push of id back, without its payload once it is covered.
-func (j *journal) Push(id string) (Push, error) {
+func (j *Journal) Push(id string) (Push, error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.entries[id]
@@ -159,11 +171,11 @@ func (j *journal) Push(id string) (Push, error) {
 }
 
 // Result reads the result of id back; ok is false if there is none yet.
-func (j *journal) Result(id string) (res Result, ok bool, err error) {
+func (j *Journal) Result(id string) (res Result, ok bool, err error) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	e := j.entries[id]
-	if e == nil || e.phase < phaseDone || e.result.length == 0 { // a damaged file may have lost the result alone
+	if e == nil || e.phase < Done || e.result.length == 0 { // a damaged file may have lost the result alone
 		return Result{}, false, nil
 	}
 	r, err := j.readLocked(e.result)
@@ -174,7 +186,7 @@ func (j *journal) Result(id string) (res Result, ok bool, err error) {
 }
 
 // Open returns the ids of the pushes in one of the phases, in the order of their reception.
-func (j *journal) Open(phases ...phase) []string {
+func (j *Journal) Open(phases ...Phase) []string {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.orderedLocked(func(e *entry) bool {
@@ -188,15 +200,15 @@ func (j *journal) Open(phases ...phase) []string {
 }
 
 // Knows reports whether a push of this id was received.
-func (j *journal) Knows(id string) bool {
+func (j *Journal) Knows(id string) bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.entries[id] != nil
 }
 
 // Backlog returns how many pushes wait for their handler or have begun.
-func (j *journal) Backlog() int { return len(j.Open(phaseReceived, phaseStarted)) }
+func (j *Journal) Backlog() int { return len(j.Open(Received, Started)) }
 
-func (j *journal) warnDamage(what string, n int) {
+func (j *Journal) warnDamage(what string, n int) {
 	j.log.Warn(what, telemetry.File(filepath.Join(j.dir, journalName)), telemetry.Count(n))
 }

@@ -1,4 +1,4 @@
-package agent
+package journal
 
 import (
 	"bufio"
@@ -11,14 +11,14 @@ import (
 
 // compactLocked forgets what is over for long enough and writes the rest into a new file, which then takes the place of the old one. A
 // crash at any moment leaves the one or the other whole.
-func (j *journal) compactLocked(now time.Time) error {
+func (j *Journal) compactLocked(now time.Time) error {
 	j.forgetLocked(now)
 	path := filepath.Join(j.dir, journalName)
 	next, err := os.OpenFile(path+".new", os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return fmt.Errorf("begin new file: %w", err)
 	}
-	fresh := &journal{entries: make(map[string]*entry, len(j.entries))}
+	fresh := &Journal{entries: make(map[string]*entry, len(j.entries))}
 	if err := j.copyLocked(next, fresh); err != nil {
 		return errors.Join(fmt.Errorf("write new file: %w", err), next.Close())
 	}
@@ -42,10 +42,10 @@ func (j *journal) compactLocked(now time.Time) error {
 }
 
 // forgetLocked drops covered entries beyond the bounds, oldest first.
-func (j *journal) forgetLocked(now time.Time) {
-	over := j.covered - j.keep.count
-	for _, id := range j.orderedLocked(func(e *entry) bool { return e.phase == phaseCovered }) {
-		if over <= 0 && now.Sub(j.entries[id].at) <= j.keep.age {
+func (j *Journal) forgetLocked(now time.Time) {
+	over := j.covered - j.keep.Count
+	for _, id := range j.orderedLocked(func(e *entry) bool { return e.phase == Covered }) {
+		if over <= 0 && now.Sub(j.entries[id].at) <= j.keep.Age {
 			continue
 		}
 		delete(j.entries, id)
@@ -55,7 +55,7 @@ func (j *journal) forgetLocked(now time.Time) {
 }
 
 // copyLocked writes the records that are still needed into f, syncs it, and fills fresh as a reader of f would.
-func (j *journal) copyLocked(f *os.File, fresh *journal) error {
+func (j *Journal) copyLocked(f *os.File, fresh *Journal) error {
 	w := bufio.NewWriter(f)
 	for _, id := range j.orderedLocked(func(*entry) bool { return true }) {
 		records, err := j.recordsLocked(j.entries[id])
@@ -81,7 +81,7 @@ func (j *journal) copyLocked(f *os.File, fresh *journal) error {
 }
 
 // recordsLocked returns the records that say of e what is known now.
-func (j *journal) recordsLocked(e *entry) ([]record, error) {
+func (j *Journal) recordsLocked(e *entry) ([]record, error) {
 	var out []record
 	if e.payload.length > 0 {
 		r, err := j.readLocked(e.payload)
@@ -90,17 +90,17 @@ func (j *journal) recordsLocked(e *entry) ([]record, error) {
 		}
 		out = append(out, r)
 	}
-	if e.phase == phaseStarted {
+	if e.phase == Started {
 		out = append(out, record{What: recordStarted, ID: e.id, At: e.at})
 	}
-	if e.phase >= phaseDone && e.result.length > 0 {
+	if e.phase >= Done && e.result.length > 0 {
 		r, err := j.readLocked(e.result)
 		if err != nil {
 			return nil, err
 		}
 		out = append(out, r)
 	}
-	if e.phase == phaseCovered {
+	if e.phase == Covered {
 		out = append(out, record{What: recordCovered, ID: e.id, At: e.at})
 	}
 	return out, nil

@@ -1,0 +1,162 @@
+// Package doctor checks an endpoint's installation: its files, then every way to the server step by step, and says of each that it is well, or what is wrong and what to do.
+package doctor
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"signalbox/internal/agent"
+	"signalbox/internal/agent/ladder"
+	"signalbox/internal/agent/login"
+	"signalbox/internal/agent/path"
+)
+
+// Parts of an examination beside the steps of the ladder.
+const (
+	partConfig = "config"
+	partFiles  = "files"
+	partClock  = "clock"
+	partAgent  = "agent"
+)
+
+// Check is what one look came to.
+type Check struct {
+	Step    string `json:"step"`           // config, files, a step of the ladder, clock or agent
+	Check   string `json:"check"`          // what was looked at, such as a file or a way to the server
+	OK      bool   `json:"ok"`             // false: something is wrong
+	Warning bool   `json:"warning"`        // with OK: it works, and somebody should look at it
+	Code    string `json:"code,omitempty"` // of the reason, see package ladder; empty: it is none of the ladder's
+	Detail  string `json:"detail"`         // what was found
+	Action  string `json:"action"`         // what to do; empty: nothing
+}
+
+// Installation is what is examined.
+type Installation struct {
+	File   string       // of the configuration; empty: none
+	Config agent.Config // as agent.Load returned it, with its error
+	Err    error
+}
+
+// Examine looks at everything and returns what it found in the order of looking. It connects to the server and its proxies alone, logs in without binding a session, so that
+// an agent that runs keeps its own, writes nothing but a file in the state directory that it removes, and waits a minute at most for each way. Once ctx ends the rest is
+// left out.
+func Examine(ctx context.Context, in Installation) []Check {
+	x := &examination{Installation: in, now: time.Now}
+	x.take(ctx)
+	return x.checks
+}
+
+// wayTimeout bounds everything on one way.
+const wayTimeout = time.Minute
+
+// examination is one run. One goroutine uses it.
+type examination struct {
+	Installation
+	now    func() time.Time
+	adapt  func(*path.Finder) // for tests: another network
+	checks []Check
+}
+
+func (x *examination) take(ctx context.Context) {
+	if !x.configuration() {
+		return
+	}
+	l, ways, err := x.Config.Reach()
+	x.files(err)
+	if err == nil {
+		if x.adapt != nil {
+			x.adapt(ways)
+		}
+		x.climb(ctx, l, ways)
+	}
+	if ctx.Err() == nil {
+		x.agent()
+	}
+}
+
+func (x *examination) well(step, check, detail string) {
+	x.checks = append(x.checks, Check{Step: step, Check: check, OK: true, Detail: detail})
+}
+
+func (x *examination) warn(step, check, detail, action string) {
+	x.checks = append(x.checks, Check{Step: step, Check: check, OK: true, Warning: true, Detail: detail, Action: action})
+}
+
+func (x *examination) wrong(step, check, detail, action string) {
+	x.checks = append(x.checks, Check{Step: step, Check: check, Detail: detail, Action: action})
+}
+
+// failed notes a failure of the ladder.
+func (x *examination) failed(check string, f *ladder.Failure, harmless bool) {
+	x.checks = append(x.checks, Check{Step: string(f.Step), Check: check, OK: harmless, Warning: harmless, Code: f.Code, Detail: f.Sentence(), Action: f.Action})
+}
+
+// trial is what climbing one way came to.
+type trial struct {
+	route   path.Route
+	climbed []Check
+	failure *ladder.Failure // nil: it came as far as the login
+}
+
+// climb goes every way to the server as far as the login. Where one leads there, those that do not are no more than a warning.
+func (x *examination) climb(ctx context.Context, l login.Login, ways *path.Finder) {
+	routes, err := ways.Routes(ctx)
+	var trials []trial
+	reached := false
+	for _, r := range routes {
+		if ctx.Err() != nil {
+			return
+		}
+		t := try(ctx, l, ways, r)
+		reached = reached || t.failure == nil
+		trials = append(trials, t)
+	}
+	const all = "ways to the server"
+	if f := ladder.Of(err); f != nil {
+		x.failed(all, f, reached)
+	}
+	if len(routes) > 0 {
+		x.well(string(ladder.DNS), all, x.origin()+" "+list(routes))
+	}
+	for _, t := range trials {
+		x.checks = append(x.checks, t.climbed...)
+		if t.failure != nil {
+			x.failed(t.route.String(), t.failure, reached)
+		}
+	}
+	x.clock(ctx, ways, trials)
+}
+
+// origin says where the ways come from.
+func (x *examination) origin() string {
+	if len(x.Config.Addresses) > 0 {
+		return "addresses:"
+	}
+	return "DNS of " + x.Config.Domain + ":"
+}
+
+// list names the ways in their order.
+func list(routes []path.Route) string {
+	names := make([]string, len(routes))
+	for i, r := range routes {
+		names[i] = r.String()
+	}
+	return strings.Join(names, ", ")
+}
+
+func try(ctx context.Context, l login.Login, ways *path.Finder, r path.Route) trial {
+	ctx, cancel := context.WithTimeout(ctx, wayTimeout)
+	defer cancel()
+	t := trial{route: r}
+	climb := func(s ladder.Step, seen string) {
+		t.climbed = append(t.climbed, Check{Step: string(s), Check: r.String(), OK: true, Detail: ladder.Clean(seen)})
+	}
+	conn, err := ways.Open(ctx, r, climb)
+	if err == nil {
+		err = l.Authenticate(ctx, conn, r.Direct, climb)
+		conn.Close()
+	}
+	t.failure = ladder.Of(err)
+	return t
+}
