@@ -119,6 +119,7 @@ func (a *App) buildClientCA() (err error) {
 // buildDomain builds what knows endpoints and pushes.
 func (a *App) buildDomain(context.Context) (err error) {
 	a.endpoint = endpoint.NewRegistry(bus.Local{}, a.store, a.cfg.XMPP.Resources(), a.registry)
+	a.endpoint.Configure(a.cfg.Events.PresenceConfig)
 	if a.pushes, err = push.New(a.cfg.Push, a.store, xmpp.NewSender(a.endpoint), a.log, a.registry); err != nil {
 		return err
 	}
@@ -242,6 +243,7 @@ func (a *App) Run(ctx context.Context) error {
 		part{"certs", a.certs.Run},
 		part{"store", a.store.Run},
 		part{"push", a.pushes.Run},
+		part{"presence", a.tellPresences},
 		part{"trim", a.trim},
 		part{"serve", a.serve},
 	)

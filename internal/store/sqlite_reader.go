@@ -27,6 +27,7 @@ type reader struct {
 	lastPush, oldPushes                    *sql.Stmt
 	findFanout, countTargets               *sql.Stmt
 	listTargets, listRefused, findRefused  *sql.Stmt
+	anyDue, findByID, snapshot             *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
 	accounts                               *accounts.Reader
@@ -68,6 +69,7 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryWaiting:     &r.listWaiting,
 		queryCountOpen:   &r.countOpen,
 		queryInterrupted: &r.listInterrupted,
+		queryAnyDue:      &r.anyDue,
 		selectFanout + " WHERE id = ? AND domain = ?":        &r.findFanout,
 		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,
 	})
@@ -81,6 +83,8 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountTargets:  &r.countTargets,
 		queryTargets:       &r.listTargets,
 		queryRefused:       &r.listRefused,
+		queryByID:          &r.findByID,
+		querySnapshot:      &r.snapshot,
 		queryEvents:        &r.listEvents,
 		queryEventBounds:   &r.eventBounds,
 		querySlowestReader: &r.slowestReader,

@@ -39,6 +39,7 @@ type tx struct {
 	push     pushStmts
 	fanout   fanoutStmts
 	endpoint endpointStmts
+	presence presenceStmts
 	token    tokenStmts
 	fast     fastStmts
 	old      oldStmts
@@ -87,6 +88,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		push:     newPushStmts(p),
 		fanout:   newFanoutStmts(p),
 		endpoint: newEndpointStmts(p),
+		presence: newPresenceStmts(p),
 		token:    newTokenStmts(p),
 		fast:     newFastStmts(p),
 		old:      newOldStmts(p),
