@@ -3,6 +3,7 @@ package tests
 import (
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -11,6 +12,7 @@ type relay struct {
 	target string
 	in     net.Listener
 	ended  sync.WaitGroup
+	from   atomic.Pointer[net.TCPAddr] // where the server sees endpoints; nil: anywhere on loopback
 
 	mu     sync.Mutex
 	change *sync.Cond
@@ -48,7 +50,11 @@ func (r *relay) accept() {
 		if err != nil {
 			return
 		}
-		far, err := net.Dial("tcp", r.target)
+		var d net.Dialer
+		if from := r.from.Load(); from != nil {
+			d.LocalAddr = from
+		}
+		far, err := d.Dial("tcp", r.target)
 		if err != nil || !r.keep(near, far) {
 			_ = near.Close()
 			continue

@@ -36,7 +36,7 @@ func TestPresence(t *testing.T) {
 	pc.Want("<proceed ")
 	pc.StartTLS(harness.TLS12(s.TLS()))
 	pc.Login("pc-1", "s3cret-1", "agent")
-	want = map[string]any{"state": "online", "resource": "agent", "via": "starttls", "tls_version": "1.2", "queued_pushes": 1.0}
+	want = map[string]any{"state": "online", "resource": "agent", "via": "starttls", "tls_version": "1.2", "sessions_last_minute": 1.0, "queued_pushes": 1.0}
 	online := presence(t, s, "online")
 	times := checkTimes(t, online, start)
 	if diff := cmp.Diff(want, online); diff != "" {
@@ -75,7 +75,7 @@ func presence(t *testing.T, s *harness.Server, state string) map[string]any {
 func checkTimes(t *testing.T, p map[string]any, start time.Time) map[string]time.Time {
 	t.Helper()
 	times := map[string]time.Time{}
-	for _, name := range []string{"since", "last_heard"} {
+	for _, name := range []string{"since", "session_since", "last_heard"} {
 		text, _ := p[name].(string)
 		at, err := time.Parse(time.RFC3339, text)
 		if err != nil || !strings.HasSuffix(text, "Z") || at.Before(start) || at.After(time.Now()) {

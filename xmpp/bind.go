@@ -33,7 +33,8 @@ func (st *stream) takeBind(el *scan.Stanza) transport.Next {
 
 func (st *stream) bind(el *scan.Stanza) transport.Next {
 	requested := el.Element().Child(nsBind, "bind").Child(nsBind, "resource").Text()
-	if requested == "" {
+	chosen := requested != ""
+	if !chosen {
 		requested = randomID()
 	}
 	full, err := jid.New(st.login.key.ID, st.login.key.Domain, requested)
@@ -41,7 +42,11 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Modify, stanza.JIDMalformed)))
 		return transport.Read
 	}
-	s, next, err := st.occupy(full.Resourcepart())
+	called := clientName{resource: full.Resourcepart()}
+	if chosen {
+		called.client = called.resource
+	}
+	s, next, err := st.occupy(called)
 	if err != nil {
 		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Wait, stanza.ResourceConstraint)))
 		return transport.Read
@@ -56,12 +61,15 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 	return st.settle()
 }
 
-// occupy makes a session with this resource, or returns endpoint.ErrResources. Anything but Read ends the stream.
-func (st *stream) occupy(resource string) (s *session, next transport.Next, err error) {
+// occupy makes a session that is called so, or returns endpoint.ErrResources. Anything but Read ends the stream.
+func (st *stream) occupy(n clientName) (s *session, next transport.Next, err error) {
+	if next = st.admit(n); next != transport.Read {
+		return nil, next, nil
+	}
 	if st.over.Load() { // a login that comes too late replaces nobody
 		return nil, transport.Stop, nil
 	}
-	s = newSession(st, resource)
+	s = newSession(st, n)
 	st.session.Store(s)
 	lives, err := s.bind()
 	if err != nil {
@@ -111,15 +119,15 @@ func (st *stream) resume(el scan.Element) transport.Next {
 }
 
 // newSession makes the session of a stream that logged in.
-func newSession(st *stream, resource string) *session {
-	full := st.login.key.JID() + "/" + resource
+func newSession(st *stream, n clientName) *session {
+	full := st.login.key.JID() + "/" + n.resource
 	return &session{
 		srv:  st.srv,
 		key:  st.login.key,
 		jid:  full,
-		bare: full[:len(full)-len(resource)-1],
+		bare: full[:len(full)-len(n.resource)-1],
 		facts: endpoint.Facts{
-			Resource: resource, Remote: st.info.Remote, Via: st.info.Via, TLSVersion: st.info.TLS.Version, Bound: time.Now(),
+			Resource: n.resource, Client: n.client, Remote: st.info.Remote, Via: st.info.Via, TLSVersion: st.info.TLS.Version, Bound: time.Now(),
 		},
 		stream: st,
 	}

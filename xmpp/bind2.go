@@ -54,7 +54,7 @@ func readBinding(el scan.Element) *binding {
 // bindInline binds a resource within the login (XEP-0386 section 3.2); before says what else was done. An account that has as many sessions as it may is logged in
 // without one, and hears why when it binds.
 func (st *stream) bindInline(r *request, g *granted, before []byte) transport.Next {
-	s, next, err := st.occupy(st.resourceOf(r))
+	s, next, err := st.occupy(st.nameOf(r))
 	if err != nil {
 		return st.succeed(g, before)
 	}
@@ -84,6 +84,15 @@ func (s *session) begin(b *binding) {
 	if b.carbons {
 		s.State().Set(feature.Carbons, true)
 	}
+}
+
+// nameOf returns the resource of a client, which is its own where its installation is known by it.
+func (st *stream) nameOf(r *request) clientName {
+	n := clientName{resource: st.resourceOf(r)}
+	if r.client != "" {
+		n.client = n.resource
+	}
+	return n
 }
 
 // resourceOf returns the client's tag and a name that the same installation gets every time, or one of its own if it did not say which it is (XEP-0386 section

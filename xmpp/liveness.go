@@ -41,11 +41,16 @@ func (st *stream) tick(time.Time) time.Duration {
 	return min(next, cfg.PingAfter-silent)
 }
 
-// ping asks a silent endpoint for a sign of life, once per silence: by XEP-0198 where it is enabled, else by XEP-0199.
+// ping asks a silent endpoint for a sign of life, once per silence.
 func (st *stream) ping(s *session) {
 	if st.pinged.Load() >= st.heard.Load() {
 		return
 	}
+	st.ask(s)
+}
+
+// ask asks an endpoint for a sign of life, by what even a client that is busy answers: XEP-0198 where it is enabled, else XEP-0199.
+func (st *stream) ask(s *session) {
 	st.pinged.Store(st.clock())
 	if s.requestSign(st) {
 		return

@@ -79,8 +79,12 @@ func (s *tokens) SaveFastTokens(_ context.Context, k endpoint.Key, client string
 // presences forgets them.
 type presences struct{}
 
-func (presences) SavePresence(endpoint.Key, endpoint.Presence)                   {}
-func (presences) EndPresences(context.Context, endpoint.Reason, time.Time) error { return nil }
+func (presences) SavePresence(endpoint.Key, endpoint.Presence) {}
+func (presences) EndPresences(context.Context, endpoint.Reason, time.Time, time.Time) error {
+	return nil
+}
+func (presences) TellPresences(context.Context, time.Time) error { return nil }
+func (presences) SaveTrouble(endpoint.Key, endpoint.Trouble)     {}
 
 // answers keeps what endpoints answered, and the functions to be called when it is durable.
 type answers struct {
@@ -163,6 +167,7 @@ func newBench(t testing.TB, change ...func(*Config)) *bench {
 	b := &bench{answers: &answers{}, changes: &changes{}, tokens: &tokens{}}
 	mechanisms.OfferTokens(b.tokens, cfg.FastLifetime)
 	registry := endpoint.NewRegistry(bus.Local{}, presences{}, cfg.Resources(), prometheus.NewRegistry())
+	registry.Configure(endpoint.PresenceConfig{}) // nobody is slowed
 	registry.Watch(b.changes)
 	deps := Deps{SASL: mechanisms, Logins: accounts{secret}, Registry: registry, Resumptions: endpoint.NewResumptions(), Pushes: b.answers, Features: feature.NewSet(nil, feature.Ping())}
 	if cfg.Routing == RoutingOpen {

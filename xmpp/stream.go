@@ -40,6 +40,8 @@ type stream struct {
 	over    atomic.Bool  // the end was decided; nothing is read or answered any more
 	session atomic.Pointer[session]
 	timer   transport.Timer
+
+	listening atomic.Pointer[func(alive bool)] // waits for a sign of life
 }
 
 // phase says what a stream waits for.
@@ -77,6 +79,7 @@ func (st *stream) Data(p []byte) (n int, next transport.Next) {
 	}
 	now := time.Now()
 	st.heard.Store(st.clock())
+	st.hear(true)
 	ev := st.srv.events.Get().(*scan.Event)
 	n, next = st.take(p, now, ev)
 	*ev = scan.Event{}
@@ -203,6 +206,7 @@ func (st *stream) Secured(t link.TLS) {
 // Closed implements transport.Handler.
 func (st *stream) Closed(err error) {
 	st.over.Store(true)
+	st.hear(false)
 	st.giveUp()
 	st.srv.wheel.Stop(&st.timer)
 	if s := st.session.Load(); s != nil {
@@ -220,6 +224,7 @@ func (st *stream) endWith(r endpoint.Reason, application string) transport.Next 
 	if st.over.Swap(true) {
 		return transport.Stop
 	}
+	st.hear(false)
 	st.giveUp()
 	if s := st.session.Load(); s != nil {
 		s.detach(st, r)

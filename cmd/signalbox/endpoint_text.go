@@ -31,6 +31,11 @@ func writeEndpoint(w io.Writer, e client.Endpoint) error {
 	line("created", timeText(e.CreatedAt))
 	p := e.Presence
 	line("presence", presenceText(p))
+	line("trouble", troubleText(p))
+	line("session since", timeText(p.SessionSince))
+	if p.LastReason != "" {
+		line("last end", timeText(p.LastEnd)+" ("+p.LastReason+")")
+	}
 	line("last heard", timeText(p.LastHeard))
 	line("address", strings.TrimSpace(p.RemoteAddr+" "+p.Via+" "+p.TLSVersion))
 	if p.QueuedPushes > 0 {

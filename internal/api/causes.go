@@ -31,6 +31,7 @@ func causes() []cause {
 		{endpoint.ErrUnknown, unknownEndpoint, 0},
 		{endpoint.ErrExists, endpointExists, 0},
 		{endpoint.ErrDisabled, endpointDisabled, 0},
+		{endpoint.ErrProbes, busy, retryBusy},
 		{push.ErrUnknown, unknownPush, 0},
 		{push.ErrState, pushNotCancellable, 0},
 		{push.ErrNoTargets, noTargets, 0},

@@ -11,7 +11,8 @@ import (
 func (s *Server) registerEndpointActions() {
 	register(s, route{
 		id: "get-presence", method: http.MethodGet, path: "/v1/endpoints/{id}/presence", tag: "endpoints", summary: "Show whether an endpoint is online",
-		doc:   "Online means that bytes were received from it within its liveness time.",
+		doc: "Online means that bytes were received from it within its liveness time. A session that lost its connection and may be resumed counts as offline; events tell of it when it " +
+			"is not back within events.offline_grace.",
 		scope: access.ScopeRead, status: http.StatusOK, problems: []kind{unknownEndpoint},
 	}, s.getPresence)
 	register(s, route{
@@ -39,7 +40,7 @@ func (s *Server) getPresence(ctx context.Context, c call[endpointPath, none]) (*
 	if err != nil {
 		return nil, err
 	}
-	return &onePresence{Body: presenceDetail{presenceBody: showPresence(r.Presence), QueuedPushes: n}}, nil
+	return &onePresence{Body: presenceDetail{presenceBody: showPresence(r), QueuedPushes: n}}, nil
 }
 
 type disconnection struct {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
@@ -18,10 +17,7 @@ type endpointPath struct {
 
 type endpointFilter struct {
 	Paging
-	State string `query:"state" enum:"online,offline,never" doc:"Only endpoints in this state."`
-	Label string `query:"label" maxLength:"257" doc:"Only endpoints with this label, as name=value." example:"site=paris"`
-	Group string `query:"group" maxLength:"128" doc:"Only endpoints of this group."`
-	Q     string `query:"q" maxLength:"256" doc:"Only endpoints whose id contains this."`
+	Selection
 }
 
 type noParams struct{}
@@ -54,6 +50,7 @@ func (s *Server) registerEndpoints() {
 	}, s.deleteEndpoint)
 	s.registerEndpointActions()
 	s.registerEndpointBatch()
+	s.registerPresence()
 }
 
 func (s *Server) key(id string) endpoint.Key { return endpoint.Key{Domain: s.deps.Domain, ID: id} }
@@ -101,12 +98,12 @@ func (s *Server) listEndpoints(ctx context.Context, c call[endpointFilter, none]
 	if p != nil {
 		return nil, p
 	}
-	if f.Label != "" && !strings.Contains(f.Label, "=") {
-		return nil, validationFailed.problem("", FieldError{Parameter: "label", Detail: "write it as name=value"})
+	q, p := f.query(s.deps.Domain)
+	if p != nil {
+		return nil, p
 	}
-	records, err := s.deps.Endpoints.Endpoints(ctx, endpoint.Query{
-		Domain: s.deps.Domain, After: after, Limit: f.Limit + 1, State: endpoint.State(f.State), Label: f.Label, Group: f.Group, Search: f.Q,
-	})
+	q.After, q.Limit = after, f.Limit+1
+	records, err := s.deps.Endpoints.Endpoints(ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -102,8 +102,9 @@ func TestPresence(t *testing.T) {
 	w.registry.Bind(endpoint.Key{Domain: domain, ID: "pc-1"}, &fakeSession{})
 	got := w.do("GET", "/v1/endpoints/pc-1/presence", "").ok(http.StatusOK).json()
 	delete(got, "since")
+	delete(got, "session_since")
 	delete(got, "last_heard")
-	want := map[string]any{"state": "online", "resource": "agent", "via": "tls", "tls_version": "1.3", "queued_pushes": 1.0}
+	want := map[string]any{"state": "online", "resource": "agent", "via": "tls", "tls_version": "1.3", "sessions_last_minute": 1.0, "queued_pushes": 1.0}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("presence (-want +got):\n%s", diff)
 	}

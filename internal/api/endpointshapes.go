@@ -44,15 +44,33 @@ type endpointBody struct {
 }
 
 type presenceBody struct {
-	_          struct{}       `additionalProperties:"true"`
-	State      endpoint.State `json:"state" enum:"online,offline,never"`
-	Since      time.Time      `json:"since,omitzero" doc:"Since when it is in this state."`
-	LastHeard  time.Time      `json:"last_heard,omitzero" doc:"When bytes were last received from it."`
-	Reason     string         `json:"reason,omitempty" doc:"Why its last session ended, while it is offline."`
-	Resource   string         `json:"resource,omitempty"`
-	RemoteAddr string         `json:"remote_addr,omitempty" doc:"Address from which it is or was connected."`
-	Via        link.Via       `json:"via,omitempty" enum:"tls,starttls,websocket"`
-	TLSVersion string         `json:"tls_version,omitempty" example:"1.3"`
+	_     struct{}       `additionalProperties:"true"`
+	State endpoint.State `json:"state" enum:"online,offline,never"`
+	presenceRest
+	Flapping bool       `json:"flapping,omitempty" doc:"More sessions began within a minute than events.flapping_sessions: its events wait until it is calm, its logins are slowed."`
+	Sessions int        `json:"sessions_last_minute,omitempty" doc:"Sessions that began or were resumed within the last minute, as far as they are counted."`
+	Cloned   *rivalBody `json:"cloned,omitempty" doc:"Another machine logs in with this identity while this session answers; it is refused. Give one of them an identity of its own, or a new secret to the right one (POST /v1/endpoints/{id}/secret). Gone ten minutes after its last try."`
+}
+
+// presenceRest is what there is to a state.
+type presenceRest struct {
+	Since        time.Time `json:"since,omitzero" doc:"Since when it is in this state with this session: a session that is resumed after a loss was offline meanwhile, one that is resumed before the loss was noticed was not."`
+	SessionSince time.Time `json:"session_since,omitzero" doc:"When the session was bound; resumptions do not change it."`
+	LastHeard    time.Time `json:"last_heard,omitzero" doc:"When bytes were last received from it."`
+	Reason       string    `json:"reason,omitempty" doc:"Why its last session ended, while it is offline."`
+	LastEnd      time.Time `json:"last_end,omitzero" doc:"When the session or connection before this one ended, while it is online."`
+	LastReason   string    `json:"last_reason,omitempty" doc:"Why that ended."`
+	Resource     string    `json:"resource,omitempty"`
+	RemoteAddr   string    `json:"remote_addr,omitempty" doc:"Address from which it is or was connected."`
+	Via          link.Via  `json:"via,omitempty" enum:"tls,starttls,websocket"`
+	TLSVersion   string    `json:"tls_version,omitempty" example:"1.3"`
+}
+
+type rivalBody struct {
+	_          struct{}  `additionalProperties:"true"`
+	RemoteAddr string    `json:"remote_addr" doc:"Address of the machine that was refused."`
+	Resource   string    `json:"resource,omitempty" doc:"That it asked for."`
+	At         time.Time `json:"at" doc:"When it was refused last."`
 }
 
 type presenceDetail struct {
@@ -62,7 +80,7 @@ type presenceDetail struct {
 
 func showEndpoint(r endpoint.Record) endpointBody {
 	b := endpointBody{
-		ID: r.ID, JID: r.JID(), Enabled: r.Enabled, Labels: r.Labels, Groups: append([]string{}, r.Groups...), Presence: showPresence(r.Presence),
+		ID: r.ID, JID: r.JID(), Enabled: r.Enabled, Labels: r.Labels, Groups: append([]string{}, r.Groups...), Presence: showPresence(r),
 		CreatedAt: utc(r.Created), UpdatedAt: utc(r.Updated),
 	}
 	if b.Labels == nil {
@@ -71,10 +89,14 @@ func showEndpoint(r endpoint.Record) endpointBody {
 	return b
 }
 
-func showPresence(p endpoint.Presence) presenceBody {
-	b := presenceBody{
-		State: p.State, Since: utc(p.Since), LastHeard: utc(p.LastHeard), Reason: p.Reason, Resource: p.Resource, RemoteAddr: p.RemoteAddr, Via: p.Via,
+func showPresence(r endpoint.Record) presenceBody {
+	p := r.Presence
+	b := presenceBody{State: p.State, Flapping: r.Unrest.Flapping, Sessions: r.Unrest.Sessions, presenceRest: presenceRest{
+		Since: utc(p.Since), SessionSince: utc(p.Bound), LastHeard: utc(p.LastHeard), Reason: p.Reason, LastEnd: utc(p.LastEnd), LastReason: p.LastReason, Resource: p.Resource, RemoteAddr: p.RemoteAddr, Via: p.Via,
 		TLSVersion: p.TLSVersion,
+	}}
+	if rival := r.Unrest.Rival; rival != nil {
+		b.Cloned = &rivalBody{RemoteAddr: rival.RemoteAddr, Resource: rival.Resource, At: utc(rival.At)}
 	}
 	if b.State == "" {
 		b.State = endpoint.StateNever

@@ -37,22 +37,23 @@ const (
 
 // Server is the HTTP API. It is safe for concurrent use; everything but the slots and cert is set by New and only read afterwards.
 type Server struct {
-	cfg     Config
-	deps    Deps
-	log     *zap.Logger
-	allowed []netip.Prefix
-	slots   chan struct{}      // one element for each request at work
-	probes  chan struct{}      // the same for readiness and metrics
-	large   chan struct{}      // one element for each large body in memory
-	huge    chan struct{}      // the same for those of batches
-	waits   chan struct{}      // one element for each that waits for the end of a push
-	serving context.Context    // ends when Serve begins to end
-	stop    context.CancelFunc // of serving
-	mux     *http.ServeMux
-	api     huma.API
-	spec    []byte // the OpenAPI document
-	metrics requestMetrics
-	cert    atomic.Pointer[tls.Certificate] // nil: plain HTTP
+	cfg       Config
+	deps      Deps
+	log       *zap.Logger
+	allowed   []netip.Prefix
+	slots     chan struct{}      // one element for each request at work
+	probes    chan struct{}      // the same for readiness and metrics
+	large     chan struct{}      // one element for each large body in memory
+	huge      chan struct{}      // the same for those of batches
+	snapshots chan struct{}      // one element for each snapshot in memory
+	waits     chan struct{}      // one element for each that waits for the end of a push
+	serving   context.Context    // ends when Serve begins to end
+	stop      context.CancelFunc // of serving
+	mux       *http.ServeMux
+	api       huma.API
+	spec      []byte // the OpenAPI document
+	metrics   requestMetrics
+	cert      atomic.Pointer[tls.Certificate] // nil: plain HTTP
 }
 
 // New builds the API. It opens nothing but the certificate's files, if there are any. Errors: AllowFrom, the certificate, metrics that are registered already.
@@ -68,7 +69,8 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s := &Server{
 		cfg: cfg, deps: deps, log: log.Named("api"), allowed: allowed, mux: http.NewServeMux(), metrics: metrics,
 		slots: make(chan struct{}, maxConcurrent), probes: make(chan struct{}, maxProbes), waits: make(chan struct{}, maxWaits), large: make(chan struct{}, maxLarge),
-		huge: make(chan struct{}, maxHuge),
+		huge:      make(chan struct{}, maxHuge),
+		snapshots: make(chan struct{}, maxSnapshots),
 	}
 	s.serving, s.stop = context.WithCancel(context.Background())
 	if err := s.Reload(); err != nil {

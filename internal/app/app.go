@@ -126,6 +126,7 @@ func (a *App) buildClientCA() (err error) {
 // buildDomain builds what knows endpoints and pushes.
 func (a *App) buildDomain(context.Context) (err error) {
 	a.endpoint = endpoint.NewRegistry(bus.Local{}, a.store, a.cfg.XMPP.Resources(), a.registry)
+	a.endpoint.Configure(a.cfg.Events.PresenceConfig)
 	if a.pushes, err = push.New(a.cfg.Push, a.store, xmpp.NewSender(a.endpoint), a.log, a.registry); err != nil {
 		return err
 	}
@@ -257,6 +258,7 @@ func (a *App) Run(ctx context.Context) error {
 		part{"cert events", a.certWatch.Run},
 		part{"push", a.pushes.Run},
 		part{"campaign", a.carryOn},
+		part{"presence", a.tellPresences},
 		part{"trim", a.trim},
 		part{"serve", a.serve},
 	)

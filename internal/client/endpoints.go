@@ -31,13 +31,26 @@ type Endpoint struct {
 type Presence struct {
 	State        string    `json:"state"` // online, offline, never
 	Since        time.Time `json:"since,omitzero"`
+	SessionSince time.Time `json:"session_since,omitzero"` // when it was bound
 	LastHeard    time.Time `json:"last_heard,omitzero"`
-	Reason       string    `json:"reason,omitempty"` // why it is offline
+	Reason       string    `json:"reason,omitempty"`  // why it is offline
+	LastEnd      time.Time `json:"last_end,omitzero"` // of the session or connection before, while it is online
+	LastReason   string    `json:"last_reason,omitempty"`
 	Resource     string    `json:"resource,omitempty"`
 	RemoteAddr   string    `json:"remote_addr,omitempty"`
 	Via          string    `json:"via,omitempty"` // tls, starttls, websocket
 	TLSVersion   string    `json:"tls_version,omitempty"`
-	QueuedPushes int       `json:"queued_pushes"` // only in the answer of Client.Presence
+	Flapping     bool      `json:"flapping,omitempty"`             // too many sessions begin
+	Sessions     int       `json:"sessions_last_minute,omitempty"` // that began
+	Cloned       *Rival    `json:"cloned,omitempty"`               // nil: nobody else logs in with its identity
+	QueuedPushes int       `json:"queued_pushes"`                  // only in the answer of Client.Presence
+}
+
+// Rival is a machine that was refused because another one with the same identity is online.
+type Rival struct {
+	RemoteAddr string    `json:"remote_addr"`
+	Resource   string    `json:"resource,omitempty"`
+	At         time.Time `json:"at"`
 }
 
 // NewEndpoint is an endpoint to be registered.

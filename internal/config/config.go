@@ -13,6 +13,7 @@ import (
 	"signalbox/certs"
 	"signalbox/internal/account"
 	"signalbox/internal/api"
+	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
@@ -50,6 +51,7 @@ type Store struct {
 // Events says what those learn who follow what happens.
 type Events struct {
 	events.Config
+	endpoint.PresenceConfig
 }
 
 // Drain says how a node stops.
@@ -66,7 +68,7 @@ func Default() Config {
 		Certs:   certs.Default(),
 		XMPP:    xmpp.Default(),
 		Push:    push.Default(),
-		Events:  Events{Config: events.Default()},
+		Events:  Events{Config: events.Default(), PresenceConfig: endpoint.DefaultPresence()},
 		Account: account.Default(),
 		Upload:  upload.Default(),
 		API:     api.Default(),
@@ -94,7 +96,8 @@ func (c Config) Validate() error {
 		under("xmpp", c.XMPP.Validate()),
 		under("xmpp", c.XMPP.CheckComponents(c.Domain, c.Listen.Component)),
 		under("push", c.Push.Validate()),
-		under("events", c.Events.Validate()),
+		under("events", c.Events.Config.Validate()),
+		under("events", c.Events.PresenceConfig.Validate()),
 		under("account", c.Account.Validate()),
 		under("turn", c.TURN.Validate()),
 		under("upload", c.Upload.Validate()),

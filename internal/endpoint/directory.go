@@ -22,6 +22,7 @@ var ErrDescription = errors.New("invalid label or group")
 type DirectoryStore interface {
 	Accounts
 	Logins
+	Surveys
 }
 
 // Directory holds the endpoints that the management server registered. It is safe for concurrent use.
@@ -112,10 +113,31 @@ func (d *Directory) Endpoints(ctx context.Context, q Query) ([]Record, error) {
 	return rs, nil
 }
 
+// ByID returns the endpoints of a domain that have one of these ids, in no order, with their presence as it is now.
+func (d *Directory) ByID(ctx context.Context, domain string, ids []string) ([]Record, error) {
+	rs, err := d.store.EndpointsByID(ctx, domain, ids)
+	if err != nil {
+		return nil, fmt.Errorf("read endpoints by id: %w", err)
+	}
+	for i := range rs {
+		d.overlay(&rs[i])
+	}
+	return rs, nil
+}
+
+// Snapshot is that of Surveys: endpoints as events told of them.
+func (d *Directory) Snapshot(ctx context.Context, q Query, each func(Told) error) (seq int64, err error) {
+	if seq, err = d.store.Snapshot(ctx, q, each); err != nil {
+		return 0, fmt.Errorf("take a snapshot: %w", err)
+	}
+	return seq, nil
+}
+
 func (d *Directory) overlay(r *Record) {
 	if p, ok := d.registry.Live(r.Key); ok {
-		r.Presence = p
+		r.Presence = p.Beside(r.Presence)
 	}
+	r.Unrest = d.registry.Unrest(r.Key)
 }
 
 func makeSecret(secret string) (kept Secret, generated string, err error) {

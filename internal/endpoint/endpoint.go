@@ -47,6 +47,7 @@ type Query struct {
 type Record struct {
 	Endpoint
 	Presence Presence
+	Unrest   Unrest
 }
 
 // Accounts is durable storage of endpoints. All methods may be called concurrently; what a method that writes has done is durable when it returns nil.
@@ -75,10 +76,30 @@ type Logins interface {
 
 // Presences keeps the last presence of each endpoint.
 type Presences interface {
-	// SavePresence stores p together with its event and does not wait for the disk; a later call for the same endpoint wins.
+	// SavePresence stores p and what has to be told of it, and does not wait for the disk; a later call for the same endpoint wins. Where p.Tell lies ahead, nothing is
+	// told if the presence is as it was told when that time comes.
 	SavePresence(k Key, p Presence)
-	// EndPresences turns every endpoint stored as online into offline with this reason; called once at the start.
-	EndPresences(ctx context.Context, reason Reason, now time.Time) error
+	// EndPresences turns every endpoint stored as online into offline with this reason; called once at the start. Of these and of all that wait nothing is told before tell.
+	EndPresences(ctx context.Context, reason Reason, now, tell time.Time) error
+	// TellPresences writes the events of presences whose time has come.
+	TellPresences(ctx context.Context, now time.Time) error
+	// SaveTrouble stores an event of what goes wrong with an endpoint and does not wait for the disk.
+	SaveTrouble(k Key, t Trouble)
+}
+
+// Surveys reads the presence of many endpoints at once. Both methods may be called concurrently.
+type Surveys interface {
+	// EndpointsByID returns the endpoints of a domain that have one of these ids, in no order.
+	EndpointsByID(ctx context.Context, domain string, ids []string) ([]Record, error)
+	// Snapshot calls each with every endpoint that q selects, in the order of their ids and without a limit, all as they were when the event of number seq was the newest.
+	// The state of q is that which events told. It ends with the first error of each.
+	Snapshot(ctx context.Context, q Query, each func(Told) error) (seq int64, err error)
+}
+
+// Told is an endpoint as events told of it, which is what it was when they were written.
+type Told struct {
+	Record
+	State State // that events told last; Presence has that which is stored
 }
 
 // Store is what this package needs of durable state.
@@ -86,4 +107,5 @@ type Store interface {
 	Accounts
 	Logins
 	Presences
+	Surveys
 }

@@ -21,12 +21,16 @@ func (r *Registry) Bind(k Key, s Session) error {
 	switch {
 	case old != nil:
 		sh.removeLocked(k, old, ReasonReplaced, now)
+		if !old.suspended {
+			sh.tookOverLocked(k, old.session, now)
+		}
 	case len(sh.entries[k]) >= r.most:
 		sh.mu.Unlock()
 		return ErrResources
 	}
 	sh.order++
 	sh.entries[k] = append(sh.entries[k], &entry{session: s, order: sh.order, since: now})
+	r.beginLocked(sh, k, now)
 	r.electLocked(sh, k, now)
 	epoch := sh.entries[k][0].epoch
 	r.countLocked(was, onlineLocked(sh.entries[k]))
@@ -76,11 +80,13 @@ func (r *Registry) Available(k Key, s Session, available bool) {
 // Suspend says that the session lost its connection and may be resumed: it does not make the endpoint online any more. Round counts the session's resumptions:
 // word of the loss of a connection that comes after the session got its next one is late and says nothing.
 func (r *Registry) Suspend(k Key, s Session, round uint32, reason Reason) {
-	r.change(k, s, func(_ *shard, e *entry) (Change, bool) {
+	r.change(k, s, func(sh *shard, e *entry) (Change, bool) {
 		if e.round != round || e.suspended {
 			return Change{}, false
 		}
-		e.suspended, e.since, e.reason = true, clock(), reason
+		now := clock()
+		sh.overLocked(k, e, now)
+		e.suspended, e.since, e.reason = true, now, reason
 		return Change{Kind: Suspended, Reason: reason}, true
 	})
 }
@@ -88,12 +94,13 @@ func (r *Registry) Suspend(k Key, s Session, round uint32, reason Reason) {
 // Resume says that a session has a new connection, after a suspension or in place of one that was still open; round counts them. It is false if a newer session
 // took its place meanwhile.
 func (r *Registry) Resume(k Key, s Session, round uint32) bool {
-	ok := r.change(k, s, func(_ *shard, e *entry) (Change, bool) {
+	ok := r.change(k, s, func(sh *shard, e *entry) (Change, bool) {
 		e.round = max(e.round, round)
 		if !e.suspended {
 			return Change{}, false
 		}
 		e.suspended, e.since, e.reason = false, clock(), Reason{}
+		r.beginLocked(sh, k, e.since)
 		return Change{Kind: Resumed}, true
 	})
 	if ok {
@@ -119,7 +126,7 @@ func (r *Registry) change(k Key, s Session, apply func(*shard, *entry) (c Change
 		c.Key, c.Epoch, c.Session, c.At = k, e.epoch, s, now
 		sh.changes.addLocked(c)
 		if c.Kind == Suspended || c.Kind == Resumed {
-			r.saveLocked(k, e.presence())
+			r.saveLocked(sh, k, e.presence())
 		}
 	}
 	r.countLocked(was, onlineLocked(sh.entries[k]))
@@ -145,7 +152,7 @@ func (r *Registry) Unbind(k Key, s Session, reason Reason) {
 	case !last:
 		r.electLocked(sh, k, now)
 	case was:
-		r.saveLocked(k, offlinePresence(s, reason, now))
+		r.saveLocked(sh, k, offlinePresence(s, reason, now))
 	}
 	r.countLocked(was, onlineLocked(sh.entries[k]))
 	sh.mu.Unlock()
@@ -187,7 +194,7 @@ func (r *Registry) electLocked(sh *shard, k Key, now time.Time) (moved bool) {
 		c.Kind, c.Reason = Suspended, lead.reason
 		sh.changes.addLocked(c)
 	}
-	r.saveLocked(k, lead.presence())
+	r.saveLocked(sh, k, lead.presence())
 	return true
 }
 
@@ -216,6 +223,7 @@ func (sh *shard) removeLocked(k Key, e *entry, reason Reason, now time.Time) {
 	if e.epoch != 0 {
 		sh.changes.addLocked(Change{Kind: Ended, Key: k, Epoch: e.epoch, Session: e.session, Reason: reason, At: now})
 	}
+	sh.overLocked(k, e, now)
 	all := sh.entries[k]
 	if len(all) == 1 {
 		delete(sh.entries, k)
@@ -238,7 +246,10 @@ func (r *Registry) countLocked(was, is bool) {
 }
 
 // saveLocked stores a presence in the order of the changes, which only the shard's lock gives; the store does not block.
-func (r *Registry) saveLocked(k Key, p Presence) { r.store.SavePresence(k, p) }
+func (r *Registry) saveLocked(sh *shard, k Key, p Presence) {
+	p.Tell = r.tellLocked(sh, k, p, clock())
+	r.store.SavePresence(k, p)
+}
 
 // presence returns what the session means for its endpoint.
 func (e *entry) presence() Presence {
@@ -258,7 +269,10 @@ func offlinePresence(s Session, reason Reason, since time.Time) Presence {
 
 func presenceOf(s Session) Presence {
 	f := s.Facts()
-	p := Presence{LastHeard: s.LastHeard().UTC().Truncate(time.Microsecond), Resource: f.Resource, Via: f.Via, TLSVersion: tlsVersion(f.TLSVersion)}
+	p := Presence{
+		LastHeard: s.LastHeard().UTC().Truncate(time.Microsecond), Resource: f.Resource, Client: f.Client, Via: f.Via, TLSVersion: tlsVersion(f.TLSVersion),
+		Bound: f.Bound.UTC().Truncate(time.Microsecond),
+	}
 	if f.Remote.IsValid() {
 		p.RemoteAddr = f.Remote.String()
 	}

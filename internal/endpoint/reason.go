@@ -17,6 +17,7 @@ var (
 	ReasonConnectionLost   = Reason{"connection_lost", "", true, "The connection ended or failed without a closing tag; look at the network between the endpoint and us."}
 	ReasonSilent           = Reason{"silent", "connection-timeout", true, "Nothing was received within the liveness time: the machine sleeps, lost its network, or a firewall dropped the connection."}
 	ReasonReplaced         = Reason{"replaced", "conflict", false, "A newer session of the same endpoint took over; if this repeats, two machines share one identity."}
+	ReasonCloned           = Reason{"cloned", "conflict", true, "Another machine is logged in with this identity and answers, so this one was refused; register it under an id of its own, or give the endpoint a new secret and tell it to the right machine alone."}
 	ReasonSlowReader       = Reason{"slow_reader", "policy-violation", true, "The endpoint did not take what was sent to it within the write limit."}
 	ReasonQueueFull        = Reason{"queue_full", "resource-constraint", true, "Too many bytes waited for the endpoint's acknowledgement (XEP-0198)."}
 	ReasonResumeExpired    = Reason{"resume_expired", "", true, "The connection was lost and the endpoint did not resume its session in time."}
@@ -56,7 +57,7 @@ var (
 // Reasons returns the catalogue, for metrics that exist at zero and for the docs.
 func Reasons() []Reason {
 	return []Reason{
-		ReasonClosedByPeer, ReasonConnectionLost, ReasonSilent, ReasonReplaced, ReasonSlowReader, ReasonQueueFull, ReasonResumeExpired,
+		ReasonClosedByPeer, ReasonConnectionLost, ReasonSilent, ReasonReplaced, ReasonCloned, ReasonSlowReader, ReasonQueueFull, ReasonResumeExpired,
 		ReasonHandshakeTimeout, ReasonStanzaTimeout, ReasonNotWellFormed, ReasonRestrictedXML, ReasonInvalidXML, ReasonEncoding, ReasonTooBig, ReasonFlood,
 		ReasonBadNamespace, ReasonBadPrefix, ReasonBadVersion, ReasonHostUnknown, ReasonAddressing, ReasonInvalidFrom, ReasonNotAuthorized, ReasonAuthFailed,
 		ReasonUnsupported, ReasonBadAck, ReasonTLSFailed, ReasonDisconnected, ReasonDisabled, ReasonDeleted, ReasonSecretChanged, ReasonShutdown,

@@ -1,10 +1,9 @@
 package endpoint
 
 import (
-	"context"
-	"fmt"
 	"hash/maphash"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,10 +29,14 @@ type Registry struct {
 	bus      Bus
 	store    Presences
 	most     int
+	cfg      PresenceConfig
 	watchers []Watcher
 	metrics  registryMetrics
 	seed     maphash.Seed
 	shards   [shards]shard
+	probes   probes
+
+	recovered atomic.Bool // what is stored is true, so events may be made of it
 }
 
 type shard struct {
@@ -41,6 +44,7 @@ type shard struct {
 	epoch   uint64           // the newest in this shard
 	order   uint64           // of the newest entry in this shard
 	entries map[Key][]*entry // never empty lists; the first entry leads
+	habits  map[Key]*habit   // of endpoints whose sessions come and go
 	changes outbox
 }
 
@@ -59,12 +63,16 @@ type entry struct {
 // NewRegistry returns an empty registry; store is told of every presence. An endpoint has up to most sessions, each with a resource of its own; with 1, a newer
 // session takes the place of an older one whatever their resources.
 func NewRegistry(bus Bus, store Presences, most int, reg prometheus.Registerer) *Registry {
-	r := &Registry{bus: bus, store: store, most: most, metrics: newRegistryMetrics(reg), seed: maphash.MakeSeed()}
+	r := &Registry{bus: bus, store: store, most: most, cfg: DefaultPresence(), metrics: newRegistryMetrics(reg), seed: maphash.MakeSeed()}
 	for i := range r.shards {
-		r.shards[i].entries = make(map[Key][]*entry)
+		r.shards[i].entries, r.shards[i].habits = make(map[Key][]*entry), make(map[Key]*habit)
 	}
+	r.probes.running = make(map[Session]*probe)
 	return r
 }
+
+// Configure takes the place of DefaultPresence. It must not be called once sessions are bound.
+func (r *Registry) Configure(cfg PresenceConfig) { r.cfg = cfg }
 
 // Watch adds a watcher; watchers are called in the order in which they were added. It must not be called once sessions are bound.
 func (r *Registry) Watch(w Watcher) { r.watchers = append(r.watchers, w) }
@@ -134,8 +142,9 @@ func (r *Registry) AppendSessions(to []Session, k Key) []Session {
 	return to
 }
 
-// Disconnect ends the endpoint's sessions, if it has any, and reports whether it had.
+// Disconnect ends the endpoint's sessions, if it has any, and reports whether it had. It is forgotten that machines contested its identity.
 func (r *Registry) Disconnect(k Key, reason Reason) bool {
+	r.reconcile(k)
 	all := r.AppendSessions(nil, k)
 	for _, s := range all {
 		s.End(reason)
@@ -153,12 +162,4 @@ func (r *Registry) Live(k Key) (Presence, bool) {
 		return Presence{}, false
 	}
 	return all[0].presence(), true
-}
-
-// Recover makes the stored presences true after a start: nobody is online.
-func (r *Registry) Recover(ctx context.Context) error {
-	if err := r.store.EndPresences(ctx, ReasonRestarted, time.Now()); err != nil {
-		return fmt.Errorf("end presences of the last run: %w", err)
-	}
-	return nil
 }

@@ -23,6 +23,8 @@ func (noBus) Route(Key, Stanza) error { return ErrOffline }
 type lastPresence struct {
 	mu  sync.Mutex
 	all map[Key]Presence
+
+	troubles []Trouble
 }
 
 func (l *lastPresence) SavePresence(k Key, p Presence) {
@@ -31,7 +33,14 @@ func (l *lastPresence) SavePresence(k Key, p Presence) {
 	l.all[k] = p
 }
 
-func (l *lastPresence) EndPresences(context.Context, Reason, time.Time) error { return nil }
+func (l *lastPresence) EndPresences(context.Context, Reason, time.Time, time.Time) error { return nil }
+func (l *lastPresence) TellPresences(context.Context, time.Time) error                   { return nil }
+
+func (l *lastPresence) SaveTrouble(_ Key, t Trouble) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.troubles = append(l.troubles, t)
+}
 
 func (l *lastPresence) state(k Key) State {
 	l.mu.Lock()

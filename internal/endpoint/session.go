@@ -32,9 +32,17 @@ type Session interface {
 	LastHeard() time.Time
 }
 
+// Pinger is a session whose endpoint can be asked for a sign of life. Ping may be called concurrently and does not block.
+type Pinger interface {
+	// Ping asks; heard is called at most once, with true when bytes were received after it, with false when the connection ends before. The latest call takes the place of
+	// an earlier one that waits. It is false, and heard is never called, if there is no connection.
+	Ping(heard func(alive bool)) bool
+}
+
 // Facts are what is known of a session from its login.
 type Facts struct {
 	Resource   string
+	Client     string // by which the same installation is known again: the resource, if the client chose it or it is made of the installation's id; empty: it said nothing
 	Remote     netip.AddrPort
 	Via        link.Via
 	TLSVersion uint16

@@ -158,7 +158,7 @@ func (s *Store) Endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Rec
 	rs, err := s.reader.endpoints(ctx, q)
 	for i := range rs {
 		if p, ok := waiting[rs[i].Key]; ok {
-			rs[i].Presence = p
+			rs[i].Presence = p.Beside(rs[i].Presence)
 		}
 	}
 	return rs, err
@@ -169,7 +169,7 @@ func (s *Store) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, 
 	waiting, ok := s.queue.presence(k) // before the read: what is not here any more is committed
 	r, err := s.reader.endpoint(ctx, k)
 	if ok && err == nil {
-		r.Presence = waiting
+		r.Presence = waiting.Beside(r.Presence)
 	}
 	return r, err
 }

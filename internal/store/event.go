@@ -86,6 +86,25 @@ func presenceEvent(p endpoint.Presence) (string, error) {
 	return string(b), err
 }
 
+// troubleData is what events of what goes wrong with an endpoint tell: of its session, and of its rival.
+type troubleData struct {
+	presenceData
+	Sessions      int    `json:"sessions_last_minute,omitempty"`
+	OtherAddr     string `json:"other_addr,omitempty"`     // of the machine that was refused
+	OtherResource string `json:"other_resource,omitempty"` // that it asked for
+}
+
+func troubleEvent(t *endpoint.Trouble) (kind int64, data string, err error) {
+	p := t.Presence
+	d := troubleData{presenceData: presenceData{p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion}, Sessions: t.Sessions}
+	kind = kindFlapping
+	if t.Rival != nil {
+		kind, d.OtherAddr, d.OtherResource = kindCloned, t.Rival.RemoteAddr, t.Rival.Resource
+	}
+	b, err := json.Marshal(d)
+	return kind, string(b), err
+}
+
 // endpointData is what events of the making and changing of an endpoint tell.
 type endpointData struct {
 	Enabled bool              `json:"enabled"`

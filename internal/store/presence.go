@@ -34,13 +34,22 @@ func (op *savePresence) apply(t *tx) error {
 	return storePresence(t, num, before, &op.presence)
 }
 
-func storePresence(t *tx, num int64, before endpoint.Presence, p *endpoint.Presence) error {
-	if err := t.writePresence(num, p); err != nil {
+// storePresence writes p, and the event that it is worth. The same presence again, heard of later, is none.
+func storePresence(t *tx, num int64, before presenceBefore, p *endpoint.Presence) error {
+	after := p.Beside(before.Presence)
+	if before.State == p.State && micros(before.Since) == micros(p.Since) {
+		return t.writePresence(num, &after, before.told)
+	}
+	told := before.told
+	kind := told.follow(before.State, p, t.now)
+	if err := t.writePresence(num, &after, told); err != nil {
 		return err
 	}
-	if before.State == p.State && micros(before.Since) == micros(p.Since) {
-		return nil
-	}
+	return t.presenceEvent(kind, num, p)
+}
+
+// presenceEvent keeps an event that tells of p.
+func (t *tx) presenceEvent(kind, num int64, p *endpoint.Presence) error {
 	data, err := presenceEvent(*p)
 	if err != nil {
 		return err
@@ -49,22 +58,25 @@ func storePresence(t *tx, num int64, before endpoint.Presence, p *endpoint.Prese
 	if at.IsZero() {
 		at = t.now
 	}
-	return t.insertEvent(event{at: micros(at), kind: presenceKind(p.State), ep: num, data: data})
+	return t.insertEvent(event{at: micros(at), kind: kind, ep: num, data: data})
 }
 
 // endPresences turns online endpoints into offline ones.
 type endPresences struct {
-	reason string
-	now    time.Time
-	limit  int
+	reason    string
+	now, tell time.Time
+	limit     int
 
 	ended int
 }
 
 // EndPresences implements endpoint.Presences. It ends them in chunks.
-func (s *Store) EndPresences(ctx context.Context, reason endpoint.Reason, now time.Time) error {
+func (s *Store) EndPresences(ctx context.Context, reason endpoint.Reason, now, tell time.Time) error {
+	if err := s.try(ctx, func(t *tx) error { return t.presence.postpone.Run(micros(tell)) }); err != nil {
+		return err
+	}
 	for {
-		op := &endPresences{reason: reason.Name, now: now, limit: maxChunk}
+		op := &endPresences{reason: reason.Name, now: now, tell: tell, limit: maxChunk}
 		if err := s.do(ctx, op); err != nil {
 			return err
 		}
@@ -76,17 +88,93 @@ func (s *Store) EndPresences(ctx context.Context, reason endpoint.Reason, now ti
 
 func (op *endPresences) apply(t *tx) error {
 	op.ended = 0
-	online, err := t.online(op.limit)
+	online, err := t.presences(t.presence.online, int64(op.limit))
 	if err != nil {
 		return err
 	}
 	for _, o := range online {
 		p := o.presence
-		p.State, p.Since, p.Reason = endpoint.StateOffline, op.now, op.reason
-		if err := storePresence(t, o.num, o.presence, &p); err != nil {
+		p.State, p.Since, p.Reason, p.Tell = endpoint.StateOffline, op.now, op.reason, op.tell
+		p.LastEnd, p.LastReason = time.Time{}, ""
+		if err := storePresence(t, o.num, presenceBefore{o.presence, o.told}, &p); err != nil {
 			return err
 		}
 		op.ended++
 	}
 	return nil
+}
+
+// tellPresences writes the events that are due.
+type tellPresences struct {
+	now   time.Time
+	limit int
+
+	done int
+}
+
+// TellPresences implements endpoint.Presences. It tells in chunks, and looks without writing whether there is anything to tell.
+func (s *Store) TellPresences(ctx context.Context, now time.Time) error {
+	for {
+		due, err := s.reader.presencesDue(ctx, now)
+		if err != nil || !due {
+			return err
+		}
+		op := &tellPresences{now: now, limit: maxChunk}
+		if err := s.do(ctx, op); err != nil {
+			return err
+		}
+		if op.done < op.limit {
+			return nil
+		}
+	}
+}
+
+func (op *tellPresences) apply(t *tx) error {
+	op.done = 0
+	due, err := t.presences(t.presence.due, micros(op.now), int64(op.limit))
+	if err != nil {
+		return err
+	}
+	for _, d := range due {
+		op.done++
+		d.told.due = time.Time{}
+		if !d.told.news(&d.presence, true) {
+			if err := t.writeTold(d.num, d.told); err != nil {
+				return err
+			}
+			continue
+		}
+		kind := d.told.tell(&d.presence)
+		if err := t.writeTold(d.num, d.told); err != nil {
+			return err
+		}
+		if err := t.presenceEvent(kind, d.num, &d.presence); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// saveTrouble writes an event of what goes wrong with an endpoint.
+type saveTrouble struct {
+	key     endpoint.Key
+	trouble endpoint.Trouble
+}
+
+// SaveTrouble implements endpoint.Presences. Where too many marks wait, it is dropped and counted.
+func (s *Store) SaveTrouble(k endpoint.Key, trouble endpoint.Trouble) {
+	s.put(&entry{op: &saveTrouble{key: k, trouble: trouble}, size: 1})
+}
+
+func (op *saveTrouble) apply(t *tx) error {
+	num, _, err := t.findEndpoint(op.key)
+	var unknown error
+	if err := expected(&unknown, err, endpoint.ErrUnknown); err != nil || unknown != nil {
+		return err
+	}
+	kind, data, err := troubleEvent(&op.trouble)
+	if err != nil {
+		return err
+	}
+	return t.insertEvent(event{at: micros(op.trouble.At), kind: kind, ep: num, data: data})
 }

@@ -28,6 +28,7 @@ type reader struct {
 	lastPush, oldPushes                    *sql.Stmt
 	findFanout, countTargets               *sql.Stmt
 	listTargets, listRefused, findRefused  *sql.Stmt
+	anyUntold, findByID, snapshot          *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
 	accounts                               *accounts.Reader
@@ -73,6 +74,7 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountOpen:   &r.countOpen,
 		queryInterrupted: &r.listInterrupted,
 		queryAnyDue:      &r.anyDue,
+		queryAnyUntold:   &r.anyUntold,
 		queryAnyLate:     &r.anyLate,
 		selectFanout + " WHERE id = ? AND domain = ?":        &r.findFanout,
 		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,
@@ -87,6 +89,8 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountTargets:  &r.countTargets,
 		queryTargets:       &r.listTargets,
 		queryRefused:       &r.listRefused,
+		queryByID:          &r.findByID,
+		querySnapshot:      &r.snapshot,
 		queryEvents:        &r.listEvents,
 		queryEventBounds:   &r.eventBounds,
 		querySlowestReader: &r.slowestReader,

@@ -42,6 +42,7 @@ type tx struct {
 	room     roomStmts
 	late     lateStmts
 	endpoint endpointStmts
+	presence presenceStmts
 	token    tokenStmts
 	fast     fastStmts
 	old      oldStmts
@@ -93,6 +94,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		room:     newRoomStmts(p),
 		late:     newLateStmts(p),
 		endpoint: newEndpointStmts(p),
+		presence: newPresenceStmts(p),
 		token:    newTokenStmts(p),
 		fast:     newFastStmts(p),
 		old:      newOldStmts(p),

@@ -14,29 +14,23 @@ import (
 type endpointStmts struct {
 	insert, find, update, bury, remove      *direct.Stmt
 	removeBodies, removePushes, openTargets *direct.Stmt
-	presence, savePresence, removePresence  *direct.Stmt
-	online                                  *direct.Stmt
+	removePresence                          *direct.Stmt
 
-	row    [recordColumns]driver.Value
-	before [2]driver.Value
-	ended  [presenceColumns + 3]driver.Value
+	row [recordColumns]driver.Value
 }
 
 // The columns that recordOf reads, and those of a presence alone.
 const (
-	selectPresence = "p.state, p.since, p.last_heard, p.reason, p.resource, p.remote_addr, p.via, p.tls_version"
+	selectPresence = "p.state, p.since, p.last_heard, p.reason, p.resource, p.remote_addr, p.via, p.tls_version, p.bound, p.ended, p.end_reason"
 	selectRecord   = "SELECT e.domain, e.id, e.enabled, e.created, e.updated, e.labels, e.groups, " + selectPresence
 	fromRecord     = " FROM endpoint e LEFT JOIN presence p ON p.ep = e.num"
-
-	queryOnline = "SELECT " + selectPresence + ", e.domain, e.id, e.num FROM presence p CROSS JOIN endpoint e ON e.num = p.ep" +
-		" WHERE p.state = 'online' LIMIT ?"
 
 	queryPushesOf = "SELECT id FROM push WHERE ep = ? ORDER BY place, id LIMIT ?"
 
 	// The plus keeps the index of all targets out of it.
 	queryOpenTargets = "SELECT fanout, count(*) FROM push WHERE id IN (" + queryPushesOf + ") AND place < 4 AND +fanout IS NOT NULL GROUP BY fanout"
 
-	presenceColumns = 8
+	presenceColumns = 11
 	recordColumns   = 7 + presenceColumns
 )
 
@@ -53,13 +47,7 @@ func newEndpointStmts(p *preparer) endpointStmts {
 		openTargets:    p.prepare(queryOpenTargets),
 		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
 		removePushes:   p.prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
-		presence:       p.prepare("SELECT state, since FROM presence WHERE ep = ?"),
 		removePresence: p.prepare("DELETE FROM presence WHERE ep = ?"),
-		savePresence: p.prepare("INSERT INTO presence (ep, state, since, last_heard, reason, resource, remote_addr, via, tls_version)" +
-			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)" +
-			" ON CONFLICT (ep) DO UPDATE SET state = excluded.state, since = excluded.since, last_heard = excluded.last_heard, reason = excluded.reason," +
-			" resource = excluded.resource, remote_addr = excluded.remote_addr, via = excluded.via, tls_version = excluded.tls_version"),
-		online: p.prepare(queryOnline),
 	}
 }
 
@@ -145,39 +133,6 @@ func (t *tx) deleteEndpoint(num int64) error {
 	return t.endpoint.remove.Run(num)
 }
 
-// presenceBefore returns what a new presence is compared with; the zero value if there is none.
-func (t *tx) presenceBefore(ep int64) (endpoint.Presence, error) {
-	row := t.endpoint.before[:]
-	found, err := t.endpoint.presence.Row(row, ep)
-	if err != nil || !found {
-		return endpoint.Presence{}, err
-	}
-	return endpoint.Presence{State: endpoint.State(textOf(row[0])), Since: timeOf(intOf(row[1]))}, nil
-}
-
-func (t *tx) writePresence(ep int64, p *endpoint.Presence) error {
-	return t.endpoint.savePresence.Run(ep, string(p.State), micros(p.Since), micros(p.LastHeard), p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion)
-}
-
-// onlineEndpoint is an endpoint that is stored as online.
-type onlineEndpoint struct {
-	key      endpoint.Key
-	num      int64
-	presence endpoint.Presence
-}
-
-// online returns up to limit endpoints that are stored as online.
-func (t *tx) online(limit int) ([]onlineEndpoint, error) {
-	var found []onlineEndpoint
-	row := t.endpoint.ended[:]
-	err := t.endpoint.online.Each(row, func() error {
-		key := endpoint.Key{Domain: textOf(row[presenceColumns]), ID: textOf(row[presenceColumns+1])}
-		found = append(found, onlineEndpoint{key: key, num: intOf(row[presenceColumns+2]), presence: presenceOf(row)})
-		return nil
-	}, int64(limit))
-	return found, err
-}
-
 // encodeSets encodes labels and groups; nil gives the empty object or array.
 func encodeSets(e *endpoint.Endpoint) (labels, groups string, err error) {
 	labels, groups = "{}", "[]"
@@ -234,6 +189,7 @@ func presenceOf(row []driver.Value) endpoint.Presence {
 	}
 	return endpoint.Presence{
 		State: endpoint.State(textOf(row[0])), Since: timeOf(intOf(row[1])), LastHeard: timeOf(intOf(row[2])), Reason: textOf(row[3]), Resource: textOf(row[4]),
-		RemoteAddr: textOf(row[5]), Via: link.Via(textOf(row[6])), TLSVersion: textOf(row[7]),
+		RemoteAddr: textOf(row[5]), Via: link.Via(textOf(row[6])), TLSVersion: textOf(row[7]), Bound: timeOf(intOf(row[8])),
+		LastEnd: timeOf(intOf(row[9])), LastReason: textOf(row[10]),
 	}
 }

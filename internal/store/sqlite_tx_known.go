@@ -40,7 +40,7 @@ func (t *tx) checkOtherWork() error {
 // settle writes the pushes that have changed before another operation reads or changes them, and forgets of endpoints what it may change.
 func (t *tx) settle(next operation) error {
 	switch next.(type) {
-	case *advancePushes, *savePresence:
+	case *advancePushes, *savePresence, *tellPresences, *saveTrouble:
 		return nil
 	case *acceptPush:
 	default:

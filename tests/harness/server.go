@@ -77,6 +77,7 @@ func Config(dir string) config.Config {
 	cfg.Listen.TURN = nil
 	cfg.XMPP.ShutdownTimeout = 2 * time.Second
 	cfg.Drain.Period = time.Second
+	cfg.Events.FlappingSessions = 0 // tests log in as often as they like
 	return cfg
 }
 

@@ -62,6 +62,7 @@ xmpp:
   queue_bytes: 262144
   resume_timeout: 5s
   shutdown_timeout: 2s
+events: {flapping_sessions: 0}
 drain: {period: 1s}
 log: {level: %s, format: console}
 `

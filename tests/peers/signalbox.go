@@ -26,6 +26,7 @@ data_dir: %[2]s
 certs: {dir: %[3]s, files: [%[4]s]}
 listen: {tls: ["127.0.0.1:0"], xmpp: [], turn: [], api: ["127.0.0.1:0"]}
 xmpp: {routing: open, stanzas_per_second: 1000000, bytes_per_second: 1073741824, resume_timeout: 300s}
+events: {flapping_sessions: 0}
 drain: {period: 1s}
 log: {level: error}
 `

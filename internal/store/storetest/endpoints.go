@@ -210,7 +210,7 @@ func testSavePresence(t *testing.T, s Subject) {
 	}
 	offline := online
 	offline.State, offline.Since, offline.Reason = endpoint.StateOffline, day.Add(time.Minute), "silent"
-	for _, p := range []endpoint.Presence{online, offline, {State: endpoint.StateOnline}} {
+	for _, p := range []endpoint.Presence{online, offline, {State: endpoint.StateOnline, LastEnd: offline.Since, LastReason: "silent"}} {
 		s.SavePresence(k, p)
 		flush(t, s)
 		got, err := s.Endpoint(t.Context(), k)
@@ -249,7 +249,7 @@ func testEndPresences(t *testing.T, s Subject) {
 	addEndpoint(t, s, "never")
 	flush(t, s)
 	now := day.Add(time.Hour)
-	noError(t, s.EndPresences(t.Context(), endpoint.ReasonRestarted, now))
+	noError(t, s.EndPresences(t.Context(), endpoint.ReasonRestarted, now, now))
 	ended := endpoint.Presence{State: endpoint.StateOffline, Since: now, Resource: "agent", Reason: endpoint.ReasonRestarted.Name}
 	for id, want := range map[string]endpoint.Presence{
 		"on-1": ended, "on-2": ended, "off": {State: endpoint.StateOffline, Since: day, Resource: "agent"}, "never": {State: endpoint.StateNever},

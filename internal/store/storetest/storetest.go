@@ -98,6 +98,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	}
 	maps.Copy(tests, accountTests)
 	maps.Copy(tests, outboxTests)
+	maps.Copy(tests, presenceTests)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

@@ -87,6 +87,7 @@ listen:
   turn: []
 push: {queue_count: 10000, queue_bytes: 1073741824}
 xmpp: {stanzas_per_second: 100000, bytes_per_second: 1073741824, shutdown_timeout: 2s}
+events: {flapping_sessions: 0}
 drain: {period: 1s}
 log: {level: warn, format: console}
 `

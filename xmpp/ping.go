@@ -1,0 +1,27 @@
+package xmpp
+
+// Ping implements endpoint.Pinger.
+func (s *session) Ping(heard func(alive bool)) bool {
+	s.mu.Lock()
+	st := s.stream
+	s.mu.Unlock()
+	if st == nil {
+		return false
+	}
+	st.listening.Store(&heard)
+	st.ask(s)
+	if st.over.Load() { // perhaps before it listened
+		st.hear(false)
+	}
+	return true
+}
+
+// hear tells who waits for a sign of life that one came, or that none will.
+func (st *stream) hear(alive bool) {
+	if st.listening.Load() == nil {
+		return
+	}
+	if heard := st.listening.Swap(nil); heard != nil {
+		(*heard)(alive)
+	}
+}
