@@ -35,13 +35,16 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryCandidates:   "COVERING INDEX push_queue",
 		queryOpenTargets:  "COVERING INDEX push_queue",
 		queryFast:         "USING PRIMARY KEY",
+
+		queryEndpointEvents: "outbox_endpoint",
+		queryAhead:          "COVERING INDEX push_queue",
 	} {
 		plan := explain(t, s, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {
 			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
 		}
 	}
-	for _, query := range []string{queryWaiting, queryState, queryPushesOf, queryTargets, queryRefused} {
+	for _, query := range []string{queryWaiting, queryState, queryPushesOf, queryTargets, queryRefused, queryEndpointEvents} {
 		if plan := explain(t, s, query); strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s\nsorts:\n%s", query, plan)
 		}

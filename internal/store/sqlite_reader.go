@@ -29,6 +29,7 @@ type reader struct {
 	listTargets, listRefused, findRefused  *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
+	ofEndpoint, ahead, lastSeen            *sql.Stmt // of timelines
 	accounts                               *accounts.Reader
 }
 
@@ -81,9 +82,13 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountTargets:  &r.countTargets,
 		queryTargets:       &r.listTargets,
 		queryRefused:       &r.listRefused,
-		queryEvents:        &r.listEvents,
-		queryEventBounds:   &r.eventBounds,
-		querySlowestReader: &r.slowestReader,
+
+		queryEndpointEvents: &r.ofEndpoint,
+		queryAhead:          &r.ahead,
+		queryLastSeen:       &r.lastSeen,
+		queryEvents:         &r.listEvents,
+		queryEventBounds:    &r.eventBounds,
+		querySlowestReader:  &r.slowestReader,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]
