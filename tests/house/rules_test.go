@@ -25,6 +25,7 @@ var layers = []struct {
 	{"internal/access", 2, "access"},
 	{"internal/push", 3, "push"},
 	{"internal/events", 3, "events"},
+	{"internal/diagnosis", 3, "diagnosis"},
 	{"internal/account", 3, "account"},
 	{"internal/upload", 3, "upload"},
 	{"xmpp", 4, "xmpp"},
