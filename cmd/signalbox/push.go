@@ -18,7 +18,8 @@ func pushCommand() *cobra.Command {
 		"  signalbox push send pc-1 policy.refresh --ack handled --wait 30s",
 		pushSendCommand(),
 		pushShowCommand("get", "Show a push with its states", (*client.Client).Push),
-		pushShowCommand("cancel", "Cancel a push that is not sent yet", (*client.Client).CancelPush))
+		pushShowCommand("cancel", "Cancel a push that is not sent yet", (*client.Client).CancelPush),
+		pushExplainCommand())
 }
 
 // sending is what push send was asked for.

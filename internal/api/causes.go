@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/access"
+	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 )
@@ -29,6 +30,7 @@ func causes() []cause {
 		{endpoint.ErrExists, endpointExists, 0},
 		{endpoint.ErrDisabled, endpointDisabled, 0},
 		{push.ErrUnknown, unknownPush, 0},
+		{diagnosis.ErrUnknownPush, unknownPush, 0},
 		{push.ErrState, pushNotCancellable, 0},
 		{push.ErrQueueFull, queueFull, retryQueue},
 		{push.ErrKeyReused, idempotencyKeyReused, 0},

@@ -18,6 +18,8 @@ type Deps struct {
 	Pushes    *push.Service
 	Tokens    *access.Service
 	Health    Health
+	Diagnosis Diagnosis
+	Doctor    Doctor
 	Certs     Certs        // nil: /v1/certs has an empty list
 	Metrics   http.Handler // answers /metrics
 	Version   Version

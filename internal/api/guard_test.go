@@ -29,6 +29,8 @@ func routes() []struct {
 		{"PATCH", "/v1/endpoints/pc-1", `{}`, access.ScopeEndpoints},
 		{"DELETE", "/v1/endpoints/pc-1", "", access.ScopeEndpoints},
 		{"GET", "/v1/endpoints/pc-1/presence", "", access.ScopeRead},
+		{"GET", "/v1/endpoints/pc-1/diagnosis", "", access.ScopeRead},
+		{"GET", "/v1/endpoints/pc-1/timeline", "", access.ScopeRead},
 		{"POST", "/v1/endpoints/pc-1/disconnect", "", access.ScopeEndpoints},
 		{"POST", "/v1/endpoints/pc-1/secret", "", access.ScopeEndpoints},
 		{"POST", "/v1/pushes", `{"to":"pc-1","type":"a"}`, access.ScopePush},
@@ -36,10 +38,12 @@ func routes() []struct {
 		{"GET", "/v1/pushes/psh_0", "", access.ScopeRead},
 		{"DELETE", "/v1/pushes/psh_0", "", access.ScopePush},
 		{"GET", "/v1/pushes/psh_0/deliveries", "", access.ScopeRead},
+		{"GET", "/v1/pushes/psh_0/explain", "", access.ScopeRead},
 		{"POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`, access.ScopeAdmin},
 		{"GET", "/v1/tokens", "", access.ScopeAdmin},
 		{"DELETE", "/v1/tokens/tok_0", "", access.ScopeAdmin},
 		{"GET", "/v1/certs", "", access.ScopeRead},
+		{"GET", "/v1/doctor", "", access.ScopeRead},
 	}
 }
 

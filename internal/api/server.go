@@ -75,6 +75,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.api = newHuma(s.mux, deps.Version.Version)
 	s.registerEndpoints()
 	s.registerPushes()
+	s.registerWhy()
 	s.registerTokens()
 	s.registerOperation()
 	s.registerPages()

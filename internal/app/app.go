@@ -20,6 +20,7 @@ import (
 	"signalbox/internal/api"
 	"signalbox/internal/bus"
 	"signalbox/internal/config"
+	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
@@ -61,6 +62,9 @@ type App struct {
 	apiPorts []net.Listener
 
 	websocket *websocket.Handler
+
+	attempts attempts           // that failed
+	why      *diagnosis.Service // says why
 
 	stopping atomic.Bool
 	recovery atomic.Bool // what is stored is true again after the last run
@@ -123,6 +127,8 @@ func (a *App) buildDomain(context.Context) (err error) {
 		return err
 	}
 	a.endpoint.Watch(a.pushes)
+	a.attempts = attempts{diagnosis.NewMemory(), a.certs}
+	a.endpoint.Watch(a.attempts.memory)
 	return nil
 }
 
@@ -135,6 +141,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 		return err
 	}
 	a.listen.AskClients(a.clients)
+	a.listen.Observe(a.attempts)
 	if err := a.buildComponents(); err != nil {
 		return err
 	}
@@ -168,6 +175,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 		Features:    set,
 		IM:          a.im,
 		Components:  a.components,
+		Observer:    a.attempts,
 		StartTLS:    a.listen.StartTLS,
 		Drain:       a.cfg.Drain.Period,
 		OtherHost:   a.cfg.Drain.OtherHost,
@@ -185,6 +193,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 }
 
 func (a *App) buildAPI() (err error) {
+	a.why = a.buildWhy()
 	a.api, err = api.New(a.cfg.API, api.Deps{
 		Domain:    a.cfg.Domain,
 		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
@@ -192,6 +201,8 @@ func (a *App) buildAPI() (err error) {
 		Pushes:    a.pushes,
 		Tokens:    access.New(a.store, time.Now),
 		Health:    health{a},
+		Diagnosis: a.why,
+		Doctor:    a.buildDoctor(),
 		Certs:     bundles{a.certs},
 		Metrics:   telemetry.MetricsHandler(a.registry),
 		Version:   a.version.api(),
@@ -290,6 +301,7 @@ func (a *App) admit(ctx context.Context) error {
 	if err := a.recover(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
+	a.recallHomes(ctx)
 	a.recovery.Store(true)
 	ready, err := a.announce()
 	if err != nil {
