@@ -96,13 +96,13 @@ func (w whyPushes) Push(ctx context.Context, text string) (*diagnosis.Push, *dia
 	for state, n := range f.Counts {
 		counts[string(state)] = n
 	}
-	return nil, &diagnosis.Fanout{ID: f.ID.String(), Type: f.Type, Targets: f.Targets, Counts: counts, Created: f.Created, Expires: f.Expires()}, nil
+	return nil, &diagnosis.Fanout{ID: f.ID.String(), Targets: f.Targets, Counts: counts, Created: f.Created, Expires: f.Expires()}, nil
 }
 
 // whyPush is a push as diagnosis knows it.
 func whyPush(st push.Status) diagnosis.Push {
 	p := diagnosis.Push{
-		ID: st.ID.String(), To: st.To, Type: st.Type, State: string(st.State), Done: push.Final(st.State, st.Ack), Ack: st.Ack.String(), Created: st.Created,
+		ID: st.ID.String(), To: st.To, Type: st.Type, State: string(st.State), Done: push.Final(st.State, st.Ack), Created: st.Created,
 		Expires: st.Expires(), Result: st.Result, History: make([]diagnosis.Change, len(st.History)),
 	}
 	for i, c := range st.History {

@@ -44,7 +44,8 @@ func tlsCodes() []Code {
 			Action:  "Set the clock of the endpoint, which is after {until}, or that of this server if its time {now} is wrong."},
 		{Name: "cert_wrong_name", Step: TLS, Seen: "TLS alert 42 after our certificate",
 			Summary: "{who} refuses our certificate as bad (TLS alert 42), which is what clients say when the name that they connect to is not in it{asked}{when}.",
-			Action:  "Let the endpoint connect to one of the names of the certificate, {names}, or get one that has its name; programs in Go say the same of an authority that they do not know, and others of a clock that is behind {from}."},
+			Action: "Let the endpoint connect to one of the names of the certificate, {names}, or get one that has its name; " +
+				"programs in Go say the same of an authority that they do not know, and others of a clock that is behind {from}."},
 		{Name: "cert_unsupported", Step: TLS, Seen: "TLS alert 43 after our certificate",
 			Summary: "{who} cannot use the kind of certificate that we have (TLS alert 43, unsupported_certificate){when}.",
 			Action:  "Get a certificate with an RSA key if the endpoint is too old for ECDSA, and with the usage serverAuth."},

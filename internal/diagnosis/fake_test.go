@@ -162,7 +162,7 @@ func wellFormed(t *testing.T, f Finding) {
 
 // pushOf makes a push of pc-1 from its history, a minute between two changes: "accepted", "failed:no_result".
 func pushOf(id string, changes ...string) Push {
-	p := Push{ID: id, To: key("pc-1"), Type: "demo.work", Created: time.Now().Add(-time.Hour), Expires: time.Now().Add(time.Hour), Ack: "delivered"}
+	p := Push{ID: id, To: key("pc-1"), Type: "demo.work", Created: time.Now().Add(-time.Hour), Expires: time.Now().Add(time.Hour)}
 	for i, text := range changes {
 		state, reason, _ := strings.Cut(text, ":")
 		p.History = append(p.History, Change{State: state, At: p.Created.Add(time.Duration(i) * time.Minute), Reason: reason})

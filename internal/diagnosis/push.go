@@ -15,7 +15,6 @@ type Push struct {
 	Type      string
 	State     string // as the API shows it
 	Done      bool   // it stays in this state
-	Ack       string // what counts as done
 	Created   time.Time
 	Expires   time.Time // equal to Created: it is now or never
 	NotBefore time.Time // zero: at once
@@ -36,7 +35,6 @@ func (p *Push) last() Change { return p.History[len(p.History)-1] }
 // Fanout is a push to many, with the number of its targets by state.
 type Fanout struct {
 	ID      string
-	Type    string
 	Targets int
 	Counts  map[string]int
 	Created time.Time

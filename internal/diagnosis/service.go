@@ -94,7 +94,7 @@ func (s *Service) Management(ctx context.Context) (Management, bool) {
 	return s.deps.Management.Management(ctx)
 }
 
-// Tell says why the management server took the last event not.
+// Tell says why the management server does not take events.
 func Tell(m Management) Finding {
 	return facts{"id": "anything", "host": m.Host, "cause": m.Cause, "when": ", last tried at " + stamp(m.At)}.finding(m.Code)
 }
