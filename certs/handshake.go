@@ -32,8 +32,8 @@ type Handshake struct {
 	err    error
 }
 
-// Handshake prepares one connection. Policy is asked once the client's hello is known, with its server name and ALPN; it
-// must not return nil.
+// Handshake prepares one connection. Policy is asked once the client's hello is known, with its server name and ALPN, also where
+// no bundle covers that name; it must not return nil.
 func (s *Store) Handshake(policy func(*tls.ClientHelloInfo) *Policy) *Handshake {
 	return &Handshake{store: s, policy: policy}
 }
@@ -49,13 +49,13 @@ func (h *Handshake) Config() *tls.Config {
 }
 
 func (h *Handshake) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
-	b := h.store.pick(hello.ServerName)
+	policy, b := h.policy(hello), h.store.pick(hello.ServerName)
 	if b == nil {
 		h.err = fmt.Errorf("%w: %q", ErrUnknownName, hello.ServerName)
 		return h.store.refuse, nil
 	}
 	h.leaf = b.Leaf
-	return h.store.config(b, h.policy(hello)), nil
+	return h.store.config(b, policy), nil
 }
 
 // Server makes the handshake on conn and returns the TLS connection. On failure conn is left open for the caller. The

@@ -48,6 +48,7 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 	}
 	s, next, err := st.occupy(called)
 	if err != nil {
+		st.refusedBind()
 		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Wait, stanza.ResourceConstraint)))
 		return transport.Read
 	}
@@ -104,6 +105,7 @@ func (st *stream) admitted() endpoint.Reason {
 
 // settle ends the negotiation: from now on nothing that the stream does may wait.
 func (st *stream) settle() transport.Next {
+	st.loggedIn()
 	st.phase, st.login, st.info.TLS, st.rate = bound, nil, link.TLS{}, newRate(st.srv.cfg)
 	st.srv.wheel.Set(&st.timer, min(st.srv.cfg.PingAfter, st.srv.cfg.StanzaTimeout))
 	return transport.Settle

@@ -21,6 +21,9 @@ const (
 	nsBinding = "urn:xmpp:sasl-cb:0"
 )
 
+// maxMechanism is the longest name that a mechanism has (RFC 4422 section 3.1).
+const maxMechanism = 20
+
 // login is what a stream needs until a session is bound. The goroutine that negotiates owns it; unlike a session's, its steps may wait for the store.
 type login struct {
 	ctx      context.Context // done when the stream is over: nothing is read or hashed for one that is gone
@@ -30,8 +33,12 @@ type login struct {
 	sasl2    bool            // the profile of the message that is being answered
 	begun    time.Time       // when the client's last message came
 	tries    int             // that failed
-	key      endpoint.Key    // who logged in; zero before
-	proven   []byte          // the mark of the secret that it had then
+	to       string          // the domain that the stream header named, at most 1023 bytes
+	greeted  bool            // a stream header was accepted
+
+	mechanism string       // of the newest login, as the client named it
+	key       endpoint.Key // who logged in; zero before
+	proven    []byte       // the mark of the secret that it had then
 }
 
 // features appends the stream features of the phase (RFC 6120 section 4.3.2).
@@ -125,6 +132,7 @@ func (st *stream) auth(el scan.Element) transport.Next {
 		return st.refuse(&sasl.Failure{Condition: sasl.MalformedRequest, Cause: errBegunTwice})
 	}
 	name, _ := el.Attr("mechanism")
+	st.login.mechanism = clip(name, maxMechanism)
 	x, err := st.srv.deps.SASL.Start(string(name), st.saslInput())
 	if err != nil {
 		return st.refuse(err)
@@ -216,6 +224,7 @@ func (l *login) failure(c sasl.Condition) []byte {
 }
 
 func (st *stream) noteFailure(f *sasl.Failure) {
+	st.refusedLogin(f)
 	st.srv.metrics.logins.WithLabelValues(string(f.Condition)).Inc()
 	fields := []zap.Field{telemetry.Remote(st.info.Remote), telemetry.Reason(string(f.Condition)), telemetry.Cause(f.Cause)}
 	if st.login.exchange != nil && st.login.exchange.Claimed().ID != "" {

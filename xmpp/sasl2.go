@@ -59,6 +59,7 @@ func (st *stream) authenticate(el scan.Element) transport.Next {
 		return st.refuse(err)
 	}
 	name, _ := el.Attr("mechanism")
+	st.login.mechanism = clip(name, maxMechanism)
 	in := st.saslInput()
 	in.From, in.Client = st.login.from, r.client
 	if r.fast != nil {

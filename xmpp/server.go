@@ -35,6 +35,7 @@ type Deps struct {
 	Features    *feature.Set
 	IM          *im.Service       // routes between accounts; nil: endpoints talk to the server alone
 	Components  *component.Server // serve domains beside ours; nil: there are none
+	Observer    Observer          // is told of failed logins; nil: nobody is
 	StartTLS    link.StartTLS     // nil: no upgrade of plain-text connections
 	Drain       time.Duration     // over which sessions are closed when the server stops
 	OtherHost   string            // where they are sent then; empty: they come back by themselves

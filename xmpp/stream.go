@@ -33,11 +33,12 @@ type stream struct {
 	rate  transport.Rate
 
 	// shared
-	heard   atomic.Int64 // when bytes last came, on the server's clock
-	partial atomic.Int64 // since when a stanza is incomplete, 0: it is not
-	pinged  atomic.Int64 // when we last asked for a sign of life
-	open    atomic.Bool  // our stream header was sent since the last restart
-	over    atomic.Bool  // the end was decided; nothing is read or answered any more
+	heard   atomic.Int64                    // when bytes last came, on the server's clock
+	partial atomic.Int64                    // since when a stanza is incomplete, 0: it is not
+	pinged  atomic.Int64                    // when we last asked for a sign of life
+	open    atomic.Bool                     // our stream header was sent since the last restart
+	over    atomic.Bool                     // the end was decided; nothing is read or answered any more
+	why     atomic.Pointer[endpoint.Reason] // of an end without a session that was decided here
 	session atomic.Pointer[session]
 	timer   transport.Timer
 
@@ -146,15 +147,19 @@ func (st *stream) opened(h *scan.Header) transport.Next {
 		return st.end(r)
 	}
 	from, _ := jid.Parse(h.From) // refused above if it is no address
-	st.login.from = from.Bare().String()
+	st.login.from, st.login.greeted = from.Bare().String(), true
 	st.conn.Control(st.features(st.header(make([]byte, 0, 2048), st.login.from)))
 	return transport.Read
 }
+
+// maxDomain is the longest domain of an address, in bytes (RFC 7622 section 3.2).
+const maxDomain = 1023
 
 func isSpace(c byte) bool { return c == ' ' || c == '\n' || c == '\r' || c == '\t' }
 
 func (st *stream) refuseHeader(h *scan.Header) endpoint.Reason {
 	to := strings.ToLower(strings.TrimSuffix(h.To, "."))
+	st.login.to = clip([]byte(to), maxDomain)
 	switch {
 	case !h.IsStream():
 		return endpoint.ReasonBadNamespace
@@ -199,7 +204,7 @@ func (st *stream) restart(to phase) {
 
 // Secured implements transport.Handler.
 func (st *stream) Secured(t link.TLS) {
-	st.info.TLS, st.info.Via = t, link.ViaSTARTTLS
+	st.info.TLS, st.info.Via, st.login.greeted = t, link.ViaSTARTTLS, false
 	st.restart(awaitAuth)
 }
 
@@ -211,8 +216,11 @@ func (st *stream) Closed(err error) {
 	st.srv.wheel.Stop(&st.timer)
 	if s := st.session.Load(); s != nil {
 		s.detach(st, reasons.OfTransport(err))
+	} else if why := st.why.Load(); why != nil {
+		st.unbound(*why)
 	} else if err != nil {
 		st.srv.metrics.unbound(reasons.OfTransport(err))
+		st.unbound(reasons.OfTransport(err))
 	}
 	st.srv.forget(st)
 }
@@ -229,6 +237,8 @@ func (st *stream) endWith(r endpoint.Reason, application string) transport.Next 
 	if s := st.session.Load(); s != nil {
 		s.detach(st, r)
 	} else {
+		why := r
+		st.why.Store(&why)
 		st.srv.metrics.unbound(r)
 	}
 	st.conn.Finish(st.lastWords(r, application))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"signalbox/internal/app"
+	"signalbox/internal/client"
 	"signalbox/internal/config"
 	"signalbox/internal/doctor"
 )
@@ -19,17 +21,26 @@ import (
 func doctorCommand() *cobra.Command {
 	var s settings
 	var out output
+	var r remote
+	var running bool
 	c := &cobra.Command{
 		Use:   "doctor [STEP...]",
 		Short: "Check an installation step by step, and say what is wrong and what to do",
 		Long: "Checks an installation step by step, beside a running server or before its first start, and changes nothing. The steps are " + stepList() + ", all if none is\n" +
 			"named; the configuration is always checked. Each line says ok, warning or wrong, what was found, and what to do. Run it on the server's machine as the user\n" +
-			"that runs the server. Status 1 if anything is wrong, 0 with warnings alone, 78 if the configuration cannot be read.",
+			"that runs the server. Status 1 if anything is wrong, 0 with warnings alone, 78 if the configuration cannot be read.\n" +
+			"With --running the running server is asked over the HTTP API instead, which knows what it refused lately and what waits.",
 		Example: "  signalbox doctor --config /etc/signalbox/signalbox.yaml\n" +
-			"  signalbox doctor tls xmpp -o json",
+			"  signalbox doctor tls xmpp -o json\n" +
+			"  signalbox doctor --running --url http://127.0.0.1:8080",
 		Args:      checkSteps,
 		ValidArgs: stepNames(),
 		RunE: func(c *cobra.Command, args []string) error {
+			if running {
+				return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+					return examineRunning(ctx, api, c.OutOrStdout(), &out)
+				})
+			}
 			src := s.source()
 			in := doctor.Installation{File: src.File}
 			in.Config, in.Warnings, in.Err = config.Load(src)
@@ -53,7 +64,25 @@ func doctorCommand() *cobra.Command {
 	}
 	s.flags(c)
 	out.flag(c)
+	r.flags(c)
+	c.Flags().BoolVar(&running, "running", false, "ask the running server over the HTTP API")
 	return c
+}
+
+// examineRunning asks the running server.
+func examineRunning(ctx context.Context, api *client.Client, w io.Writer, out *output) error {
+	told, err := api.Doctor(ctx)
+	if err != nil {
+		return err
+	}
+	checks := make([]doctor.Check, len(told))
+	for i, c := range told {
+		checks[i] = doctor.Check{Step: doctor.Step(c.Step), Check: c.Check, OK: c.OK, Warning: c.Warning, Detail: c.Detail, Action: c.Action}
+	}
+	if err := out.print(w, checks, func(w io.Writer) error { return writeChecks(w, checks) }); err != nil {
+		return err
+	}
+	return verdict(doctor.Installation{}, checks)
 }
 
 // verdict is the error that the findings end the program with.

@@ -15,7 +15,7 @@ import (
 func endpointCommand() *cobra.Command {
 	return group("endpoint", "Endpoints, over the HTTP API",
 		"  signalbox endpoint create pc-1 --label site=paris",
-		endpointCreateCommand(), endpointImportCommand(), endpointListCommand(), endpointShowCommand(), endpointProbeCommand(), endpointWatchCommand(),
+		endpointCreateCommand(), endpointImportCommand(), endpointListCommand(), endpointShowCommand(), endpointProbeCommand(), endpointDiagnoseCommand(), endpointTimelineCommand(), endpointWatchCommand(),
 		endpointActCommand("delete", "Remove an endpoint with its pushes; its session ends", func(ctx context.Context, api *client.Client, id string) (string, error) {
 			return "deleted", api.DeleteEndpoint(ctx, id)
 		}),

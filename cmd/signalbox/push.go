@@ -16,6 +16,7 @@ func pushCommand() *cobra.Command {
 		pushListCommand(),
 		pushShowCommand("get", "Show a push with its states", (*client.Client).Push),
 		pushShowCommand("cancel", "Cancel a push that is not sent yet, or all targets of one that are not", (*client.Client).CancelPush),
+		pushExplainCommand(),
 		pushTailCommand())
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/campaign"
+	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/push"
@@ -33,6 +34,7 @@ func causes() []cause {
 		{endpoint.ErrDisabled, endpointDisabled, 0},
 		{endpoint.ErrProbes, busy, retryBusy},
 		{push.ErrUnknown, unknownPush, 0},
+		{diagnosis.ErrUnknownPush, unknownPush, 0},
 		{push.ErrState, pushNotCancellable, 0},
 		{push.ErrNoTargets, noTargets, 0},
 		{push.ErrLateFull, tooManyLate, retrySpace},

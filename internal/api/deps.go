@@ -22,6 +22,8 @@ type Deps struct {
 	Campaigns *campaign.Service
 	Tokens    *access.Service
 	Health    Health
+	Diagnosis Diagnosis
+	Doctor    Doctor
 	Certs     Certs        // nil: /v1/certs has an empty list
 	Metrics   http.Handler // answers /metrics
 	Version   Version

@@ -22,7 +22,7 @@ const (
 
 type endpointsSave struct {
 	Endpoints  []endpointSave `json:"endpoints" nullable:"false" minItems:"1" maxItems:"10000" doc:"Each id once."`
-	OnExisting *string     `json:"on_existing,omitempty" enum:"fail,skip,update" default:"fail" doc:"What becomes of an item whose endpoint exists: it fails, it stays as it is, or what the item names replaces what was there."`
+	OnExisting *string        `json:"on_existing,omitempty" enum:"fail,skip,update" default:"fail" doc:"What becomes of an item whose endpoint exists: it fails, it stays as it is, or what the item names replaces what was there."`
 }
 
 // endpointSave has the fields of endpointCreate, and keys.
@@ -58,11 +58,11 @@ func (rawVerifiers) Schema(r huma.Registry) *huma.Schema {
 }
 
 type endpointsSaved struct {
-	_        struct{}      `additionalProperties:"true"`
-	Created  int           `json:"created"`
-	Updated  int           `json:"updated"`
-	Existing int           `json:"existing" doc:"How many exist already and stayed as they were."`
-	Failed   int           `json:"failed"`
+	_        struct{}        `additionalProperties:"true"`
+	Created  int             `json:"created"`
+	Updated  int             `json:"updated"`
+	Existing int             `json:"existing" doc:"How many exist already and stayed as they were."`
+	Failed   int             `json:"failed"`
 	Items    []endpointSaved `json:"items" nullable:"false" doc:"One for each endpoint of the request, in its order."`
 }
 

@@ -31,6 +31,8 @@ func routes() []struct {
 		{"DELETE", "/v1/endpoints/pc-1", "", access.ScopeEndpoints},
 		{"GET", "/v1/endpoints/pc-1/presence", "", access.ScopeRead},
 		{"POST", "/v1/endpoints/batch", `{"endpoints":[{"id":"pc-1"}]}`, access.ScopeEndpoints},
+		{"GET", "/v1/endpoints/pc-1/diagnosis", "", access.ScopeRead},
+		{"GET", "/v1/endpoints/pc-1/timeline", "", access.ScopeRead},
 		{"POST", "/v1/endpoints/pc-1/disconnect", "", access.ScopeEndpoints},
 		{"POST", "/v1/endpoints/pc-1/probe", "", access.ScopeRead},
 		{"POST", "/v1/presence/query", `{"ids":["pc-1"]}`, access.ScopeRead},
@@ -48,11 +50,13 @@ func routes() []struct {
 		{"POST", "/v1/campaigns/cmp_0/pause", "", access.ScopePush},
 		{"POST", "/v1/campaigns/cmp_0/resume", "", access.ScopePush},
 		{"POST", "/v1/campaigns/cmp_0/abort", "", access.ScopePush},
+		{"GET", "/v1/pushes/psh_0/explain", "", access.ScopeRead},
 		{"POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`, access.ScopeAdmin},
 		{"GET", "/v1/tokens", "", access.ScopeAdmin},
 		{"DELETE", "/v1/tokens/tok_0", "", access.ScopeAdmin},
 		{"GET", "/v1/certs", "", access.ScopeRead},
 		{"GET", "/v1/events?limit=1", "", access.ScopeRead},
+		{"GET", "/v1/doctor", "", access.ScopeRead},
 	}
 }
 

@@ -82,6 +82,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.registerEvents()
 	s.registerCampaigns()
 	s.registerBatch()
+	s.registerWhy()
 	s.registerTokens()
 	s.registerOperation()
 	s.registerPages()

@@ -182,7 +182,8 @@ func newWorld(t *testing.T, cfg Config) *world {
 	}
 	w.srv, err = New(cfg, Deps{
 		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, Tokens: tokens, Health: w.health,
-		Certs:   certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
+		Certs:     certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
+		Diagnosis: answers{}, Doctor: answers{},
 		Metrics: promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}), Version: Version{Version: "1.2.3", Go: "go1.26"},
 	}, log, w.reg)
 	if err != nil {

@@ -21,6 +21,7 @@ import (
 	"signalbox/internal/bus"
 	"signalbox/internal/campaign"
 	"signalbox/internal/config"
+	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/listen"
@@ -66,6 +67,9 @@ type App struct {
 	apiPorts []net.Listener
 
 	websocket *websocket.Handler
+
+	attempts attempts           // that failed
+	why      *diagnosis.Service // says why
 
 	stopping atomic.Bool
 	recovery atomic.Bool // what is stored is true again after the last run
@@ -132,6 +136,8 @@ func (a *App) buildDomain(context.Context) (err error) {
 	}
 	a.endpoint.Watch(a.pushes)
 	a.campaigns = campaign.New(a.store, a.pushes, a.cfg.Push.MaxTargets, a.log)
+	a.attempts = attempts{diagnosis.NewMemory(), a.certs}
+	a.endpoint.Watch(a.attempts.memory)
 	return nil
 }
 
@@ -144,6 +150,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 		return err
 	}
 	a.listen.AskClients(a.clients)
+	a.listen.Observe(a.attempts)
 	if err := a.buildComponents(); err != nil {
 		return err
 	}
@@ -177,6 +184,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 		Features:    set,
 		IM:          a.im,
 		Components:  a.components,
+		Observer:    a.attempts,
 		StartTLS:    a.listen.StartTLS,
 		Drain:       a.cfg.Drain.Period,
 		OtherHost:   a.cfg.Drain.OtherHost,
@@ -195,6 +203,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 
 func (a *App) buildAPI() (err error) {
 	tokens := access.New(a.store, time.Now)
+	a.why = a.buildWhy()
 	a.api, err = api.New(a.cfg.API, api.Deps{
 		Domain:    a.cfg.Domain,
 		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
@@ -204,6 +213,8 @@ func (a *App) buildAPI() (err error) {
 		Campaigns: a.campaigns,
 		Tokens:    tokens,
 		Health:    health{a},
+		Diagnosis: a.why,
+		Doctor:    a.buildDoctor(),
 		Certs:     bundles{a.certs},
 		Metrics:   telemetry.MetricsHandler(a.registry),
 		Version:   a.version.api(),
@@ -317,6 +328,7 @@ func (a *App) admit(ctx context.Context) error {
 	if err := a.recover(ctx); err != nil || ctx.Err() != nil {
 		return err
 	}
+	a.recallHomes(ctx)
 	a.recovery.Store(true)
 	close(a.recovered)
 	ready, err := a.announce()

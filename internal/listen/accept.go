@@ -83,6 +83,7 @@ func (s *Server) begin(ctx context.Context, p *port, raw net.Conn) {
 	c := s.admit(p, raw)
 	if c == nil {
 		s.metrics.closed.WithLabelValues(string(TooMany)).Inc()
+		s.observe(p.name, &conn{remote: addrPort(raw.RemoteAddr())}, &refusal{reason: TooMany}, false)
 		_ = raw.Close() // it is new: there is nothing to lose
 		return
 	}

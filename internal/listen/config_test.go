@@ -107,7 +107,7 @@ func TestMetricsStartAtZero(t *testing.T) {
 		got[f.GetName()] = len(f.GetMetric())
 	}
 	want := map[string]int{
-		"signalbox_listen_connections": 5, "signalbox_listen_accepted_total": 5, "signalbox_listen_closed_total": 19,
+		"signalbox_listen_connections": 5, "signalbox_listen_accepted_total": 5, "signalbox_listen_closed_total": 20,
 		"signalbox_listen_client_certificates_total": 2,
 		"signalbox_listen_accept_errors_total":       4, "signalbox_listen_handed_on_total": 5, "signalbox_listen_handshake_seconds": 1,
 		"signalbox_listen_handshakes_inflight": 1, "signalbox_listen_tls_refusals_total": 9, "signalbox_listen_handshake_queue_length": 1,

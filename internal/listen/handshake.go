@@ -106,17 +106,20 @@ func (s *Server) handshake(ctx context.Context, c *conn, p *policies) (*tls.Conn
 	}()
 	start := time.Now()
 	mismatch := false
+	var asked Hello
 	h := s.certs.Handshake(func(hello *tls.ClientHelloInfo) *certs.Policy {
 		mismatch = !p.accepts(hello)
+		asked.read(hello)
 		return p.choose(hello, s.clients)
 	})
 	// The deadline on c bounds it. A context with an end would cost a goroutine per handshake.
 	secured, err := h.Server(context.WithoutCancel(ctx), c)
 	if err != nil {
-		if how := c.work.refusedBy(err); how != "" {
+		how := c.work.refusedBy(err)
+		if how != "" {
 			s.refused(c, how, err)
 		}
-		return nil, link.TLS{}, refuse(handshakeReason(err, mismatch), err)
+		return nil, link.TLS{}, &refusal{handshakeReason(err, asked, mismatch), err, &handshakeFacts{how, asked, shown(h.Leaf())}}
 	}
 	facts, err := tlsFacts(secured, h.Leaf())
 	if err != nil {
@@ -163,10 +166,12 @@ func (s *Server) turn(ctx context.Context, source netip.Addr) error {
 	return refuse(Stopping, err)
 }
 
-func handshakeReason(err error, mismatch bool) Reason {
+func handshakeReason(err error, asked Hello, mismatch bool) Reason {
 	switch {
 	case errors.Is(err, certs.ErrUnknownName):
 		return SNIUnknown
+	case asked.MaxVersion != 0 && asked.MaxVersion < tls.VersionTLS12:
+		return TLSTooOld
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return HandshakeTimeout
 	case mismatch:

@@ -235,7 +235,7 @@ func TestHandshakeFailures(t *testing.T) {
 	}{
 		{"foreign name", func(c *tls.Config) { c.ServerName = "stranger.local" }, SNIUnknown},
 		{"refused certificate", func(c *tls.Config) { c.RootCAs = nil }, HandshakeFailed},
-		{"TLS 1.1", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 }, HandshakeFailed},
+		{"TLS 1.1", func(c *tls.Config) { c.MinVersion, c.MaxVersion = tls.VersionTLS11, tls.VersionTLS11 }, TLSTooOld},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

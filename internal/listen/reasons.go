@@ -18,6 +18,7 @@ const (
 	HandshakeTimeout Reason = "handshake_timeout"
 	HandshakeFailed  Reason = "handshake_failed"
 	ALPNMismatch     Reason = "alpn_mismatch"
+	TLSTooOld        Reason = "tls_too_old"
 	SNIUnknown       Reason = "sni_unknown"
 	PassthroughDial  Reason = "passthrough_dial_failed"
 	PassthroughIdle  Reason = "passthrough_idle"
@@ -48,6 +49,7 @@ func Reasons() []ReasonDoc {
 		{HandshakeTimeout, "the client's hello or the rest of the TLS handshake took longer than listen.handshake_timeout"},
 		{HandshakeFailed, "the TLS handshake failed"},
 		{ALPNMismatch, "the client offers by ALPN only protocols that are not spoken here"},
+		{TLSTooOld, "the client speaks no version of TLS from 1.2 on"},
 		{SNIUnknown, "no certificate covers the name that the client asks for"},
 		{PassthroughDial, "the other server of listen.sni_passthrough did not accept"},
 		{PassthroughIdle, "a handed on connection was silent for listen.passthrough_idle_timeout"},

@@ -33,6 +33,7 @@ type Server struct {
 
 	// Set before Run, then read only.
 	handlers  map[Protocol]link.Handler
+	observer  Observer        // nil: nobody is told of refusals
 	plaintext string          // address of the laboratory's listener; empty: there is none
 	clients   *certs.ClientCA // whose certificates endpoints may show; nil: none are asked for
 	ports     []*port

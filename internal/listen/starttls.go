@@ -16,7 +16,11 @@ var errAhead = errors.New("unread bytes in plain text before the TLS handshake")
 // same time as direct TLS. The caller must have read nothing beyond <starttls/>: what it holds in a buffer came without
 // protection and must end the stream (RFC 6120 section 5.4.3.3). The returned connection has no deadline.
 func (s *Server) StartTLS(ctx context.Context, c net.Conn) (net.Conn, link.TLS, error) {
-	out, facts, err := s.upgrade(ctx, c)
+	upgraded, ok := c.(*conn)
+	if !ok {
+		upgraded = &conn{Conn: c, remote: addrPort(c.RemoteAddr())}
+	}
+	out, facts, err := s.upgrade(ctx, upgraded)
 	if err == nil {
 		return out, facts, nil
 	}
@@ -26,15 +30,12 @@ func (s *Server) StartTLS(ctx context.Context, c net.Conn) (net.Conn, link.TLS, 
 	}
 	if errors.As(err, &r) {
 		s.metrics.closed.WithLabelValues(string(r.reason)).Inc()
+		s.observe(nameXMPP, upgraded, r, false)
 	}
 	return nil, link.TLS{}, err
 }
 
-func (s *Server) upgrade(ctx context.Context, under net.Conn) (net.Conn, link.TLS, error) {
-	c, ok := under.(*conn)
-	if !ok {
-		c = &conn{Conn: under, remote: addrPort(under.RemoteAddr())}
-	}
+func (s *Server) upgrade(ctx context.Context, c *conn) (net.Conn, link.TLS, error) {
 	if len(c.ahead) > 0 {
 		return nil, link.TLS{}, refuse(HandshakeFailed, errAhead)
 	}

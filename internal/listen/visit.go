@@ -19,6 +19,7 @@ import (
 type refusal struct {
 	reason Reason
 	cause  error
+	tls    *handshakeFacts // nil: there was no handshake
 }
 
 func (r *refusal) Error() string {
@@ -30,7 +31,7 @@ func (r *refusal) Error() string {
 
 func (r *refusal) Unwrap() error { return r.cause }
 
-func refuse(reason Reason, cause error) error { return &refusal{reason, cause} }
+func refuse(reason Reason, cause error) error { return &refusal{reason: reason, cause: cause} }
 
 // silence returns the reason for a failed read of something that had to come.
 func silence(err error) Reason {
@@ -163,10 +164,11 @@ func (v *visit) take(p Protocol) error {
 func (v *visit) end(err error) {
 	var r *refusal
 	if !errors.As(err, &r) {
-		r = &refusal{ClosedEarly, err}
+		r = &refusal{reason: ClosedEarly, cause: err}
 	}
 	v.server.metrics.closed.WithLabelValues(string(r.reason)).Inc() // before the peer can see it
-	_ = v.out.Close()                                               // the outcome is known already
+	v.server.observe(v.port.name, v.c, r, v.tls.Secure())
+	_ = v.out.Close() // the outcome is known already
 	if e := v.server.log.Check(zap.DebugLevel, "connection closed"); e != nil {
 		e.Write(telemetry.Listener(v.port.name, v.port.addr), telemetry.Remote(v.c.remote), telemetry.Reason(string(r.reason)), telemetry.Cause(r.cause))
 	}

@@ -52,13 +52,16 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryCountMembers: "SEARCH g USING PRIMARY KEY",
 		queryCountTag:     "SEARCH tagged USING PRIMARY KEY",
 		queryIsTarget:     "push_queue",
+
+		queryEndpointEvents: "outbox_endpoint",
+		queryAhead:          "COVERING INDEX push_queue",
 	} {
 		plan := explain(t, s, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {
 			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
 		}
 	}
-	for _, query := range []string{queryWaiting, queryState, queryPushesOf, queryTargets, queryRefused, queryDroppable, queryDue, queryMembers} {
+	for _, query := range []string{queryWaiting, queryState, queryPushesOf, queryTargets, queryRefused, queryEndpointEvents, queryDroppable, queryDue, queryMembers} {
 		if plan := explain(t, s, query); strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s\nsorts:\n%s", query, plan)
 		}

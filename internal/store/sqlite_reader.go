@@ -31,6 +31,7 @@ type reader struct {
 	anyUntold, findByID, snapshot          *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
+	ofEndpoint, ahead, lastSeen            *sql.Stmt // of timelines
 	accounts                               *accounts.Reader
 	campaigns                              campaigns.Reader
 	countTag, countMembers, listMembers    *sql.Stmt
@@ -97,6 +98,10 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountTag:      &r.countTag,
 		queryCountMembers:  &r.countMembers,
 		queryMemberIDs:     &r.listMembers,
+
+		queryEndpointEvents: &r.ofEndpoint,
+		queryAhead:          &r.ahead,
+		queryLastSeen:       &r.lastSeen,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]

@@ -121,6 +121,9 @@ func (st *Stream) Send(text string) {
 	}
 }
 
+// Write writes text to the connection; unlike Send it may fail.
+func (st *Stream) Write(text string) (int, error) { return st.conn.Write([]byte(text)) }
+
 // Open sends a stream header and returns the features.
 func (st *Stream) Open() string {
 	st.t.Helper()

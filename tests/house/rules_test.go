@@ -26,6 +26,7 @@ var layers = []struct {
 	{"internal/push", 3, "push"},
 	{"internal/campaign", 3, "push"},
 	{"internal/events", 3, "events"},
+	{"internal/diagnosis", 3, "diagnosis"},
 	{"internal/account", 3, "account"},
 	{"internal/upload", 3, "upload"},
 	{"xmpp", 4, "xmpp"},

@@ -32,6 +32,14 @@ func (f *Failure) Error() string { return string(f.Condition) + ": " + f.Cause.E
 // Unwrap returns the cause.
 func (f *Failure) Unwrap() error { return f.Cause }
 
+// Causes of failures that the client is not told apart, see errors.Is.
+var (
+	ErrUnknownEndpoint = errors.New("unknown endpoint")
+	ErrWrongSecret     = errors.New("wrong secret")
+	ErrWrongToken      = errors.New("no such token")
+	ErrBinding         = errors.New("channel bindings do not match")
+)
+
 func fail(c Condition, cause string) *Failure {
 	return &Failure{Condition: c, Cause: errors.New(cause)}
 }

@@ -59,7 +59,7 @@ func (h hashedToken) step(ctx context.Context, x *Exchange, response []byte) ([]
 	used, token := x.server.match(a, x.in.Client, tokens, h.mechanism.name, bound, proof)
 	switch {
 	case used == nil:
-		return nil, false, fail(NotAuthorized, "no such token")
+		return nil, false, &Failure{Condition: NotAuthorized, Cause: ErrWrongToken}
 	case !used.Expires.After(time.Now()):
 		return nil, false, fail(CredentialsExpired, "the token has expired")
 	case x.in.Count != 0 && x.in.Count <= used.Count:

@@ -159,9 +159,9 @@ func (x *Exchange) account(ctx context.Context, user string) (account, error) {
 func (x *Exchange) admit(a account, proven bool, authzid string) error {
 	switch {
 	case !a.known:
-		return fail(NotAuthorized, "unknown endpoint")
+		return &Failure{Condition: NotAuthorized, Cause: ErrUnknownEndpoint}
 	case !proven:
-		return fail(NotAuthorized, "wrong secret")
+		return &Failure{Condition: NotAuthorized, Cause: ErrWrongSecret}
 	case !a.enabled:
 		return fail(AccountDisabled, "endpoint is disabled")
 	case authzid != "" && foldASCII(authzid) != a.key.JID():

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"encoding/base64"
+	"fmt"
 	"strconv"
 )
 
@@ -79,7 +80,7 @@ func (s *scram) expectBinding(m clientFirst, x *Exchange) (string, error) {
 		}
 		bound := bindingData(x.in.TLS, m.bindingType)
 		if bound == nil {
-			return "", fail(NotAuthorized, "channel-binding type was not announced")
+			return "", &Failure{Condition: NotAuthorized, Cause: fmt.Errorf("%w: the type was not announced", ErrBinding)}
 		}
 		data = append(data, bound...)
 	case 'y', 'n':
@@ -87,7 +88,7 @@ func (s *scram) expectBinding(m clientFirst, x *Exchange) (string, error) {
 			return "", fail(MalformedRequest, "no channel binding by a mechanism with -PLUS")
 		}
 		if m.flag == 'y' && hasBinding(x.in.TLS) {
-			return "", fail(NotAuthorized, "client says that we do not offer -PLUS: somebody changed the list of mechanisms on its way")
+			return "", &Failure{Condition: NotAuthorized, Cause: fmt.Errorf("%w: the client says that we do not offer -PLUS, so somebody changed the list of mechanisms on its way", ErrBinding)}
 		}
 	}
 	return base64.StdEncoding.EncodeToString(data), nil
@@ -101,7 +102,7 @@ func (s *scram) final(x *Exchange, message string) ([]byte, error) {
 	}
 	switch {
 	case subtle.ConstantTimeCompare([]byte(m.binding), []byte(s.binding)) != 1:
-		return nil, fail(NotAuthorized, "channel bindings do not match")
+		return nil, &Failure{Condition: NotAuthorized, Cause: ErrBinding}
 	case subtle.ConstantTimeCompare([]byte(m.nonce), []byte(s.nonce)) != 1:
 		return nil, fail(NotAuthorized, "nonce is not the one of this login")
 	}

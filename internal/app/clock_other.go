@@ -1,0 +1,6 @@
+//go:build !linux
+
+package app
+
+// unsynced says nothing here.
+func unsynced() bool { return false }

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"maps"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"signalbox/internal/api"
+	"signalbox/internal/diagnosis"
+	"signalbox/internal/doctor"
+)
+
+// selfDoctor answers /v1/doctor. One examination runs at a time.
+type selfDoctor struct {
+	app     *App
+	started time.Time
+	turn    chan struct{} // one element while an examination runs
+}
+
+func (a *App) buildDoctor() *selfDoctor {
+	return &selfDoctor{app: a, started: time.Now(), turn: make(chan struct{}, 1)}
+}
+
+// Examine implements api.Doctor.
+func (d *selfDoctor) Examine(ctx context.Context) ([]api.DoctorCheck, error) {
+	select {
+	case d.turn <- struct{}{}:
+		defer func() { <-d.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	a := d.app
+	in := doctor.Installation{File: "configuration", Config: a.cfg, Running: a.Addrs()}
+	found := doctor.ExamineRunning(ctx, in, d.running(ctx))
+	checks := make([]api.DoctorCheck, len(found))
+	for i, c := range found {
+		checks[i] = api.DoctorCheck{Step: string(c.Step), Check: c.Check, OK: c.OK, Warning: c.Warning, Detail: c.Detail, Action: c.Action}
+	}
+	return checks, ctx.Err()
+}
+
+// running collects what this server knows of itself.
+func (d *selfDoctor) running(ctx context.Context) doctor.Running {
+	a := d.app
+	server := whyServer{a}
+	r := doctor.Running{
+		Now: time.Now(), Started: d.started, Unsynced: unsynced(), Closed: server.Closed(), Bundles: a.certs.Report(), Unwritable: server.Unwritable(ctx),
+		Quarrels: a.attempts.memory.Quarrels(),
+	}
+	addrs := a.Addrs()
+	for _, name := range slices.Sorted(maps.Keys(addrs)) {
+		for _, addr := range addrs[name] {
+			r.Listeners = append(r.Listeners, name+" "+addr)
+		}
+	}
+	r.FilesOpen, r.FilesMost = files()
+	for _, c := range a.attempts.memory.LastHour() {
+		r.Refused = append(r.Refused, doctor.Refused{
+			Code: c.Code, Throttled: c.Limit(), N: c.N, At: c.At, From: c.From.String(), Seen: c.Seen(), Action: "see signalbox endpoint diagnose of the endpoint that is there",
+		})
+	}
+	if m, ok := a.why.Management(ctx); ok {
+		r.Backlog, r.Waited = m.Waiting, time.Since(m.Oldest)
+		if m.Code != "" {
+			f := diagnosis.Tell(m)
+			r.Untold = doctor.Refused{Summary: f.Summary, Action: f.Action}
+		}
+	}
+	return r
+}
+
+// files returns how many file descriptors are in use and how many may be, 0 for what is not known.
+func files() (open, most int) {
+	if f, err := os.Open("/proc/self/fd"); err == nil {
+		names, _ := f.Readdirnames(-1)
+		_ = f.Close() // it was only read
+		open = len(names)
+	}
+	var limit syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err == nil {
+		most = int(min(limit.Cur, 1<<40))
+	}
+	return open, most
+}

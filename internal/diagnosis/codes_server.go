@@ -1,0 +1,40 @@
+package diagnosis
+
+// serverCodes are reasons on this server that hold for every endpoint.
+func serverCodes() []Code {
+	return []Code{
+		{Name: "server_certificate", Step: TCP, Seen: "our certificate is not valid, so 443 and 5222 are closed",
+			Summary: "Nobody can connect, because this server keeps 443 and 5222 closed until its certificate is valid: {cause}.",
+			Action:  "Put a valid bundle into certs.dir, or set this server's clock; the ports open by themselves then."},
+		{Name: "disk_full", Step: Event, Seen: "the store does not take writes",
+			Summary: "This server cannot write to its disk, so pushes are refused and events are late: {cause}.",
+			Action:  "Free space on the file system of data_dir; everything goes on by itself then."},
+		{Name: "strangers_refused", Seen: "recent refusals from addresses where no endpoint was ever seen",
+			Summary: "Connections from {count} where no endpoint was ever seen were refused, the newest from {address} as {cause}.",
+			Action:  "Look whether one of these addresses is the endpoint's: signalbox doctor and GET /v1/doctor list what was refused."},
+	}
+}
+
+// managementCodes are reasons why the management server is not told.
+func managementCodes() []Code {
+	return []Code{
+		{Name: "management_not_resolved", Step: Event, Seen: "the name of the management server has no address",
+			Summary: "The management server is not told of {id}, because its name {host} cannot be resolved from here{when}.",
+			Action:  "Add {host} to DNS, or set ITSM_WEB_IP to its address."},
+		{Name: "management_unreachable", Step: Event, Seen: "no connection to the management server",
+			Summary: "The management server is not told of {id}, because {host} cannot be reached from here ({cause}){when}.",
+			Action:  "Check that {host} runs, and that the firewall lets this server connect to its port 443."},
+		{Name: "management_certificate", Step: Event, Seen: "the management server's certificate is not accepted here",
+			Summary: "The management server is not told of {id}, because the certificate of {host} is not accepted here ({cause}){when}.",
+			Action:  "Give {host} a certificate that this machine trusts, or add its authority to the trust store of this machine."},
+		{Name: "management_refuses", Step: Event, Seen: "the management server answers with a status of 400 to 499",
+			Summary: "The management server is not told of {id}, because {host} refuses events ({cause}){when}.",
+			Action:  "Check the path and the secret of the webhook on both sides: the request itself is refused, so trying again does not help."},
+		{Name: "management_fails", Step: Event, Seen: "the management server answers with a status of 500 to 599",
+			Summary: "The management server is not told of {id}, because {host} fails to take events ({cause}){when}.",
+			Action:  "Look at the log of {host}; events are kept and sent again until it takes them."},
+		{Name: "event_backlog", Step: Event, Seen: "events wait to be taken by the management server",
+			Summary: "The management server learns of {id} late, because {count} wait for {host}, the oldest since {since}.",
+			Action:  "Look why {host} takes events so slowly; what it shows is as old as that."},
+	}
+}

@@ -1,0 +1,110 @@
+package diagnosis
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"signalbox/internal/endpoint"
+)
+
+// ErrUnknownPush says that there is no push of an id.
+var ErrUnknownPush = errors.New("unknown push")
+
+// Endpoints reads endpoints with their presence as it is now. It may be called concurrently.
+type Endpoints interface {
+	// Endpoint returns one endpoint, or endpoint.ErrUnknown.
+	Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error)
+}
+
+// Flow is how pushes reach an endpoint that has a session here.
+type Flow struct {
+	Available bool // it said that it takes pushes
+	Detached  bool // its connection is lost, and its session can be resumed
+	Stalled   bool // its session took no more the last time
+	OnWay     int  // pushes that were sent and have no receipt
+	Window    int  // as many may be on the way
+}
+
+// Flows knows the sessions of this node. It may be called concurrently and never blocks.
+type Flows interface {
+	// Flow is false for an endpoint without a session.
+	Flow(k endpoint.Key) (Flow, bool)
+}
+
+// Certificate is what a client is shown that asks for a server name.
+type Certificate struct {
+	Names       []string
+	From, Until time.Time
+}
+
+// Server knows the state of this server. It may be called concurrently.
+type Server interface {
+	// Certificate returns what who asks for this name is shown; the empty name is one that asks for none.
+	Certificate(serverName string) Certificate
+	// Closed returns why endpoints cannot connect; empty: they can.
+	Closed() string
+	// Unwritable returns why the store takes no writes; empty: it does.
+	Unwritable(ctx context.Context) string
+}
+
+// Management is how far the management server knows what happened. The zero value means that it knows everything.
+type Management struct {
+	Host    string
+	Code    string    // of the catalogue: why the last try failed; empty: it did not
+	Cause   string    // of that
+	At      time.Time // of that
+	Waiting int       // events that it has not taken
+	Oldest  time.Time // of them
+	Told    time.Time // when it last took one; zero: never since the start
+}
+
+// Managements knows the management server. It may be called concurrently.
+type Managements interface {
+	// Management is false where none is configured.
+	Management(ctx context.Context) (Management, bool)
+}
+
+// Deps are the parts that know what happened. Only Management may be nil: no management server is told anything.
+type Deps struct {
+	Domain     string
+	Memory     *Memory
+	Endpoints  Endpoints
+	Flows      Flows
+	Pushes     Pushes
+	Events     Events
+	Server     Server
+	Management Managements
+}
+
+// Service answers why. All methods may be called concurrently; they read and change nothing.
+type Service struct{ deps Deps }
+
+// New returns a service; it starts nothing.
+func New(deps Deps) *Service { return &Service{deps} }
+
+// LastHour returns what was refused in the last hour, the most frequent first.
+func (s *Service) LastHour() []Count { return s.deps.Memory.LastHour() }
+
+// Management returns how far the management server knows what happened; false where none is configured.
+func (s *Service) Management(ctx context.Context) (Management, bool) {
+	if s.deps.Management == nil {
+		return Management{}, false
+	}
+	return s.deps.Management.Management(ctx)
+}
+
+// Tell says why the management server does not take events.
+func Tell(m Management) Finding {
+	return facts{"id": "anything", "host": m.Host, "cause": m.Cause, "when": ", last tried at " + stamp(m.At)}.finding(m.Code)
+}
+
+func (s *Service) key(id string) endpoint.Key { return endpoint.Key{Domain: s.deps.Domain, ID: id} }
+
+// stamp is a time as sentences have it.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return "an unknown time"
+	}
+	return t.UTC().Format(time.RFC3339)
+}
