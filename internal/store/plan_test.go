@@ -35,6 +35,8 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryCandidates:   "COVERING INDEX push_queue",
 		queryOpenTargets:  "COVERING INDEX push_queue",
 		queryFast:         "USING PRIMARY KEY",
+		queryDeliveries:   "webhook_delivery_log",
+		queryAside:        "USING PRIMARY KEY",
 	} {
 		plan := explain(t, s, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {

@@ -28,6 +28,8 @@ type reader struct {
 	findFanout, countTargets               *sql.Stmt
 	listTargets, listRefused, findRefused  *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
+	findWebhook, listWebhooks              *sql.Stmt
+	listDeliveries, listAside              *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
 	accounts                               *accounts.Reader
 }
@@ -72,18 +74,22 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,
 	})
 	listing := map[string]**sql.Stmt{
-		queryListEndpoints: &r.listEndpoints,
-		queryOfEndpoint:    &r.listOfEndpoint,
-		queryAll:           &r.listAll,
-		queryState:         &r.listState,
-		queryLastPush:      &r.lastPush,
-		queryOldPushes:     &r.oldPushes,
-		queryCountTargets:  &r.countTargets,
-		queryTargets:       &r.listTargets,
-		queryRefused:       &r.listRefused,
-		queryEvents:        &r.listEvents,
-		queryEventBounds:   &r.eventBounds,
-		querySlowestReader: &r.slowestReader,
+		queryListEndpoints:              &r.listEndpoints,
+		queryOfEndpoint:                 &r.listOfEndpoint,
+		queryAll:                        &r.listAll,
+		queryState:                      &r.listState,
+		queryLastPush:                   &r.lastPush,
+		queryOldPushes:                  &r.oldPushes,
+		queryCountTargets:               &r.countTargets,
+		queryTargets:                    &r.listTargets,
+		queryRefused:                    &r.listRefused,
+		queryEvents:                     &r.listEvents,
+		queryEventBounds:                &r.eventBounds,
+		querySlowestReader:              &r.slowestReader,
+		selectWebhook + " WHERE id = ?": &r.findWebhook,
+		selectWebhook + " ORDER BY id":  &r.listWebhooks,
+		queryDeliveries:                 &r.listDeliveries,
+		queryAside:                      &r.listAside,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]
