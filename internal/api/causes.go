@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 )
 
@@ -36,6 +37,10 @@ func causes() []cause {
 		{push.ErrBusy, busy, retryBusy},
 		{push.ErrStopped, busy, retryBusy},
 		{push.ErrNoSpace, insufficientStorage, retrySpace},
+		{webhook.ErrUnknown, unknownWebhook, 0},
+		{webhook.ErrTooMany, tooManyWebhooks, 0},
+		{webhook.ErrConfigured, webhookConfigured, 0},
+		{webhook.ErrDisabled, webhookDisabled, 0},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},
 	}

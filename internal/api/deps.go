@@ -7,6 +7,7 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 )
 
@@ -17,6 +18,7 @@ type Deps struct {
 	Registry  *endpoint.Registry
 	Pushes    *push.Service
 	Tokens    *access.Service
+	Webhooks  *webhook.Service
 	Health    Health
 	Certs     Certs        // nil: /v1/certs has an empty list
 	Metrics   http.Handler // answers /metrics

@@ -76,6 +76,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.registerEndpoints()
 	s.registerPushes()
 	s.registerTokens()
+	s.registerWebhooks()
 	s.registerOperation()
 	s.registerPages()
 	if s.spec, err = json.Marshal(finished(s.api.OpenAPI())); err != nil {

@@ -21,6 +21,7 @@ import (
 	"signalbox/internal/bus"
 	"signalbox/internal/config"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
@@ -52,6 +53,8 @@ type App struct {
 	im       *im.Service      // nil unless routing is open
 	xmpp     *xmpp.Server
 
+	webhooks *webhook.Service
+
 	components *component.Server
 	uploads    *upload.Service // nil unless upload is enabled
 
@@ -62,8 +65,9 @@ type App struct {
 
 	websocket *websocket.Handler
 
-	stopping atomic.Bool
-	recovery atomic.Bool // what is stored is true again after the last run
+	stopping  atomic.Bool
+	recovery  atomic.Bool   // what is stored is true again after the last run
+	recovered chan struct{} // closed with that
 }
 
 // New builds every part and opens all listeners, or none. Run must follow, or Close.
@@ -71,7 +75,7 @@ func New(ctx context.Context, cfg config.Config, v Version, log *zap.Logger) (*A
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, version: v, log: log, registry: telemetry.NewRegistry(v.Version)}
+	a := &App{cfg: cfg, version: v, log: log, registry: telemetry.NewRegistry(v.Version), recovered: make(chan struct{})}
 	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEdges, a.open} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())
@@ -123,7 +127,7 @@ func (a *App) buildDomain(context.Context) (err error) {
 		return err
 	}
 	a.endpoint.Watch(a.pushes)
-	return nil
+	return a.buildWebhooks()
 }
 
 // buildEdges builds what speaks with the outside.
@@ -193,6 +197,7 @@ func (a *App) buildAPI() (err error) {
 		Tokens:    access.New(a.store, time.Now),
 		Health:    health{a},
 		Certs:     bundles{a.certs},
+		Webhooks:  a.webhooks,
 		Metrics:   telemetry.MetricsHandler(a.registry),
 		Version:   a.version.api(),
 	}, a.log, a.registry)
@@ -241,6 +246,7 @@ func (a *App) Run(ctx context.Context) error {
 	err := runStack(ctx,
 		part{"certs", a.certs.Run},
 		part{"store", a.store.Run},
+		part{"webhook", a.sendEvents},
 		part{"push", a.pushes.Run},
 		part{"trim", a.trim},
 		part{"serve", a.serve},
@@ -291,6 +297,7 @@ func (a *App) admit(ctx context.Context) error {
 		return err
 	}
 	a.recovery.Store(true)
+	close(a.recovered)
 	ready, err := a.announce()
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"signalbox/internal/account"
 	"signalbox/internal/api"
 	"signalbox/internal/events"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
@@ -50,7 +51,11 @@ type Store struct {
 // Events says what those learn who follow what happens.
 type Events struct {
 	events.Config
+	Webhooks
 }
+
+// Webhooks says where events go by HTTP.
+type Webhooks = webhook.Config
 
 // Drain says how a node stops.
 type Drain struct {
@@ -66,7 +71,7 @@ func Default() Config {
 		Certs:   certs.Default(),
 		XMPP:    xmpp.Default(),
 		Push:    push.Default(),
-		Events:  Events{Config: events.Default()},
+		Events:  Events{Config: events.Default(), Webhooks: webhook.Default()},
 		Account: account.Default(),
 		Upload:  upload.Default(),
 		API:     api.Default(),
@@ -94,7 +99,8 @@ func (c Config) Validate() error {
 		under("xmpp", c.XMPP.Validate()),
 		under("xmpp", c.XMPP.CheckComponents(c.Domain, c.Listen.Component)),
 		under("push", c.Push.Validate()),
-		under("events", c.Events.Validate()),
+		under("events", c.Events.Config.Validate()),
+		under("events", c.Events.Webhooks.Validate()),
 		under("account", c.Account.Validate()),
 		under("turn", c.TURN.Validate()),
 		under("upload", c.Upload.Validate()),
