@@ -19,6 +19,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		pushCommand(),
 		eventsCommand(),
 		campaignCommand(),
+		webhookCommand(),
 		versionCommand(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

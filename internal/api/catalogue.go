@@ -34,6 +34,8 @@ var (
 		"There may be 100 that are not over: wait for one to end, or abort one."}
 	unknownToken = kind{"unknown_token", http.StatusNotFound, "No such token",
 		"GET /v1/tokens lists the tokens that are valid."}
+	unknownWebhook = kind{"unknown_webhook", http.StatusNotFound, "No such webhook",
+		"GET /v1/webhooks lists them."}
 	methodNotAllowed = kind{"method_not_allowed", http.StatusMethodNotAllowed, "This path does not take this method",
 		"Use a method that the header Allow names."}
 	eventsGone = kind{"events_gone", http.StatusGone, "Events behind this number are not kept any more",
@@ -46,6 +48,12 @@ var (
 		"Enable it with PATCH {\"enabled\":true}, or leave it out."}
 	tokenExists = kind{"token_exists", http.StatusConflict, "A token of this name exists already",
 		"Choose another name, or revoke the old token first."}
+	tooManyWebhooks = kind{"too_many_webhooks", http.StatusConflict, "There are too many webhooks",
+		"Delete one that is not needed any more: at most 100 are allowed."}
+	webhookConfigured = kind{"webhook_configured", http.StatusConflict, "This receiver is set in the configuration",
+		"Change events.host and the other keys of events in the configuration of the server."}
+	webhookDisabled = kind{"webhook_disabled", http.StatusConflict, "The webhook is disabled",
+		"Enable it with PATCH {\"enabled\":true}; what waits for it is sent then."}
 	pushNotCancellable = kind{"push_not_cancellable", http.StatusConflict, "The push can no longer be cancelled",
 		"Only a push in state accepted can be cancelled; GET it to see where it is."}
 	idempotencyInProgress = kind{"idempotency_in_progress", http.StatusConflict, "The first request with this key still runs",
@@ -105,5 +113,9 @@ func catalogue() []kind {
 		unknownCampaign,
 		campaignState,
 		tooManyCampaigns,
+		unknownWebhook,
+		tooManyWebhooks,
+		webhookConfigured,
+		webhookDisabled,
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 )
 
@@ -50,6 +51,10 @@ func causes() []cause {
 		{campaign.ErrUnknown, unknownCampaign, 0},
 		{campaign.ErrState, campaignState, 0},
 		{campaign.ErrTooMany, tooManyCampaigns, retrySpace},
+		{webhook.ErrUnknown, unknownWebhook, 0},
+		{webhook.ErrTooMany, tooManyWebhooks, 0},
+		{webhook.ErrConfigured, webhookConfigured, 0},
+		{webhook.ErrDisabled, webhookDisabled, 0},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},
 	}

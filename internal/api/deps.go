@@ -9,6 +9,7 @@ import (
 	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 )
 
@@ -21,6 +22,7 @@ type Deps struct {
 	Events    *events.Hub
 	Campaigns *campaign.Service
 	Tokens    *access.Service
+	Webhooks  *webhook.Service
 	Health    Health
 	Diagnosis Diagnosis
 	Doctor    Doctor

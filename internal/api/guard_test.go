@@ -12,6 +12,7 @@ import (
 
 	"signalbox/internal/access"
 	"signalbox/internal/campaign"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 )
 
@@ -57,6 +58,14 @@ func routes() []struct {
 		{"GET", "/v1/certs", "", access.ScopeRead},
 		{"GET", "/v1/events?limit=1", "", access.ScopeRead},
 		{"GET", "/v1/doctor", "", access.ScopeRead},
+		{"POST", "/v1/webhooks", `{"url":"https://203.0.113.1/"}`, access.ScopeAdmin},
+		{"GET", "/v1/webhooks", "", access.ScopeAdmin},
+		{"GET", "/v1/webhooks/whk_0", "", access.ScopeAdmin},
+		{"PATCH", "/v1/webhooks/whk_0", `{}`, access.ScopeAdmin},
+		{"DELETE", "/v1/webhooks/whk_0", "", access.ScopeAdmin},
+		{"POST", "/v1/webhooks/whk_0/test", "", access.ScopeAdmin},
+		{"GET", "/v1/webhooks/whk_0/deliveries", "", access.ScopeAdmin},
+		{"POST", "/v1/webhooks/whk_0/replay", `{"failed":true}`, access.ScopeAdmin},
 	}
 }
 
@@ -352,6 +361,13 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	}
 	w.do("PATCH", "/v1/endpoints/pc-1", `{"enabled":false}`)
 	w.do("POST", "/v1/pushes", push1)
+	w.do("GET", "/v1/webhooks/whk_0", "")
+	w.do("DELETE", "/v1/webhooks/management", "")
+	off := w.do("POST", "/v1/webhooks", `{"url":"https://203.0.113.1/","enabled":false}`).ok(http.StatusCreated)
+	w.do("POST", off.header.Get("Location")+"/replay", `{"failed":true}`)
+	for range webhook.MaxWebhooks {
+		w.do("POST", "/v1/webhooks", `{"url":"https://203.0.113.1/"}`)
+	}
 	for _, k := range catalogue() {
 		if !w.seen[k.code] {
 			t.Errorf("no request of this test is answered with %s", k.code)

@@ -84,6 +84,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.registerBatch()
 	s.registerWhy()
 	s.registerTokens()
+	s.registerWebhooks()
 	s.registerOperation()
 	s.registerPages()
 	if s.spec, err = json.Marshal(finished(s.api.OpenAPI())); err != nil {

@@ -27,6 +27,7 @@ import (
 	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
 )
@@ -180,8 +181,12 @@ func newWorld(t *testing.T, cfg Config) *world {
 			t.Fatal(err)
 		}
 	}
+	hooks, err := webhook.New(webhook.Default(), webhook.Deps{Store: w.store, Outbox: w.store, DataDir: t.TempDir()}, log, w.reg)
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.srv, err = New(cfg, Deps{
-		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, Tokens: tokens, Health: w.health,
+		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, Tokens: tokens, Health: w.health, Webhooks: hooks,
 		Certs:     certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
 		Diagnosis: answers{}, Doctor: answers{},
 		Metrics: promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}), Version: Version{Version: "1.2.3", Go: "go1.26"},

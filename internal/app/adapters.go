@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"signalbox/certs"
 	"signalbox/internal/api"
@@ -39,7 +40,7 @@ func (h health) Checks(ctx context.Context) []api.Check {
 	case !running.OK:
 		running.Reason = "the state of the last run is being mended; wait"
 	}
-	return append([]api.Check{running, serving, store}, h.laboratory()...)
+	return slices.Concat([]api.Check{running, serving, store}, h.management(ctx), h.laboratory())
 }
 
 // bundles answers /v1/certs.

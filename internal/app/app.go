@@ -24,6 +24,7 @@ import (
 	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
@@ -57,6 +58,8 @@ type App struct {
 	accounts  *account.Service // nil unless routing is open
 	im        *im.Service      // nil unless routing is open
 	xmpp      *xmpp.Server
+
+	webhooks *webhook.Service
 
 	components *component.Server
 	uploads    *upload.Service // nil unless upload is enabled
@@ -138,7 +141,7 @@ func (a *App) buildDomain(context.Context) (err error) {
 	a.campaigns = campaign.New(a.store, a.pushes, a.cfg.Push.MaxTargets, a.log)
 	a.attempts = attempts{diagnosis.NewMemory(), a.certs}
 	a.endpoint.Watch(a.attempts.memory)
-	return nil
+	return a.buildWebhooks()
 }
 
 // buildEdges builds what speaks with the outside.
@@ -216,6 +219,7 @@ func (a *App) buildAPI() (err error) {
 		Diagnosis: a.why,
 		Doctor:    a.buildDoctor(),
 		Certs:     bundles{a.certs},
+		Webhooks:  a.webhooks,
 		Metrics:   telemetry.MetricsHandler(a.registry),
 		Version:   a.version.api(),
 		Compat:    a.compat(tokens),
@@ -267,6 +271,7 @@ func (a *App) Run(ctx context.Context) error {
 		part{"store", a.store.Run},
 		part{"events", a.events.Run},
 		part{"cert events", a.certWatch.Run},
+		part{"webhook", a.sendEvents},
 		part{"push", a.pushes.Run},
 		part{"campaign", a.carryOn},
 		part{"presence", a.tellPresences},

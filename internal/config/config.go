@@ -15,6 +15,7 @@ import (
 	"signalbox/internal/api"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
 	"signalbox/internal/store"
@@ -52,7 +53,11 @@ type Store struct {
 type Events struct {
 	events.Config
 	endpoint.PresenceConfig
+	Webhooks
 }
+
+// Webhooks says where events go by HTTP.
+type Webhooks = webhook.Config
 
 // Drain says how a node stops.
 type Drain struct {
@@ -68,7 +73,7 @@ func Default() Config {
 		Certs:   certs.Default(),
 		XMPP:    xmpp.Default(),
 		Push:    push.Default(),
-		Events:  Events{Config: events.Default(), PresenceConfig: endpoint.DefaultPresence()},
+		Events:  Events{Config: events.Default(), PresenceConfig: endpoint.DefaultPresence(), Webhooks: webhook.Default()},
 		Account: account.Default(),
 		Upload:  upload.Default(),
 		API:     api.Default(),
@@ -98,6 +103,7 @@ func (c Config) Validate() error {
 		under("push", c.Push.Validate()),
 		under("events", c.Events.Config.Validate()),
 		under("events", c.Events.PresenceConfig.Validate()),
+		under("events", c.Events.Webhooks.Validate()),
 		under("account", c.Account.Validate()),
 		under("turn", c.TURN.Validate()),
 		under("upload", c.Upload.Validate()),

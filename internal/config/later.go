@@ -13,7 +13,6 @@ var laterSections = map[string]string{
 	"session": "Defaults of remote sessions, such as consent.",
 	"gateway": "The gateway for endpoints outside the LAN.",
 	"console": "The technicians' console.",
-	"events":  "Events to the management server: path, secret_file; other keys of this section stand above.",
 	"cluster": "Several nodes.",
 }
 

@@ -146,6 +146,28 @@ func TestAddressOfTheSeedsHost(t *testing.T) {
 	}
 }
 
+func TestManagementServer(t *testing.T) {
+	const ok = "SIGNALBOX_DOMAIN=a.example"
+	for _, tt := range []struct {
+		name       string
+		environ    []string
+		host, addr string
+	}{
+		{"none", nil, "", ""},
+		{"by name", []string{"ITSM_WEB_HOST=ITSM.b.local."}, "itsm.b.local", ""},
+		{"by its other name, with an address", []string{"ITSM_DOMAIN=itsm.b.local", "ITSM_WEB_IP=10.0.5.1"}, "itsm.b.local", "10.0.5.1"},
+		{"the key goes first", []string{"ITSM_WEB_HOST=itsm.b.local", "SIGNALBOX_EVENTS_HOST=c.local:8443"}, "c.local:8443", ""},
+		{"an address for the key", []string{"ITSM_WEB_IP=10.0.5.1", "SIGNALBOX_EVENTS_HOST=c.local"}, "c.local", "10.0.5.1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got := source{environ: append([]string{ok}, tt.environ...)}.mustLoad(t).Events
+			if got.Host != tt.host || got.Address != tt.addr {
+				t.Errorf("events.host, address = %q, %q, want %q, %q", got.Host, got.Address, tt.host, tt.addr)
+			}
+		})
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	const ok = "SIGNALBOX_DOMAIN=a.example"
 	const later = ": is accepted and has no effect: this version does not have that part yet"
@@ -160,8 +182,8 @@ func TestWarnings(t *testing.T) {
 		{"unknown variable", source{environ: []string{ok, "SIGNALBOX_PORT=tcp://10.0.0.1:80"}}, []string{"SIGNALBOX_PORT: is no variable of ours and is ignored"}},
 		{"misspelt variable", source{environ: []string{ok, "SIGNALBOX_LISTEN_TSL=:443"}}, []string{"SIGNALBOX_LISTEN_TSL: is no variable of ours and is ignored; did you mean SIGNALBOX_LISTEN_TLS?"}},
 		{"the command line's own", source{environ: []string{ok, "SIGNALBOX_API_URL=x", "SIGNALBOX_API_TOKEN=y", "SIGNALBOX_CONFIG=z"}}, nil},
-		{"keys of parts to come", source{file: "domain: a.example\nturn: {public_ip: 192.0.2.1, control: {url: x}}\nevents: {path: /e}\n"},
-			[]string{"events.path" + later, "turn.control" + later, "turn.public_ip" + later}},
+		{"keys of parts to come", source{file: "domain: a.example\nturn: {public_ip: 192.0.2.1, control: {url: x}}\nevents: {offline_grace: 1m}\n"},
+			[]string{"events.offline_grace" + later, "turn.control" + later, "turn.public_ip" + later}},
 		{"the same in the environment", source{environ: []string{ok, "SIGNALBOX_TURN_PUBLIC_IP=192.0.2.1", "SIGNALBOX_RELAY_HOSTS="}}, []string{"turn.public_ip" + later}},
 		{"and on the command line", source{environ: []string{ok}, set: []string{"gateway.name=x"}}, []string{"gateway.name" + later}},
 		{"listen.turn by default", source{environ: []string{ok}}, nil},
@@ -169,7 +191,10 @@ func TestWarnings(t *testing.T) {
 		{"listen.turn set", source{environ: []string{ok, "SIGNALBOX_LISTEN_TURN=:3478"}}, []string{"listen.turn" + later}},
 		{"compatible paths", source{environ: []string{ok}, set: []string{"api.tigase_compat=true"}}, nil},
 		{"the seed's names", source{environ: []string{"TIGASE_DOMAIN=b.local", "ITSM_XMPP_HOST=xmpp.b.local", "ITSM_XMPP_IP=10.0.5.2", "ITSM_WEB_HOST=w.b.local", "ITSM_DOMAIN=w.b.local", "ITSM_WEB_IP=10.0.5.1", "ITSM_TURN_SERVERS=10.0.5.3,10.0.5.4"}},
-			[]string{noSecret, "ITSM_XMPP_IP" + seedLater, "ITSM_WEB_HOST" + seedLater, "ITSM_DOMAIN" + seedLater, "ITSM_WEB_IP" + seedLater}},
+			[]string{noSecret, "ITSM_XMPP_IP" + seedLater}},
+		{"an address of nobody", source{environ: []string{ok, "ITSM_WEB_IP=10.0.5.1"}}, []string{"ITSM_WEB_IP: is ignored: ITSM_WEB_HOST does not say whose address it is"}},
+		{"an address of another", source{environ: []string{ok, "ITSM_WEB_HOST=w.b.local", "ITSM_WEB_IP=10.0.5.1", "SIGNALBOX_EVENTS_HOST=other.local"}},
+			[]string{"ITSM_WEB_IP: is ignored: ITSM_WEB_HOST does not say whose address it is"}},
 		{"a public name beside the domain", source{environ: []string{ok, "ITSM_XMPP_HOST=xmpp.b.local"}}, nil},
 	}
 	for _, tt := range tests {

@@ -21,6 +21,7 @@ const (
 	seedDomain   = "XMPP_DOMAIN"
 	seedXMPPHost = "ITSM_XMPP_HOST"
 	seedWebHost  = "ITSM_WEB_HOST"
+	seedWebIP    = "ITSM_WEB_IP"
 	seedITSM     = "ITSM_DOMAIN"
 	seedTURN     = "ITSM_TURN_SERVERS"
 	// basePrefix makes the JID domain of a base domain.
@@ -34,9 +35,9 @@ func seedNames() []seedName {
 		{seedDomain, "JID domain, if `domain` is not set.", false},
 		{seedXMPPHost, "Public name of this server, that of `xmpp.websocket_url` if that is not set; the JID domain if neither `domain` nor XMPP_DOMAIN is set.", false},
 		{"ITSM_XMPP_IP", "Public address of this server.", true},
-		{seedWebHost, "Name of the management server.", true},
-		{seedITSM, "Another name for ITSM_WEB_HOST; both must say the same.", true},
-		{"ITSM_WEB_IP", "Address of the management server if DNS does not know it.", true},
+		{seedWebHost, "Name of the management server, as `events.host`: events go there.", false},
+		{seedITSM, "Another name for ITSM_WEB_HOST; both must say the same.", false},
+		{seedWebIP, "Address of the management server if DNS does not know it, as `events.address`.", false},
 		{seedTURN, "Other TURN servers to hand out, comma or space separated, if `turn.servers` is not set.", false},
 	}
 }
@@ -44,6 +45,21 @@ func seedNames() []seedName {
 // Configures reports whether an environment variable of this name has a meaning for Load, so that a program with a configuration of its own can be kept from it.
 func Configures(name string) bool {
 	return strings.HasPrefix(name, envPrefix) || slices.ContainsFunc(seedNames(), func(s seedName) bool { return s.name == name })
+}
+
+// seedManagement takes the management server. Its address belongs to that name: where a key names another host, it means nothing.
+func (l *loader) seedManagement(host, ip string) {
+	to := &l.cfg.Events.Webhooks
+	if to.Host == "" {
+		to.Host = host
+	}
+	switch {
+	case ip == "" || to.Address != "":
+	case to.Host == "" || host != "" && to.Host != host:
+		l.warn(seedWebIP, "is ignored: %s does not say whose address it is", seedWebHost)
+	default:
+		to.Address = ip
+	}
 }
 
 // seed takes the seed's variables, a later rank over an earlier one; empty ones count as not given. They rank below the keys, wherever those are set.
@@ -73,6 +89,7 @@ func (l *loader) seed(ranks []map[string]string) {
 	if a, b := host(seedITSM), host(seedWebHost); a != "" && b != "" && a != b {
 		l.bad(seedITSM, "is %q, but %s is %q; both name the management server, leave one of them away", a, seedWebHost, b)
 	}
+	l.seedManagement(cmp.Or(host(seedWebHost), host(seedITSM)), value(seedWebIP))
 	l.seedTURN(value(seedTURN))
 	for _, s := range seedNames() {
 		if value(s.name) != "" && s.later {

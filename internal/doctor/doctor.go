@@ -22,13 +22,14 @@ const (
 	TLS           Step = "tls"
 	Store         Step = "store"
 	XMPP          Step = "xmpp"
+	Management    Step = "management"
 )
 
 // Steps returns those that can be asked for.
-func Steps() []Step { return []Step{DNS, TLS, Store, XMPP} }
+func Steps() []Step { return []Step{DNS, TLS, Store, XMPP, Management} }
 
 // Later returns the names of steps whose parts this version does not have.
-func Later() []string { return []string{"turn", "management", "gateway"} }
+func Later() []string { return []string{"turn", "gateway"} }
 
 // patience bounds everything that is waited for: one lookup, one conversation with one port; the database's driver waits as long for a lock.
 const patience = 5 * time.Second
@@ -63,8 +64,8 @@ type resolver interface {
 	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
 }
 
-// Examine takes the steps that are asked for, none means all, and returns what it found in their order. It connects to the listeners of the configuration and to DNS
-// alone, changes nothing, and waits five seconds at most for each answer. Where the configuration cannot be read, that is all it says. Once ctx
+// Examine takes the steps that are asked for, none means all, and returns what it found in their order. It connects to the listeners of the configuration, to DNS
+// and to the management server, which gets a test, changes nothing, and waits five seconds at most for each answer. Where the configuration cannot be read, that is all it says. Once ctx
 // ends the rest is left out.
 func Examine(ctx context.Context, in Installation, steps ...Step) []Check {
 	x := &examination{Installation: in, dns: net.DefaultResolver, now: time.Now(), patience: patience, step: Configuration}
@@ -80,7 +81,7 @@ func (x *examination) take(ctx context.Context, asked []Step) {
 	for _, s := range []struct {
 		step Step
 		take func(context.Context)
-	}{{DNS, x.names}, {TLS, x.certificates}, {Store, x.database}, {XMPP, x.streams}} {
+	}{{DNS, x.names}, {TLS, x.certificates}, {Store, x.database}, {XMPP, x.streams}, {Management, x.management}} {
 		if ctx.Err() == nil && (len(asked) == 0 || slices.Contains(asked, s.step)) {
 			x.step = s.step
 			s.take(ctx)

@@ -34,6 +34,8 @@ const (
 	ServerStarted  Type = "server.started"
 	ServerDraining Type = "server.draining"
 
+	WebhookDisabled Type = "webhook.disabled"
+
 	CampaignStarted  Type = "campaign.started"
 	CampaignPaused   Type = "campaign.paused"
 	CampaignResumed  Type = "campaign.resumed"
@@ -46,7 +48,7 @@ func Types() []Type {
 	return []Type{
 		PushAccepted, PushSent, PushDelivered, PushHandled, PushFailed, PushExpired, PushReplaced, PushCancelled, PushRejected,
 		EndpointOnline, EndpointOffline, EndpointFlapping, EndpointCloned, EndpointCreated, EndpointUpdated, EndpointDeleted,
-		CertExpiring, CertChanged, TLSRefused, ServerStarted, ServerDraining,
+		CertExpiring, CertChanged, TLSRefused, ServerStarted, ServerDraining, WebhookDisabled,
 		CampaignStarted, CampaignPaused, CampaignResumed, CampaignAborted, CampaignFinished,
 	}
 }

@@ -32,6 +32,7 @@ const (
 	kindCampaignAborted
 	kindCampaignFinished
 	kindCertChanged
+	kindWebhookDisabled
 	kindsEnd
 )
 
@@ -45,6 +46,7 @@ var kindTypes = [kindsEnd]events.Type{
 	kindServerStarted: events.ServerStarted, kindServerDraining: events.ServerDraining, kindCampaignStarted: events.CampaignStarted,
 	kindCampaignPaused: events.CampaignPaused, kindCampaignResumed: events.CampaignResumed, kindCampaignAborted: events.CampaignAborted,
 	kindCampaignFinished: events.CampaignFinished, kindCertChanged: events.CertChanged,
+	kindWebhookDisabled: events.WebhookDisabled,
 }
 
 // kindOf returns the number of a type of event, or an error if there is no such type.

@@ -30,6 +30,8 @@ type reader struct {
 	listTargets, listRefused, findRefused  *sql.Stmt
 	anyUntold, findByID, snapshot          *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
+	findWebhook, listWebhooks              *sql.Stmt
+	listDeliveries, listAside              *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
 	ofEndpoint, ahead, lastSeen            *sql.Stmt // of timelines
 	accounts                               *accounts.Reader
@@ -99,9 +101,13 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountMembers:  &r.countMembers,
 		queryMemberIDs:     &r.listMembers,
 
-		queryEndpointEvents: &r.ofEndpoint,
-		queryAhead:          &r.ahead,
-		queryLastSeen:       &r.lastSeen,
+		queryEndpointEvents:             &r.ofEndpoint,
+		queryAhead:                      &r.ahead,
+		queryLastSeen:                   &r.lastSeen,
+		selectWebhook + " WHERE id = ?": &r.findWebhook,
+		selectWebhook + " ORDER BY id":  &r.listWebhooks,
+		queryDeliveries:                 &r.listDeliveries,
+		queryAside:                      &r.listAside,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]

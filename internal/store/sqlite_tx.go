@@ -46,6 +46,7 @@ type tx struct {
 	token    tokenStmts
 	fast     fastStmts
 	old      oldStmts
+	webhook  webhookStmts
 	outbox   outboxStmts
 	account  *accounts.Statements
 	campaign *campaigns.Statements
@@ -98,6 +99,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		token:    newTokenStmts(p),
 		fast:     newFastStmts(p),
 		old:      newOldStmts(p),
+		webhook:  newWebhookStmts(p),
 		outbox:   newOutboxStmts(p),
 	}
 	if p.err != nil {

@@ -13,6 +13,7 @@ import (
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 )
 
@@ -33,6 +34,7 @@ var (
 	_ endpoint.Store = (*Store)(nil)
 	_ push.Store     = (*Store)(nil)
 	_ access.Store   = (*Store)(nil)
+	_ webhook.Store  = (*Store)(nil)
 	_ events.Store   = (*Store)(nil)
 )
 

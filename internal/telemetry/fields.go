@@ -78,3 +78,9 @@ func Command(name string) zap.Field { return zap.String("command", name) }
 
 // Target is the JID that a command is about.
 func Target(jid string) zap.Field { return zap.String("target", jid) }
+
+// Webhook is the id of a receiver of events.
+func Webhook(id string) zap.Field { return zap.String("webhook", id) }
+
+// Event is the id of an event.
+func Event(id string) zap.Field { return zap.String("event", id) }

@@ -13,6 +13,7 @@ import (
 	"signalbox/internal/access"
 	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 )
 
@@ -25,6 +26,7 @@ type Store interface {
 	Accounts() account.Store
 	fastStore
 	outboxStore
+	webhook.Store
 }
 
 // Event is one row of the outbox.
@@ -99,6 +101,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	maps.Copy(tests, accountTests)
 	maps.Copy(tests, outboxTests)
 	maps.Copy(tests, presenceTests)
+	maps.Copy(tests, webhookTests)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}
