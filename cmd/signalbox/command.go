@@ -17,6 +17,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		tokenCommand(),
 		endpointCommand(),
 		pushCommand(),
+		drainCommand(),
 		versionCommand(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

@@ -38,6 +38,7 @@ func causes() []cause {
 		{push.ErrNoSpace, insufficientStorage, retrySpace},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},
+		{ErrStopping, stopping, 0},
 	}
 }
 

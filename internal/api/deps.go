@@ -18,6 +18,7 @@ type Deps struct {
 	Pushes    *push.Service
 	Tokens    *access.Service
 	Health    Health
+	Drainer   Drainer
 	Certs     Certs        // nil: /v1/certs has an empty list
 	Metrics   http.Handler // answers /metrics
 	Version   Version

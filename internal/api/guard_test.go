@@ -40,6 +40,9 @@ func routes() []struct {
 		{"GET", "/v1/tokens", "", access.ScopeAdmin},
 		{"DELETE", "/v1/tokens/tok_0", "", access.ScopeAdmin},
 		{"GET", "/v1/certs", "", access.ScopeRead},
+		{"POST", "/v1/drain", `{"period":60}`, access.ScopeAdmin},
+		{"GET", "/v1/drain", "", access.ScopeRead},
+		{"DELETE", "/v1/drain", "", access.ScopeAdmin},
 	}
 }
 
@@ -324,6 +327,8 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	w.store.accept.Store(nil)
 	w.do("PATCH", "/v1/endpoints/pc-1", `{"enabled":false}`)
 	w.do("POST", "/v1/pushes", push1)
+	w.drainer.stopping = true
+	w.do("DELETE", "/v1/drain", "")
 	for _, k := range catalogue() {
 		if !w.seen[k.code] {
 			t.Errorf("no request of this test is answered with %s", k.code)

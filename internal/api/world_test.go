@@ -125,6 +125,7 @@ func (c certificates) Certificates() []Certificate { return c }
 
 // world is a whole API on a real store.
 type world struct {
+	drainer  drainer
 	t        *testing.T
 	srv      *Server
 	store    *faultyStore
@@ -156,7 +157,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		}
 	}
 	w.srv, err = New(cfg, Deps{
-		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Tokens: tokens, Health: w.health,
+		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Tokens: tokens, Health: w.health, Drainer: &w.drainer,
 		Certs:   certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
 		Metrics: promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}), Version: Version{Version: "1.2.3", Go: "go1.26"},
 	}, log, w.reg)

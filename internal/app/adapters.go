@@ -39,7 +39,7 @@ func (h health) Checks(ctx context.Context) []api.Check {
 	case !running.OK:
 		running.Reason = "the state of the last run is being mended; wait"
 	}
-	return append([]api.Check{running, serving, store}, h.laboratory()...)
+	return append([]api.Check{running, h.app.drainer.check(), serving, store}, h.laboratory()...)
 }
 
 // bundles answers /v1/certs.

@@ -51,6 +51,7 @@ type App struct {
 	accounts *account.Service // nil unless routing is open
 	im       *im.Service      // nil unless routing is open
 	xmpp     *xmpp.Server
+	drainer  *drainer
 
 	components *component.Server
 	uploads    *upload.Service // nil unless upload is enabled
@@ -165,6 +166,8 @@ func (a *App) buildEdges(context.Context) (err error) {
 		Registry:    a.endpoint,
 		Resumptions: endpoint.NewResumptions(),
 		Pushes:      a.pushes,
+		Carrier:     a.pushes,
+		Shelf:       a.shelf(),
 		Features:    set,
 		IM:          a.im,
 		Components:  a.components,
@@ -181,6 +184,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 	a.websocket = websocket.New(a.cfg.XMPP, a.cfg.Domain, a.xmpp, a.log, a.registry)
 	a.web = newWeb(a.log)
 	a.listen.Register(listen.HTTP, a.web)
+	a.buildDrain()
 	return a.buildAPI()
 }
 
@@ -192,6 +196,7 @@ func (a *App) buildAPI() (err error) {
 		Pushes:    a.pushes,
 		Tokens:    access.New(a.store, time.Now),
 		Health:    health{a},
+		Drainer:   a.drainer,
 		Certs:     bundles{a.certs},
 		Metrics:   telemetry.MetricsHandler(a.registry),
 		Version:   a.version.api(),
@@ -262,6 +267,7 @@ func (a *App) serve(ctx context.Context) error {
 		part{"websocket", a.websocket.Run},
 		part{"web", func(ctx context.Context) error { return a.web.Run(ctx, a.mux()) }},
 		part{"listen", a.admit},
+		part{"drain", a.drainer.run},
 	)
 }
 
@@ -310,35 +316,4 @@ func (a *App) Reload(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("%s: %w", f.Path, f.Problems))
 	}
 	return errors.Join(errs...)
-}
-
-// recover waits for a disk that is full or busy: the server stays up and says so.
-func (a *App) recover(ctx context.Context) error {
-	again := time.NewTicker(time.Second)
-	defer again.Stop()
-	for {
-		err := a.tryRecover(ctx)
-		if !errors.Is(err, push.ErrNoSpace) && !errors.Is(err, push.ErrBusy) {
-			return err
-		}
-		a.log.Error("the state of the last run cannot be mended yet", telemetry.Cause(err))
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (a *App) tryRecover(ctx context.Context) error {
-	if err := a.endpoint.Recover(ctx); err != nil {
-		return err
-	}
-	if err := a.pushes.Recover(ctx); err != nil {
-		return fmt.Errorf("recover pushes of the last run: %w", err)
-	}
-	if a.accounts != nil {
-		return a.accounts.Load(ctx)
-	}
-	return nil
 }

@@ -118,14 +118,12 @@ func rssRoughly(pid int) int64 {
 	return 0
 }
 
-// Margins within which the figures must return to what they were. The Go runtime keeps the descriptor of every goroutine that there ever was at one time, the
-// bitmaps and span descriptors of the largest heap that it ever had (12 MiB of 310 were measured), and gives memory back to the system by and by. What the heap
-// itself holds has no such excuse.
+// Margins within which the figures must return to what they were. The Go runtime keeps the descriptor of every goroutine that there ever was at one time, and
+// gives memory back to the system by and by.
 const (
 	marginRSS          = 10 << 20
 	marginHeap         = 5 << 20
 	marginPerGoroutine = 1 << 10 // of the peak
-	marginPeakParts    = 20      // this part of the peak above the base
 	marginFiles        = 4       // of the database and of the API's own connections
 	marginGoroutines   = 6       // the same, and writers that are at work
 )
@@ -133,11 +131,10 @@ const (
 // back says what has not returned to the base yet; empty: all has.
 func (r reading) back(base, peak reading) string {
 	var late []string
-	more := int64(max(0, peak.goroutines-base.goroutines)) * marginPerGoroutine
-	if most := base.rss + marginRSS + more + max(0, peak.rss-base.rss)/marginPeakParts; r.rss > most {
+	if most := base.rss + marginRSS + int64(max(0, peak.goroutines-base.goroutines))*marginPerGoroutine; r.rss > most {
 		late = append(late, fmt.Sprintf("%d KiB of memory, at most %d", r.rss>>10, most>>10))
 	}
-	if most := base.heap + marginHeap + more; r.heap > most {
+	if most := base.heap + marginHeap + int64(max(0, peak.goroutines-base.goroutines))*marginPerGoroutine; r.heap > most {
 		late = append(late, fmt.Sprintf("%d KiB of heap, at most %d", r.heap>>10, most>>10))
 	}
 	if r.goroutines > base.goroutines+marginGoroutines {
