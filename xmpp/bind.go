@@ -106,7 +106,7 @@ func (st *stream) admitted() endpoint.Reason {
 // settle ends the negotiation: from now on nothing that the stream does may wait.
 func (st *stream) settle() transport.Next {
 	st.loggedIn()
-	st.phase, st.login, st.info.TLS, st.rate = bound, nil, link.TLS{}, newRate(st.srv.cfg)
+	st.phase, st.login, st.info.TLS, st.rate = bound, nil, link.TLS{}, st.srv.cfg.Rate()
 	st.srv.wheel.Set(&st.timer, min(st.srv.cfg.PingAfter, st.srv.cfg.StanzaTimeout))
 	return transport.Settle
 }

@@ -171,7 +171,7 @@ func (st *stream) step(response []byte) transport.Next {
 	}
 	st.conn.Control(saslElement(nsSASL, "success", challenge))
 	st.restart(awaitBind)
-	st.sc.SetLimits(st.srv.cfg.stanzaLimits())
+	st.sc.SetLimits(st.srv.cfg.StanzaLimits())
 	return transport.Read
 }
 

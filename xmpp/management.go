@@ -40,6 +40,7 @@ type management struct {
 type outbound struct {
 	raw     []byte
 	written func(time.Time)
+	ref     int64           // of what it carries, see endpoint.Stanza
 	copies  *feature.Copies // of a message that comes back to its account if the session ends without acknowledging it; nil: it does not
 	called  atomic.Bool
 }

@@ -12,6 +12,7 @@ type metrics struct {
 	ended    *prometheus.CounterVec
 	routed   prometheus.Counter
 	unrouted prometheus.Counter
+	restored prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -21,11 +22,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		ended:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_xmpp_unbound_ended_total", Help: "Streams that ended before a session was bound, by reason."}, []string{"reason"}),
 		routed:   prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_xmpp_routed_stanzas_total", Help: "Stanzas handed from one session to another."}),
 		unrouted: prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_xmpp_unrouted_stanzas_total", Help: "Stanzas that no session took."}),
+		restored: prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_xmpp_restored_sessions_total", Help: "Sessions of the last run that could be resumed after the start."}),
 	}
 	for _, r := range endpoint.Reasons() {
 		m.ended.WithLabelValues(r.Name)
 	}
-	reg.MustRegister(m.streams, m.logins, m.ended, m.routed, m.unrouted)
+	reg.MustRegister(m.streams, m.logins, m.ended, m.routed, m.unrouted, m.restored)
 	return m
 }
 

@@ -124,7 +124,7 @@ func NewSender(r *endpoint.Registry) *Sender { return &Sender{registry: r} }
 
 // Send implements push.Sender.
 func (s *Sender) Send(k endpoint.Key, epoch uint64, p push.Push, delayed bool, written func(time.Time)) error {
-	return s.registry.RouteEpoch(k, epoch, endpoint.Stanza{Raw: encode(p, delayed), Written: written})
+	return s.registry.RouteEpoch(k, epoch, endpoint.Stanza{Raw: encode(p, delayed), Written: written, Ref: int64(p.ID)})
 }
 
 func encode(p push.Push, delayed bool) []byte {

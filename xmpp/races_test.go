@@ -49,7 +49,7 @@ func TestLateExpiry(t *testing.T) {
 	late := k.session.Load().expiry // the wheel has taken it, its call is about to come
 	again := b.connect(t)
 	again.feed(header + authPC1 + header + resumeOf(id, 0))
-	late.Do(time.Now())
+	late.timer.Do(time.Now())
 	again.wire.take()
 	again.feed("<iq type='get' id='1'><ping xmlns='urn:xmpp:ping'/></iq>")
 	if got := again.wire.take(); !strings.Contains(got, "type='result' id='1'") {

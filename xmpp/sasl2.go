@@ -147,7 +147,7 @@ func (g *granted) success(identity string, inline []byte) []byte {
 // proceed follows a login by what was asked for with it: an earlier session is resumed, else a new one is bound (XEP-0386 section 3.2).
 func (st *stream) proceed(r *request, g *granted) transport.Next {
 	st.phase = awaitBind
-	st.sc.SetLimits(st.srv.cfg.stanzaLimits())
+	st.sc.SetLimits(st.srv.cfg.StanzaLimits())
 	var inline []byte
 	if r.resume != nil {
 		next, found := st.resumeAs(r.resume, g.success)

@@ -4,9 +4,7 @@ package xmpp
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
-	"strconv"
 	"sync"
 	"time"
 
@@ -16,7 +14,6 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/link"
-	"signalbox/internal/telemetry"
 	"signalbox/xmpp/component"
 	"signalbox/xmpp/feature"
 	"signalbox/xmpp/im"
@@ -32,6 +29,8 @@ type Deps struct {
 	Registry    *endpoint.Registry
 	Resumptions endpoint.Resumptions
 	Pushes      Pushes
+	Carrier     Carrier
+	Shelf       Shelf // keeps sessions over a restart; nil: they end with the server
 	Features    *feature.Set
 	IM          *im.Service       // routes between accounts; nil: endpoints talk to the server alone
 	Components  *component.Server // serve domains beside ours; nil: there are none
@@ -56,7 +55,7 @@ type Server struct {
 
 	mu      sync.Mutex
 	streams map[*stream]struct{}
-	closing bool
+	leave   leave
 }
 
 // New returns a server for a domain, in lower case. It starts nothing.
@@ -70,7 +69,7 @@ func New(cfg Config, domain string, deps Deps, log *zap.Logger, reg prometheus.R
 		deps:    deps,
 		log:     sampled(log.Named("xmpp")),
 		metrics: newMetrics(reg),
-		driver:  transport.NewGoroutine(cfg.transport(), deps.StartTLS),
+		driver:  transport.NewGoroutine(cfg.Transport(), deps.StartTLS),
 		wheel:   new(transport.Wheel),
 		streams: make(map[*stream]struct{}),
 		base:    time.Now(),
@@ -94,7 +93,7 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, info link.Info) {
 		st.giveUp = cancel
 		s.wheel.Set(&st.timer, s.cfg.LoginTimeout)
 		if !s.remember(st) {
-			st.end(endpoint.ReasonShutdown)
+			st.endWith(s.farewell(), s.hint(s.farewell()))
 		}
 		stop = context.AfterFunc(ctx, func() { st.endWith(s.farewell(), s.hint(s.farewell())) })
 		return st
@@ -113,80 +112,4 @@ func (s *Server) Run(ctx context.Context) error {
 	stop()
 	turning.Wait()
 	return nil
-}
-
-// closeAll tells every stream that the server stops, spread over the drain period so that not all come back at once, and cuts those that do not go.
-func (s *Server) closeAll() {
-	open := s.close()
-	if len(open) > 0 {
-		s.log.Info("closing streams", telemetry.Count(len(open)), telemetry.Took(s.deps.Drain))
-	}
-	start := time.Now()
-	for i, st := range open {
-		time.Sleep(time.Until(start.Add(s.deps.Drain * time.Duration(i) / time.Duration(len(open)))))
-		st.endWith(s.farewell(), s.hint(s.farewell()))
-	}
-	cut := time.AfterFunc(s.cfg.ShutdownTimeout, func() {
-		for _, st := range open {
-			st.conn.Abort()
-		}
-	})
-	s.driver.Wait()
-	cut.Stop()
-	for _, left := range s.deps.Resumptions.All() {
-		left.End(s.farewell())
-	}
-}
-
-// close lets no stream begin any more and returns those that are open.
-func (s *Server) close() []*stream {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.closing = true
-	open := make([]*stream, 0, len(s.streams))
-	for st := range s.streams {
-		open = append(open, st)
-	}
-	return open
-}
-
-// farewell is why streams end when the server stops.
-func (s *Server) farewell() endpoint.Reason {
-	if s.deps.OtherHost != "" {
-		return endpoint.ReasonMoved
-	}
-	return endpoint.ReasonShutdown
-}
-
-// hint tells an endpoint when to come back, where many are sent away at once: spread so that a thousand return per second.
-func (s *Server) hint(r endpoint.Reason) string {
-	if r.Name != s.farewell().Name {
-		return ""
-	}
-	s.mu.Lock()
-	n := len(s.streams)
-	s.mu.Unlock()
-	after := 1 + rand.IntN(2+n/1000)
-	return "<retry xmlns='" + nsHint + "' after='" + strconv.Itoa(after) + "'/>"
-}
-
-// remember keeps a stream for the shutdown; it is false once that has begun.
-func (s *Server) remember(st *stream) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closing {
-		return false
-	}
-	s.streams[st] = struct{}{}
-	s.metrics.streams.Inc()
-	return true
-}
-
-func (s *Server) forget(st *stream) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if _, ok := s.streams[st]; ok {
-		delete(s.streams, st)
-		s.metrics.streams.Dec()
-	}
 }

@@ -27,8 +27,8 @@ type session struct {
 	available bool            // between initial and unavailable presence
 	heard     time.Time       // when the lost stream last received bytes
 	sm        management
-	expiry    *transport.Timer // of a suspended session
-	state     *feature.State   // made when it is first asked for
+	expiry    *expiry        // of a suspended session
+	state     *feature.State // made when it is first asked for
 }
 
 // bind makes the session one of the endpoint's, or returns endpoint.ErrResources; false: it has ended meanwhile.
@@ -67,7 +67,7 @@ func (s *session) deliverLocked(e endpoint.Stanza, copies *feature.Copies) error
 	if s.sm.bytes > 0 && s.sm.bytes+len(e.Raw) > s.srv.cfg.QueueBytes {
 		return endpoint.ErrFull
 	}
-	o := &outbound{raw: e.Raw, written: e.Written, copies: copies}
+	o := &outbound{raw: e.Raw, written: e.Written, ref: e.Ref, copies: copies}
 	request := s.requestLocked()
 	if err := s.stream.conn.Send(o.raw, request, o.done()); err != nil {
 		if request != nil {
@@ -173,7 +173,7 @@ func (s *session) detach(st *stream, r endpoint.Reason) {
 	if suspend {
 		s.stream, s.heard = nil, st.lastHeard()
 		s.noteLocked(feature.Detached, true)
-		s.startExpiryLocked()
+		s.startExpiryLocked(s.srv.patience(r))
 	}
 	s.mu.Unlock()
 	switch {
@@ -197,10 +197,10 @@ func (s *session) finish(r endpoint.Reason) {
 	}
 }
 
-// resumableAfter tells losses of the connection from ends that somebody meant.
+// resumableAfter tells losses of the connection, and the stop of a server that keeps its sessions, from ends that somebody meant.
 func resumableAfter(r endpoint.Reason) bool {
 	switch r.Name {
-	case endpoint.ReasonConnectionLost.Name, endpoint.ReasonSilent.Name, endpoint.ReasonSlowReader.Name, endpoint.ReasonNotStored.Name:
+	case endpoint.ReasonConnectionLost.Name, endpoint.ReasonSilent.Name, endpoint.ReasonSlowReader.Name, endpoint.ReasonNotStored.Name, endpoint.ReasonShutdown.Name:
 		return true
 	}
 	return false
@@ -234,20 +234,26 @@ func (s *session) setAvailable(available bool) (changed bool) {
 	return changed
 }
 
-func (s *session) startExpiryLocked() {
-	t := new(transport.Timer)
-	t.Do = func(time.Time) time.Duration {
-		s.expire(t)
+// expiry is the end of the time in which a session can be resumed.
+type expiry struct {
+	timer transport.Timer
+	at    time.Time
+}
+
+func (s *session) startExpiryLocked(at time.Time) {
+	e := &expiry{at: at}
+	e.timer.Do = func(time.Time) time.Duration {
+		s.expire(e)
 		return 0
 	}
-	s.expiry = t
-	s.srv.wheel.Set(t, s.srv.cfg.ResumeTimeout)
+	s.expiry = e
+	s.srv.wheel.Set(&e.timer, max(0, time.Until(at)))
 }
 
 // expire ends a session that was not resumed in time. The timer may be late: then the session has a stream again and no such timer.
-func (s *session) expire(t *transport.Timer) {
+func (s *session) expire(e *expiry) {
 	s.mu.Lock()
-	late := s.expiry != t
+	late := s.expiry != e
 	var end ending
 	if !late {
 		end, _ = s.closeLocked(endpoint.ReasonResumeExpired)
@@ -260,7 +266,7 @@ func (s *session) expire(t *transport.Timer) {
 
 func (s *session) stopExpiryLocked() {
 	if s.expiry != nil {
-		s.srv.wheel.Stop(s.expiry)
+		s.srv.wheel.Stop(&s.expiry.timer)
 		s.expiry = nil
 	}
 }

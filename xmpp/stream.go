@@ -64,7 +64,7 @@ var phases = [...]func(*stream, *scan.Stanza) transport.Next{
 }
 
 func newStream(srv *Server, conn transport.Conn, info link.Info, l *login) *stream {
-	st := &stream{srv: srv, conn: conn, info: info, login: l, sc: scan.New(srv.cfg.loginLimits()), rate: loginRate(srv.cfg)}
+	st := &stream{srv: srv, conn: conn, info: info, login: l, sc: scan.New(srv.cfg.LoginLimits()), rate: srv.cfg.LoginRate()}
 	if info.TLS.MayLogIn() {
 		st.phase = awaitAuth
 	}

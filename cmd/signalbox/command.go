@@ -20,6 +20,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		eventsCommand(),
 		campaignCommand(),
 		webhookCommand(),
+		drainCommand(),
 		versionCommand(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

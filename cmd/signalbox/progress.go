@@ -44,6 +44,10 @@ func (b *bar) show(p client.Push) {
 
 // draw shows that so many of all are done.
 func (b *bar) draw(done, all int, text string) {
+	if all <= 0 {
+		return
+	}
+	done = max(0, min(done, all))
 	if b.terminal {
 		full := barWidth * done / all
 		text = "[" + strings.Repeat("#", full) + strings.Repeat(".", barWidth-full) + "] " + text

@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"sync"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -20,7 +22,8 @@ func serveCommand() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the server until it is interrupted",
-		Long: "Runs the server until SIGINT or SIGTERM; a second signal does not wait for sessions to close. SIGHUP reads certificates and log level again and\n" +
+		Long: "Runs the server until SIGINT or SIGTERM: then endpoints are told when to come back, over drain.period, and what they need to resume their sessions is\n" +
+			"kept in data_dir. A second signal does not wait for anything, and keeps nothing. SIGHUP reads certificates and log level again and\n" +
 			"names what else changed, which needs a restart. Logs go to standard error.\n" +
 			"The file " + app.ReadyFile + " in data_dir says on which addresses the server listens while it does.\n" +
 			"A mistake in the configuration or in the certificate bundle ends it with status 78.",
@@ -56,13 +59,33 @@ func serve(c *cobra.Command, s settings) error {
 	}
 	ctx, stop := context.WithCancel(c.Context())
 	defer stop()
-	var reloading sync.WaitGroup
+	var beside sync.WaitGroup
 	r := reloader{settings: s, running: cfg, log: log, level: level, certs: a.Reload}
-	reloading.Go(func() { r.run(ctx, hangups) })
+	beside.Go(func() { r.run(ctx, hangups) })
+	ended := make(chan struct{})
+	beside.Go(func() { watchStop(ctx, ended, cfg.Drain.Period+cfg.XMPP.ShutdownTimeout+cfg.Drain.ForceAfter) })
 	err = a.Run(ctx)
+	close(ended)
 	stop()
-	reloading.Wait()
+	beside.Wait()
 	return err
+}
+
+// watchStop ends the process where the server has not ended within a limit from ctx being done.
+func watchStop(ctx context.Context, ended <-chan struct{}, limit time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-ended:
+		return
+	}
+	over := time.NewTimer(limit)
+	defer over.Stop()
+	select {
+	case <-over.C:
+		fmt.Fprintf(os.Stderr, "signalbox: not stopped within %v: ended without waiting\n", limit)
+		os.Exit(exitFailed)
+	case <-ended:
+	}
 }
 
 // notStarted tells mistakes in the configuration and in certificates, which are the operator's to mend, from what may pass by itself.

@@ -58,6 +58,8 @@ var (
 		"Only a push in state accepted can be cancelled; GET it to see where it is."}
 	idempotencyInProgress = kind{"idempotency_in_progress", http.StatusConflict, "The first request with this key still runs",
 		"Wait a second and send the same request again."}
+	stopping = kind{"stopping", http.StatusConflict, "The server stops",
+		"A stop is not taken back: wait for the next start."}
 	payloadTooLarge = kind{"payload_too_large", http.StatusRequestEntityTooLarge, "Too large",
 		"A body has at most 262144 bytes, that of a push 1048576, that of a batch 16777216, a push's payload at most 65536: send a link to larger data."}
 	unsupportedMediaType = kind{"unsupported_media_type", http.StatusUnsupportedMediaType, "The body is not labelled as JSON",
@@ -117,5 +119,6 @@ func catalogue() []kind {
 		tooManyWebhooks,
 		webhookConfigured,
 		webhookDisabled,
+		stopping,
 	}
 }

@@ -57,6 +57,7 @@ func causes() []cause {
 		{webhook.ErrDisabled, webhookDisabled, 0},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},
+		{ErrStopping, stopping, 0},
 	}
 }
 

@@ -26,6 +26,7 @@ type Deps struct {
 	Health    Health
 	Diagnosis Diagnosis
 	Doctor    Doctor
+	Drainer   Drainer
 	Certs     Certs        // nil: /v1/certs has an empty list
 	Metrics   http.Handler // answers /metrics
 	Version   Version

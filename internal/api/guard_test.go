@@ -66,6 +66,9 @@ func routes() []struct {
 		{"POST", "/v1/webhooks/whk_0/test", "", access.ScopeAdmin},
 		{"GET", "/v1/webhooks/whk_0/deliveries", "", access.ScopeAdmin},
 		{"POST", "/v1/webhooks/whk_0/replay", `{"failed":true}`, access.ScopeAdmin},
+		{"POST", "/v1/drain", `{"period":60}`, access.ScopeAdmin},
+		{"GET", "/v1/drain", "", access.ScopeRead},
+		{"DELETE", "/v1/drain", "", access.ScopeAdmin},
 	}
 }
 
@@ -368,6 +371,8 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	for range webhook.MaxWebhooks {
 		w.do("POST", "/v1/webhooks", `{"url":"https://203.0.113.1/"}`)
 	}
+	w.drainer.stopping = true
+	w.do("DELETE", "/v1/drain", "")
 	for _, k := range catalogue() {
 		if !w.seen[k.code] {
 			t.Errorf("no request of this test is answered with %s", k.code)

@@ -86,6 +86,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.registerTokens()
 	s.registerWebhooks()
 	s.registerOperation()
+	s.registerDrain()
 	s.registerPages()
 	if s.spec, err = json.Marshal(finished(s.api.OpenAPI())); err != nil {
 		return nil, fmt.Errorf("write the OpenAPI document: %w", err)

@@ -143,6 +143,7 @@ func (c certificates) Certificates() []Certificate { return c }
 
 // world is a whole API on a real store.
 type world struct {
+	drainer  drainer
 	t        *testing.T
 	srv      *Server
 	store    *faultyStore
@@ -186,7 +187,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		t.Fatal(err)
 	}
 	w.srv, err = New(cfg, Deps{
-		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, Tokens: tokens, Health: w.health, Webhooks: hooks,
+		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, Tokens: tokens, Health: w.health, Webhooks: hooks, Drainer: &w.drainer,
 		Certs:     certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
 		Diagnosis: answers{}, Doctor: answers{},
 		Metrics: promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}), Version: Version{Version: "1.2.3", Go: "go1.26"},

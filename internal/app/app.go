@@ -60,6 +60,7 @@ type App struct {
 	xmpp      *xmpp.Server
 
 	webhooks *webhook.Service
+	drainer  *drainer
 
 	components *component.Server
 	uploads    *upload.Service // nil unless upload is enabled
@@ -184,6 +185,8 @@ func (a *App) buildEdges(context.Context) (err error) {
 		Registry:    a.endpoint,
 		Resumptions: endpoint.NewResumptions(),
 		Pushes:      a.pushes,
+		Carrier:     a.pushes,
+		Shelf:       a.shelf(),
 		Features:    set,
 		IM:          a.im,
 		Components:  a.components,
@@ -201,6 +204,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 	a.websocket = websocket.New(a.cfg.XMPP, a.cfg.Domain, a.xmpp, a.log, a.registry)
 	a.web = newWeb(a.log)
 	a.listen.Register(listen.HTTP, a.web)
+	a.buildDrain()
 	return a.buildAPI()
 }
 
@@ -218,6 +222,7 @@ func (a *App) buildAPI() (err error) {
 		Health:    health{a},
 		Diagnosis: a.why,
 		Doctor:    a.buildDoctor(),
+		Drainer:   a.drainer,
 		Certs:     bundles{a.certs},
 		Webhooks:  a.webhooks,
 		Metrics:   telemetry.MetricsHandler(a.registry),
@@ -295,6 +300,7 @@ func (a *App) serve(ctx context.Context) error {
 		part{"websocket", a.websocket.Run},
 		part{"web", func(ctx context.Context) error { return a.web.Run(ctx, a.mux()) }},
 		part{"listen", a.admit},
+		part{"drain", a.drainer.run},
 	)
 }
 
@@ -356,35 +362,4 @@ func (a *App) Reload(ctx context.Context) error {
 		errs = append(errs, fmt.Errorf("%s: %w", f.Path, f.Problems))
 	}
 	return errors.Join(errs...)
-}
-
-// recover waits for a disk that is full or busy: the server stays up and says so.
-func (a *App) recover(ctx context.Context) error {
-	again := time.NewTicker(time.Second)
-	defer again.Stop()
-	for {
-		err := a.tryRecover(ctx)
-		if !errors.Is(err, push.ErrNoSpace) && !errors.Is(err, push.ErrBusy) {
-			return err
-		}
-		a.log.Error("the state of the last run cannot be mended yet", telemetry.Cause(err))
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-func (a *App) tryRecover(ctx context.Context) error {
-	if err := a.endpoint.Recover(ctx); err != nil {
-		return err
-	}
-	if err := a.pushes.Recover(ctx); err != nil {
-		return fmt.Errorf("recover pushes of the last run: %w", err)
-	}
-	if a.accounts != nil {
-		return a.accounts.Load(ctx)
-	}
-	return nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"mellium.im/xmpp/jid"
 
@@ -59,12 +58,6 @@ type Events struct {
 // Webhooks says where events go by HTTP.
 type Webhooks = webhook.Config
 
-// Drain says how a node stops.
-type Drain struct {
-	Period    time.Duration `key:"period" doc:"Time over which sessions are closed when the server stops; 1s to 5m."`
-	OtherHost string        `key:"other_host" doc:"Where endpoints are sent when the server stops (see-other-host, RFC 6120 section 4.9.3.19): host:port or [IPv6]:port of another node; empty: they are told when to come back."`
-}
-
 // Default returns the configuration that stands when nothing is set. It has no domain, so it does not validate.
 func Default() Config {
 	return Config{
@@ -78,7 +71,7 @@ func Default() Config {
 		Upload:  upload.Default(),
 		API:     api.Default(),
 		Store:   Store{Config: store.Default()},
-		Drain:   Drain{Period: 10 * time.Second},
+		Drain:   defaultDrain(),
 		Log:     telemetry.DefaultLog(),
 	}
 }
@@ -88,12 +81,6 @@ func (c Config) Validate() error {
 	errs := []error{checkDomain("domain", c.Domain, true), checkDomain("base_domain", c.BaseDomain, false)}
 	if !filepath.IsAbs(c.DataDir) {
 		errs = append(errs, fmt.Errorf("data_dir: is %q, must be an absolute path", c.DataDir))
-	}
-	if c.Drain.Period < time.Second || c.Drain.Period > 5*time.Minute {
-		errs = append(errs, fmt.Errorf("drain.period: is %v, must be 1s to 5m", c.Drain.Period))
-	}
-	if err := xmpp.CheckHost(c.Drain.OtherHost); err != nil {
-		errs = append(errs, fmt.Errorf("drain.other_host: %w", err))
 	}
 	errs = append(errs,
 		under("listen", c.Listen.Validate()),
@@ -111,6 +98,7 @@ func (c Config) Validate() error {
 		under("api", c.API.CheckPlain(c.Listen.API)),
 		checkStore(c.Store.URL, c.DataDir),
 		under("store", c.Store.Validate()),
+		under("drain", c.Drain.Validate()),
 		under("log", c.Log.Validate()),
 	)
 	return errors.Join(errs...)

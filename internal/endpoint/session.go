@@ -12,6 +12,7 @@ import (
 type Stanza struct {
 	Raw     []byte          // complete element in jabber:client; nobody changes it after the hand-over
 	Written func(time.Time) // called at most once, when the write to the connection returned; nil: nobody asks. It must not block
+	Ref     int64           // by which a session that outlives the process asks anew for Written; 0: it does not
 }
 
 // Errors of delivering to a session.

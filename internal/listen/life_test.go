@@ -251,7 +251,7 @@ func TestHandshakeFailures(t *testing.T) {
 			if busy, _ := w.server.queue.load(); busy != 0 {
 				t.Errorf("%d turns are kept", busy)
 			}
-			if n := len(w.server.gate); n != 0 {
+			if n := w.server.gate.taken(); n != 0 {
 				t.Errorf("%d places of the gate are kept", n)
 			}
 		})

@@ -26,7 +26,7 @@ type Server struct {
 	proxies  []netip.Prefix
 	routes   routes
 	queue    *queue
-	gate     gate
+	gate     *gate
 	sources  *sources
 	starttls *policies // for streams that are upgraded
 	most     int       // connections at once

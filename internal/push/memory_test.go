@@ -223,11 +223,11 @@ func (m *memory) ExpirePushes(_ context.Context, now time.Time, limit int) ([]St
 	return ended, m.partly
 }
 
-func (m *memory) RecoverPushes(_ context.Context, reason string, now time.Time) error {
+func (m *memory) RecoverPushes(_ context.Context, reason string, now time.Time, carried map[ID]bool) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range m.rows {
-		if Final(r.State, r.Ack) {
+		if Final(r.State, r.Ack) || carried[r.ID] {
 			continue
 		}
 		if r.TTL == 0 {

@@ -75,6 +75,8 @@ type rig struct {
 	wire  *wire
 	reg   *prometheus.Registry
 	stop  func()
+
+	carried map[ID]bool // by sessions of the last run; not nil: the store is that of another rig
 }
 
 // newRig starts a service. Inside a synctest bubble everything ends with the test.
@@ -101,7 +103,7 @@ func (r *rig) start(change func(*Config), sender Sender) {
 	if r.svc, err = New(cfg, r.store, sender, zaptest.NewLogger(t), r.reg); err != nil {
 		t.Fatal(err)
 	}
-	if err := r.svc.Recover(t.Context()); err != nil {
+	if err := r.svc.Recover(t.Context(), r.carried); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -112,7 +114,9 @@ func (r *rig) start(change func(*Config), sender Sender) {
 		if err := <-ended; err != nil {
 			t.Errorf("Run() = %v", err)
 		}
-		r.store.close()
+		if r.carried == nil {
+			r.store.close()
+		}
 	})
 	t.Cleanup(r.stop)
 }

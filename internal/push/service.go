@@ -75,9 +75,10 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 	return s, nil
 }
 
-// Recover returns to the queue what was on its way when the last process ended. Call it once, before any session is accepted.
-func (s *Service) Recover(ctx context.Context) error {
-	if err := s.store.RecoverPushes(ctx, endpoint.ReasonRestarted.Name, time.Now()); err != nil {
+// Recover returns to the queue what was on its way when the last process ended, but for what sessions that are to be restored carry (nil: none). Call it once,
+// before any session is accepted.
+func (s *Service) Recover(ctx context.Context, carried map[ID]bool) error {
+	if err := s.store.RecoverPushes(ctx, endpoint.ReasonRestarted.Name, time.Now(), carried); err != nil {
 		return fmt.Errorf("recover pushes: %w", err)
 	}
 	return nil

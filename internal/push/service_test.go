@@ -174,12 +174,12 @@ func TestRecover(t *testing.T) {
 		id := r.submit(Push{}).ID
 		r.write(pc1)
 		r.settle()
-		if err := r.svc.Recover(t.Context()); err != nil {
+		if err := r.svc.Recover(t.Context(), nil); err != nil {
 			t.Fatal(err)
 		}
 		r.wantHistory(id, "accepted", "sent", "accepted server_restarted")
 		r.store.fail(ErrNoSpace)
-		if err := r.svc.Recover(t.Context()); !errors.Is(err, ErrNoSpace) {
+		if err := r.svc.Recover(t.Context(), nil); !errors.Is(err, ErrNoSpace) {
 			t.Errorf("Recover() = %v", err)
 		}
 		r.store.fail(nil)

@@ -112,8 +112,9 @@ type Writer interface {
 	// ExpirePushes ends up to limit pushes whose TTL is over at now, as ExpiryOf says, and returns them in their new state, with an error also those that ended
 	// before it. A push with TTL 0 is over NowGrace after its creation: until then Service decides about it.
 	ExpirePushes(ctx context.Context, now time.Time, limit int) ([]Status, error)
-	// RecoverPushes returns every push that is Sent to Accepted, and ends those with TTL 0 as Expired, both with this reason; called once at the start.
-	RecoverPushes(ctx context.Context, reason string, now time.Time) error
+	// RecoverPushes returns every push that is Sent to Accepted, and ends those with TTL 0 as Expired, both with this reason, but for those that sessions of the last
+	// run still carry; called once at the start.
+	RecoverPushes(ctx context.Context, reason string, now time.Time, carried map[ID]bool) error
 }
 
 // Reader reads pushes.

@@ -64,7 +64,7 @@ func open(t testing.TB, path string) *world {
 	if err := db.CreateEndpoint(t.Context(), endpoint.Endpoint{Key: pc1, Enabled: true}, endpoint.Secret{}); err != nil && !errors.Is(err, endpoint.ErrExists) {
 		t.Fatal(err)
 	}
-	if err := w.Recover(t.Context()); err != nil {
+	if err := w.Recover(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	stopService := run(t, w.Run)

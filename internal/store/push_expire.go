@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"signalbox/internal/push"
@@ -74,11 +75,12 @@ type recoverPushes struct {
 }
 
 // RecoverPushes implements push.Writer. Pushes with TTL 0 that were not even sent end as well: their payload is not kept. What ends ends with the same reason.
-func (s *Store) RecoverPushes(ctx context.Context, reason string, now time.Time) error {
+func (s *Store) RecoverPushes(ctx context.Context, reason string, now time.Time, carried map[push.ID]bool) error {
 	ids, err := s.reader.interrupted(ctx)
 	if err != nil {
 		return err
 	}
+	ids = slices.DeleteFunc(ids, func(id push.ID) bool { return carried[id] })
 	for len(ids) > 0 {
 		n := min(maxChunk, len(ids))
 		if err := s.do(ctx, &recoverPushes{ids: ids[:n], reason: reason, now: now}); err != nil {

@@ -119,25 +119,6 @@ func (q *queue) unsaved() map[endpoint.Key]endpoint.Presence {
 	return q.presences.all()
 }
 
-// take removes entries up to a size of limit, one at least, first in, first out.
-func (q *queue) take(limit int) []*entry {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	n, size := 0, 0
-	for n < len(q.entries) && (n == 0 || size+q.entries[n].size <= limit) {
-		q.count(q.entries[n], -1)
-		q.presences.take(q.entries[n])
-		size += q.entries[n].size
-		n++
-	}
-	batch := slices.Clone(q.entries[:n])
-	q.entries = slices.Delete(q.entries, 0, n)
-	if len(q.entries) > 0 {
-		q.wakeUp()
-	}
-	return batch
-}
-
 // settle says that the presences in a batch are durable, or never will be.
 func (q *queue) settle(batch []*entry) {
 	q.mu.Lock()

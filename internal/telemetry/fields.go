@@ -43,6 +43,9 @@ func File(path string) zap.Field { return zap.String("file", path) }
 // Count is a number of things.
 func Count(n int) zap.Field { return zap.Int("count", n) }
 
+// Dropped is a number of things that found no room.
+func Dropped(n int) zap.Field { return zap.Int("dropped", n) }
+
 // Epoch is the number of a session among those of its endpoint.
 func Epoch(n uint64) zap.Field { return zap.Uint64("epoch", n) }
 

@@ -84,7 +84,7 @@ func start(t *testing.T, w *world, path string, tight bool) *server {
 	}
 	stopStore := running(t, s.store.Run)
 	w.register(t, s.store)
-	if err := s.svc.Recover(t.Context()); err != nil {
+	if err := s.svc.Recover(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	stopService := running(t, s.svc.Run)

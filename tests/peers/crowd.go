@@ -37,6 +37,15 @@ func (b *bench) crowd(ctx context.Context) error {
 	return b.storm(ctx, all)
 }
 
+// comeBack measures the return of all alone.
+func (b *bench) comeBack(ctx context.Context) error {
+	all := wire.Order{To: b.Scale.Fleet, Management: true, Presence: true}
+	if _, err := b.login(ctx, all); err != nil {
+		return err
+	}
+	return b.storm(ctx, all)
+}
+
 // fan lets one session write to all.
 func (b *bench) fan(ctx context.Context) error {
 	c, sent, err := b.toAll(ctx, wire.Order{Do: wire.Fan, To: b.Scale.Fleet, Size: 200})
@@ -84,6 +93,14 @@ func (b *bench) toAll(ctx context.Context, o wire.Order) (c cost, sent wire.Repo
 
 // storm cuts all connections and lets all clients come back at once.
 func (b *bench) storm(ctx context.Context, all wire.Order) error {
+	api := func() latencies { return nil }
+	if b.run.api != "" {
+		if err := b.quietAPI(ctx); err != nil {
+			return err
+		}
+		api = b.watchAPI(ctx)
+	}
+	defer func() { api() }()
 	before, err := b.look()
 	if err != nil {
 		return err
@@ -96,6 +113,13 @@ func (b *bench) storm(ctx context.Context, all wire.Order) error {
 	c, err := b.login(ctx, all)
 	if err != nil {
 		return err
+	}
+	if b.run.api != "" {
+		took := api()
+		api = func() latencies { return nil }
+		b.add("storm/api", took.milliseconds(0.99))
+		b.add("storm/api50", took.milliseconds(0.5))
+		b.add("storm/api100", took.milliseconds(1))
 	}
 	b.add("storm/time", c.Ended.Sub(dropped.Begun).Seconds())
 	b.add("storm/cpu", c.perOne(c.server, time.Millisecond))

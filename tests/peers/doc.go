@@ -49,7 +49,7 @@ func Smoke() Scale {
 
 // accounts returns how many accounts the load needs.
 func (s Scale) accounts() int {
-	n := max(s.Logins, s.Fleet, s.SpaceFrom, 2*s.Pairs)
+	n := max(s.Logins, s.Fleet+1, s.SpaceFrom, 2*s.Pairs)
 	for _, idle := range s.Idle {
 		n = max(n, idle)
 	}

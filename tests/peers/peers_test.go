@@ -48,11 +48,12 @@ func TestSmoke(t *testing.T) {
 }
 
 // TestPeers measures for real when PEERS says so (make bench-peers); it takes a quarter of an hour for each of PEERS_ROUNDS and writes docs/BENCHMARKS.md. With
-// PEERS=smoke it only shows that the others work, too.
+// PEERS=smoke it only shows that the others work, too; with PEERS=storm it measures the return of all alone.
 func TestPeers(t *testing.T) {
 	scale := Full()
 	switch os.Getenv("PEERS") {
 	case "full":
+	case "storm":
 	case "smoke":
 		scale = Smoke()
 	default:
@@ -64,7 +65,7 @@ func TestPeers(t *testing.T) {
 	servers := chosen(os.Getenv("PEERS_SERVERS"))
 	dir := t.TempDir()
 	signalbox, load := programs(t, dir)
-	results, err := Run(t.Context(), Options{Dir: dir, Signalbox: signalbox, Load: load, Servers: servers, Scale: scale, Log: t.Logf})
+	results, err := Run(t.Context(), Options{Dir: dir, Signalbox: signalbox, Load: load, Servers: servers, Scale: scale, StormAlone: os.Getenv("PEERS") == "storm", Log: t.Logf})
 	report := Machine(t.Context(), servers, scale) + Report(results, servers)
 	t.Log("\n" + report)
 	if err != nil {

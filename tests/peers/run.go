@@ -19,7 +19,9 @@ type Options struct {
 	Load      string // program of tests/peers/load
 	Servers   []Server
 	Scale     Scale
-	Log       func(format string, args ...any)
+
+	StormAlone bool // nothing else is measured
+	Log        func(format string, args ...any)
 }
 
 // Run measures all servers, one after the other, and again in every round. Errors of one server end the run.
@@ -35,7 +37,11 @@ func Run(ctx context.Context, o Options) (*beside.Results, error) {
 	for round := range o.Scale.Rounds {
 		for _, s := range o.Servers {
 			b := &bench{Options: o, world: w, server: s, results: results}
-			for i, part := range []func(context.Context) error{b.memory, b.costs, b.crowd} {
+			parts := []func(context.Context) error{b.memory, b.costs, b.crowd}
+			if o.StormAlone {
+				parts = []func(context.Context) error{b.comeBack}
+			}
+			for i, part := range parts {
 				dir := filepath.Join(o.Dir, fmt.Sprint(s.Name, round, i))
 				if err := b.with(ctx, dir, part); err != nil {
 					return results, fmt.Errorf("%s: %w", s.Name, err)

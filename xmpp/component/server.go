@@ -64,6 +64,7 @@ type Server struct {
 	streams map[*stream]struct{}
 	bound   map[string]*stream // by the component's domain, those whose handshake was right
 	closing bool
+	hint    func() string // beside the condition with which streams end then; nil: nothing
 }
 
 // New returns a server for components with these secrets, by domain. It starts nothing; SetInside must follow.
@@ -127,10 +128,7 @@ func (s *Server) Run(ctx context.Context) error {
 	var turning sync.WaitGroup
 	turning.Go(func() { s.wheel.Run(wheel) })
 	<-ctx.Done()
-	open := s.close()
-	for _, st := range open {
-		st.end(endpoint.ReasonShutdown)
-	}
+	open := s.drain(nil)
 	cut := time.AfterFunc(s.limits.Shutdown, func() {
 		for _, st := range open {
 			st.conn.Abort()
@@ -143,12 +141,40 @@ func (s *Server) Run(ctx context.Context) error {
 	return nil
 }
 
-// close lets no stream begin any more and returns those that are open.
-func (s *Server) close() []*stream {
+// Drain lets no stream begin any more and ends those that are open; hint makes what is said beside the condition. Welcome takes it back.
+func (s *Server) Drain(hint func() string) { s.drain(hint) }
+
+// drain is Drain that returns what was open; without a hint the last one stays.
+func (s *Server) drain(hint func() string) (open []*stream) {
+	s.mu.Lock()
+	s.closing = true
+	if hint != nil {
+		s.hint = hint
+	}
+	open = slices.Collect(maps.Keys(s.streams))
+	s.mu.Unlock()
+	for _, st := range open {
+		st.end(endpoint.ReasonShutdown)
+	}
+	return open
+}
+
+// Welcome lets streams begin again after a Drain.
+func (s *Server) Welcome() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closing = true
-	return slices.Collect(maps.Keys(s.streams))
+	s.closing, s.hint = false, nil
+}
+
+// farewell is what is said beside the condition of a stream that ends because the server stops.
+func (s *Server) farewell(r endpoint.Reason) string {
+	s.mu.Lock()
+	hint := s.hint
+	s.mu.Unlock()
+	if hint == nil || r.Name != endpoint.ReasonShutdown.Name {
+		return ""
+	}
+	return hint()
 }
 
 // remember keeps a stream for the shutdown; it is false once that has begun.

@@ -198,7 +198,7 @@ func (st *stream) end(r endpoint.Reason) transport.Next {
 		b = st.header(b, st.srv.domain)
 	}
 	if r.Condition != "" {
-		b = reasons.AppendError(b, r, "", "")
+		b = reasons.AppendError(b, r, "", st.srv.farewell(r))
 	}
 	st.conn.Finish(append(b, "</stream:stream>"...))
 	return transport.Stop

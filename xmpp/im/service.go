@@ -139,6 +139,16 @@ func (s *Service) trouble(what string, k endpoint.Key, err error) feature.Answer
 	return feature.Refuse(stanza.Wait, stanza.InternalServerError)
 }
 
+// Flush returns once what sessions that ended before left to do is done, or when ctx is.
+func (s *Service) Flush(ctx context.Context) {
+	done := make(chan struct{})
+	s.later.add(func(context.Context) { close(done) })
+	select {
+	case <-done:
+	case <-ctx.Done():
+	}
+}
+
 // Run does what sessions that ended leave to do, until ctx is done and nothing of it is left.
 func (s *Service) Run(ctx context.Context) error {
 	s.later.run(ctx)

@@ -70,7 +70,7 @@ func testCollapseComesBack(t *testing.T, s Subject) {
 		for _, state := range tt.newer {
 			advance(t, s, push.Transition{ID: newer.ID, Key: k, To: state})
 		}
-		noError(t, s.RecoverPushes(t.Context(), "server_restarted", day))
+		noError(t, s.RecoverPushes(t.Context(), "server_restarted", day, nil))
 		if got := mustPush(t, s, older.ID).State; got != tt.want {
 			t.Errorf("with the newer push %v, the older one comes back as %s, want %s", tt.newer, got, tt.want)
 		}
@@ -96,7 +96,7 @@ func testCollapseSpares(t *testing.T, s Subject) {
 	// After a crash it is found as well.
 	third, err := s.AcceptPush(t.Context(), push.Submission{Push: push.Push{To: k, CollapseKey: "k", TTL: time.Hour}, Claim: func(endpoint.Key, push.ID) bool { return false }})
 	noError(t, err)
-	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day))
+	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day, nil))
 	wantHistory(t, s, "spared before the crash", newer.ID, "accepted replaced(collapse_key)")
 	wantHistory(t, s, "newest after the crash", third.ID, "accepted")
 }
@@ -259,7 +259,7 @@ func testSchedule(t *testing.T, s Subject) {
 	if n, err := s.CountWaiting(t.Context(), k); n != 3 || err != nil {
 		t.Errorf("CountWaiting = %d, %v, want what is not due as well", n, err)
 	}
-	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day))
+	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day, nil))
 	release(at, 1, k)
 	release(at, 10, other)
 	release(at, 10)

@@ -194,7 +194,7 @@ func testTargetLife(t *testing.T, s Subject) {
 	advance(t, s, step(0, push.Sent), step(0, push.Delivered), step(0, push.Handled), step(0, push.Handled),
 		step(1, push.Sent), step(1, push.Delivered), step(2, push.Sent), step(3, push.Cancelled))
 	check("changes", 6, push.Counts{push.Handled: 1, push.Delivered: 1, push.Sent: 1, push.Cancelled: 1, push.Accepted: 4})
-	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day))
+	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day, nil))
 	check("a restart", 6, push.Counts{push.Handled: 1, push.Delivered: 1, push.Cancelled: 1, push.Accepted: 5})
 	noError(t, s.DeleteEndpoint(t.Context(), key(to[4])))
 	noError(t, s.DeleteEndpoint(t.Context(), key(to[3])))

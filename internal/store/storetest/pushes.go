@@ -218,12 +218,16 @@ func testRecover(t *testing.T, s Subject) {
 	noError(t, err)
 	nowWaiting, err := s.AcceptPush(t.Context(), push.Submission{Push: push.Push{To: k}})
 	noError(t, err)
+	carried := accept(t, s, push.Push{To: k, Payload: []byte("{}")})
+	nowCarried, err := s.AcceptPush(t.Context(), push.Submission{Push: push.Push{To: k}})
+	noError(t, err)
 	advance(t, s,
 		push.Transition{ID: sent.ID, Key: k, To: push.Sent},
 		push.Transition{ID: unacked.ID, Key: k, To: push.Sent},
 		push.Transition{ID: delivered.ID, Key: k, To: push.Delivered},
-		push.Transition{ID: nowSent.ID, Key: k, To: push.Sent})
-	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day))
+		push.Transition{ID: nowSent.ID, Key: k, To: push.Sent},
+		push.Transition{ID: carried.ID, Key: k, To: push.Sent})
+	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day, map[push.ID]bool{carried.ID: true, nowCarried.ID: true}))
 	for _, test := range []struct {
 		name string
 		id   push.ID
@@ -235,6 +239,8 @@ func testRecover(t *testing.T, s Subject) {
 		{"delivered", delivered.ID, "accepted delivered"},
 		{"sent, now or never", nowSent.ID, "accepted sent expired(server_restarted)"},
 		{"accepted, now or never", nowWaiting.ID, "accepted expired(server_restarted)"},
+		{"carried by a session that is kept", carried.ID, "accepted sent"},
+		{"carried, now or never", nowCarried.ID, "accepted"},
 	} {
 		if got := stateNames(mustPush(t, s, test.id).History); got != test.want {
 			t.Errorf("%s: history = %q, want %q", test.name, got, test.want)

@@ -1,4 +1,4 @@
-package xmpp
+package settings
 
 import (
 	"errors"
@@ -39,7 +39,7 @@ func (c Config) CheckComponents(domain string, addrs []string) error {
 // ComponentLimits are those of endpoints, but for the rate.
 func (c Config) ComponentLimits() component.Limits {
 	return component.Limits{
-		Login: c.loginLimits(), Stanza: c.stanzaLimits(), Transport: c.transport(),
+		Login: c.LoginLimits(), Stanza: c.StanzaLimits(), Transport: c.Transport(),
 		LoginStanzas: 1, LoginBytes: c.MaxLoginBytes,
 		StanzasPerSec: componentFactor * c.StanzasPerSec, BytesPerSec: componentFactor * c.BytesPerSec,
 		LoginTimeout: c.LoginTimeout, StanzaTimeout: c.StanzaTimeout, Shutdown: c.ShutdownTimeout,

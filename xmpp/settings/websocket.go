@@ -1,4 +1,4 @@
-package xmpp
+package settings
 
 import (
 	"fmt"

@@ -1,0 +1,61 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"signalbox/internal/push"
+	"signalbox/internal/telemetry"
+	"signalbox/xmpp/kept"
+)
+
+// recover makes what is stored true again after the last run, and its sessions resumable. It waits for a disk that is full or busy: the server stays up and says so.
+func (a *App) recover(ctx context.Context) error {
+	sessions := a.loadSessions()
+	again := time.NewTicker(time.Second)
+	defer again.Stop()
+	for {
+		err := a.tryRecover(ctx, sessions)
+		if !errors.Is(err, push.ErrNoSpace) && !errors.Is(err, push.ErrBusy) {
+			return err
+		}
+		a.log.Error("the state of the last run cannot be mended yet", telemetry.Cause(err))
+		select {
+		case <-again.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// loadSessions returns those of the last run that can still be resumed. Without them all goes on as after a crash.
+func (a *App) loadSessions() []kept.Session {
+	all, err := a.shelf().Load()
+	if err != nil {
+		a.log.Warn("the sessions of the last run cannot be resumed; their endpoints log in again", telemetry.Cause(err))
+		return nil
+	}
+	fresh := kept.Fresh(all, a.cfg.Domain, time.Now())
+	if len(all) > 0 {
+		a.log.Info("sessions of the last run can be resumed", telemetry.Count(len(fresh)), telemetry.Dropped(len(all)-len(fresh)))
+	}
+	return fresh
+}
+
+func (a *App) tryRecover(ctx context.Context, sessions []kept.Session) error {
+	if err := a.endpoint.Recover(ctx); err != nil {
+		return err
+	}
+	if err := a.pushes.Recover(ctx, kept.Carried(sessions)); err != nil {
+		return fmt.Errorf("recover pushes of the last run: %w", err)
+	}
+	if a.accounts != nil {
+		if err := a.accounts.Load(ctx); err != nil {
+			return err
+		}
+	}
+	a.xmpp.Restore(sessions)
+	return nil
+}

@@ -1,0 +1,160 @@
+package tests
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"signalbox/internal/config"
+	"signalbox/tests/harness"
+)
+
+// fleet is how many endpoints TestUpgrade has.
+const fleet = 1000
+
+// upgraded is an endpoint that an upgrade meets: it comes back when it is told to and resumes its session.
+type upgraded struct {
+	id, smid string
+	received uint32         // stanzas that count
+	sent     []string       // the same, the other way
+	pushes   map[string]int // how often each came
+}
+
+// enter begins a session.
+func (u *upgraded) enter(st *harness.Stream) {
+	st.Login(u.id, "s3cret-1", "r")
+	st.Send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>")
+	_, rest, _ := strings.Cut(st.Want("<enabled", "resume='true'"), " id='")
+	u.smid, _, _ = strings.Cut(rest, "'")
+	u.send(st, "<presence/>")
+}
+
+func (u *upgraded) send(st *harness.Stream, stanza string) {
+	u.sent = append(u.sent, stanza)
+	st.Send(stanza)
+}
+
+// again resumes the session and says once more what the server has not counted.
+func (u *upgraded) again(st *harness.Stream) {
+	st.Authenticate(u.id, "s3cret-1")
+	st.Send(fmt.Sprintf("<resume xmlns='urn:xmpp:sm:3' previd='%s' h='%d'/>", u.smid, u.received))
+	_, rest, _ := strings.Cut(st.Want("<resumed"), " h='")
+	text, _, _ := strings.Cut(rest, "'")
+	if h, err := strconv.Atoi(text); err == nil && h <= len(u.sent) {
+		st.Send(strings.Join(u.sent[h:], ""))
+	}
+}
+
+// serve takes pushes and answers them until the stream ends, or until it has got as many as wanted. It returns when the server wants it back.
+func (u *upgraded) serve(t *testing.T, st *harness.Stream, want int) (after time.Duration) {
+	for want == 0 || len(u.pushes) < want {
+		item := st.Next()
+		switch {
+		case strings.HasPrefix(item, "<r "):
+			st.Send(fmt.Sprintf("<a xmlns='urn:xmpp:sm:3' h='%d'/>", u.received))
+		case strings.HasPrefix(item, "<message"):
+			_, rest, _ := strings.Cut(item, "<push xmlns='urn:signalbox:push:1' id='")
+			id, _, _ := strings.Cut(rest, "'")
+			u.received++
+			u.pushes[id]++
+			u.send(st, receipt(id))
+		case strings.HasPrefix(item, "<stream:error"):
+			return time.Duration(retryAfter(t, item)) * time.Second
+		case item == "(closed)", item == "(end)":
+			t.Errorf("%s: the stream ended without a word", u.id)
+			return 0
+		}
+	}
+	return 0
+}
+
+// TestUpgrade: a thousand endpoints are sent away while pushes are posted to all of them, the server is stopped and started anew, and they come back when they were told
+// to: each resumes its session, no accepted push is lost or comes twice, and none of them was ever told of as offline.
+func TestUpgrade(t *testing.T) {
+	s := harness.Start(t, func(c *config.Config) { c.XMPP.ShutdownTimeout = 5 * time.Second })
+	ids := make([]string, fleet)
+	for i := range ids {
+		ids[i] = fmt.Sprintf("pc-%04d", i)
+	}
+	all := make([]*upgraded, fleet)
+	streams := make([]*harness.Stream, fleet)
+	each := func(do func(i int)) {
+		var wg sync.WaitGroup
+		slots := make(chan struct{}, 16)
+		for i := range fleet {
+			wg.Go(func() {
+				slots <- struct{}{}
+				defer func() { <-slots }()
+				do(i)
+			})
+		}
+		wg.Wait()
+	}
+	each(func(i int) { register(t, s, ids[i]) })
+	each(func(i int) {
+		all[i] = &upgraded{id: ids[i], pushes: map[string]int{}}
+		streams[i] = s.Connect(t, ids[i])
+		all[i].enter(streams[i])
+	})
+	to, err := json.Marshal(ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := `{"to":` + string(to) + `,"type":"demo.any"}`
+	var posted []string
+	post := func() { posted = append(posted, s.Submit(t, body)) }
+
+	post()
+	backAt := make([]time.Time, fleet)
+	var serving sync.WaitGroup
+	for i := range fleet {
+		serving.Go(func() {
+			after := all[i].serve(t, streams[i], 0)
+			backAt[i] = time.Now().Add(after)
+			streams[i].Close()
+		})
+	}
+	s.Call(t, "POST", "/v1/drain", `{"period":3,"reason":"upgrade"}`, http.StatusAccepted)
+	post()
+	harness.Await(t, func() bool { return draining(t, s).State == "drained" }, func() string { return fmt.Sprint(draining(t, s)) })
+	serving.Wait()
+	post()
+	s.KeepPorts()
+	s.Stop()
+	s.Run()
+	post()
+
+	first, last := slices.MinFunc(backAt, time.Time.Compare), slices.MaxFunc(backAt, time.Time.Compare)
+	t.Logf("endpoints are told to be back within %v", last.Sub(first).Round(time.Millisecond))
+	each(func(i int) {
+		if wait := time.Until(backAt[i]); wait > 0 {
+			timer := time.NewTimer(wait)
+			<-timer.C
+		}
+		st := s.Connect(t, ids[i])
+		all[i].again(st)
+		all[i].serve(t, st, len(posted))
+		st.Send(fmt.Sprintf("<a xmlns='urn:xmpp:sm:3' h='%d'/>", all[i].received))
+	})
+	for _, u := range all {
+		for id, n := range u.pushes {
+			if n != 1 {
+				t.Errorf("%s got push %s %d times", u.id, id, n)
+			}
+		}
+	}
+	for _, id := range posted {
+		var p struct{ Counts map[string]int }
+		harness.Await(t, func() bool {
+			_, text := s.Call(t, "GET", "/v1/pushes/"+id, "", http.StatusOK)
+			p.Counts = nil
+			return json.Unmarshal([]byte(text), &p) == nil && p.Counts["delivered"] == fleet
+		}, func() string { return fmt.Sprintf("push %s: %v", id, p.Counts) })
+	}
+}
