@@ -14,7 +14,7 @@ import (
 
 func campaignCommand() *cobra.Command {
 	return group("campaign", "Guarded roll-outs, over the HTTP API",
-		"  signalbox campaign create \"agent 7.2\" agent.update --group lab --canary 5 --abort 10 --rate 600",
+		"  signalbox campaign create agent-7.2 agent.update --group lab --canary 5 --abort 10 --rate 600",
 		campaignCreateCommand(),
 		campaignListCommand(),
 		campaignOneCommand("show", "Show a campaign with its progress", (*client.Client).Campaign),

@@ -35,7 +35,7 @@ func campaignCreateCommand() *cobra.Command {
 		Short: "Roll a push out to many endpoints with care",
 		Long: "Sends a push to the endpoints that match now, at a rate, to a share of them first, within hours of the day, and to no more of them when too many fail. With --wait it\n" +
 			"shows how far it is until it is over; the status is 1 if it was aborted.",
-		Example: "  signalbox campaign create \"agent 7.2\" agent.update --payload '{\"version\":\"7.2\"}' --group lab --ack handled --canary 5 --canary-wait 1h --abort 10 --rate 600\n" +
+		Example: "  signalbox campaign create agent-7.2 agent.update --payload '{\"version\":\"7.2\"}' --group lab --ack handled --canary 5 --canary-wait 1h --abort 10 --rate 600\n" +
 			"  signalbox campaign create policy policy.refresh --label site=paris --window 22:00-05:00 --zone Europe/Paris --days mon,tue --wait",
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
