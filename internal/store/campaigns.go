@@ -9,6 +9,7 @@ import (
 
 	"signalbox/internal/campaign"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 var _ campaign.Store = (*Store)(nil)
@@ -127,7 +128,7 @@ func (t *tx) campaignEvent(kind int64, c *campaign.Campaign) error {
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	return t.insertEvent(event{at: micros(t.now), kind: kind, data: string(data)})
+	return t.insertEvent(event{at: direct.Micros(t.now), kind: kind, data: string(data)})
 }
 
 // SentBatch implements campaign.Store.

@@ -76,28 +76,6 @@ func timeOrNull(t time.Time) driver.Value {
 	return t.UnixMicro()
 }
 
-func boolCode(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-// micros is how a time is stored; the zero time is 0.
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
-}
-
-func timeOf(micros int64) time.Time {
-	if micros == 0 {
-		return time.Time{}
-	}
-	return time.UnixMicro(micros).UTC()
-}
-
 // What the payload of a push is, as it is stored: JSON text is 0.
 const (
 	formBinary  = 1

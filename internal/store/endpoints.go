@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/direct"
 )
 
 // createEndpoint stores a new endpoint.
@@ -89,7 +90,7 @@ func changedBy(p endpoint.Patch) (names []string) {
 }
 
 func patched(e endpoint.Endpoint, p endpoint.Patch, now time.Time) endpoint.Endpoint {
-	e.Updated = timeOf(micros(now))
+	e.Updated = direct.Time(direct.Micros(now))
 	if p.Enabled != nil {
 		e.Enabled = *p.Enabled
 	}
@@ -146,7 +147,7 @@ func (op *deleteEndpoint) apply(t *tx) error {
 	if op.more, err = t.account.Delete(op.key, num, maxChunk, t.now); err != nil || op.more {
 		return err
 	}
-	if err := t.insertEvent(event{at: micros(t.now), kind: kindDeleted, ep: num, data: "{}"}); err != nil {
+	if err := t.insertEvent(event{at: direct.Micros(t.now), kind: kindDeleted, ep: num, data: "{}"}); err != nil {
 		return err
 	}
 	return t.deleteEndpoint(num)

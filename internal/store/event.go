@@ -8,6 +8,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 // Kinds of event as they are stored; a number never changes its meaning. A change of a push has the number of its new state, see codes.go.
@@ -128,5 +129,5 @@ func (t *tx) endpointEvent(kind, num int64, e *endpoint.Endpoint, changed ...str
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	return t.insertEvent(event{at: micros(t.now), kind: kind, ep: num, data: string(b)})
+	return t.insertEvent(event{at: direct.Micros(t.now), kind: kind, ep: num, data: string(b)})
 }

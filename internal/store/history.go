@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 // maxHistory bounds the changes kept of one push. Only going back and forth between sent and accepted can reach it, so the oldest such pair is dropped.
@@ -83,7 +84,7 @@ func decodeHistory(h []byte) ([]push.Change, error) {
 			return nil, err
 		}
 		at := int64(binary.BigEndian.Uint64(h[1:]))
-		c := push.Change{State: state, At: timeOf(at), Reason: string(h[entryHead:size])}
+		c := push.Change{State: state, At: direct.Time(at), Reason: string(h[entryHead:size])}
 		if state == push.Replaced {
 			c.Reason, c.By = replacedBy(c.Reason)
 		}

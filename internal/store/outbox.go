@@ -7,6 +7,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
+	"signalbox/internal/store/direct"
 )
 
 // maxOnceBytes bounds the name of an event that is written once.
@@ -56,9 +57,9 @@ func (s *Store) AddEvent(ctx context.Context, n events.Notice) (added bool, err 
 }
 
 func (t *tx) addNotice(kind int64, n *events.Notice) (bool, error) {
-	e := event{at: micros(t.now), kind: kind, data: "{}"}
+	e := event{at: direct.Micros(t.now), kind: kind, data: "{}"}
 	if !n.At.IsZero() {
-		e.at = micros(n.At)
+		e.at = direct.Micros(n.At)
 	}
 	if n.Data != nil {
 		e.data = string(n.Data)
@@ -70,7 +71,7 @@ func (t *tx) addNotice(kind int64, n *events.Notice) (bool, error) {
 		}
 	}
 	if n.Once != "" {
-		if fresh, err := t.useName(n.Once, micros(n.Until)); err != nil || !fresh {
+		if fresh, err := t.useName(n.Once, direct.Micros(n.Until)); err != nil || !fresh {
 			return false, err
 		}
 	}

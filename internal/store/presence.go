@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/direct"
 )
 
 // savePresence stores the last presence of an endpoint, and its event if it tells something new. Of an endpoint that is not known nothing is kept.
@@ -37,7 +38,7 @@ func (op *savePresence) apply(t *tx) error {
 // storePresence writes p, and the event that it is worth. The same presence again, heard of later, is none.
 func storePresence(t *tx, num int64, before presenceBefore, p *endpoint.Presence) error {
 	after := p.Beside(before.Presence)
-	if before.State == p.State && micros(before.Since) == micros(p.Since) {
+	if before.State == p.State && direct.Micros(before.Since) == direct.Micros(p.Since) {
 		return t.writePresence(num, &after, before.told)
 	}
 	told := before.told
@@ -58,7 +59,7 @@ func (t *tx) presenceEvent(kind, num int64, p *endpoint.Presence) error {
 	if at.IsZero() {
 		at = t.now
 	}
-	return t.insertEvent(event{at: micros(at), kind: kind, ep: num, data: data})
+	return t.insertEvent(event{at: direct.Micros(at), kind: kind, ep: num, data: data})
 }
 
 // endPresences turns online endpoints into offline ones.
@@ -72,7 +73,7 @@ type endPresences struct {
 
 // EndPresences implements endpoint.Presences. It ends them in chunks.
 func (s *Store) EndPresences(ctx context.Context, reason endpoint.Reason, now, tell time.Time) error {
-	if err := s.try(ctx, func(t *tx) error { return t.presence.postpone.Run(micros(tell)) }); err != nil {
+	if err := s.try(ctx, func(t *tx) error { return t.presence.postpone.Run(direct.Micros(tell)) }); err != nil {
 		return err
 	}
 	for {
@@ -131,7 +132,7 @@ func (s *Store) TellPresences(ctx context.Context, now time.Time) error {
 
 func (op *tellPresences) apply(t *tx) error {
 	op.done = 0
-	due, err := t.presences(t.presence.due, micros(op.now), int64(op.limit))
+	due, err := t.presences(t.presence.due, direct.Micros(op.now), int64(op.limit))
 	if err != nil {
 		return err
 	}
@@ -176,5 +177,5 @@ func (op *saveTrouble) apply(t *tx) error {
 	if err != nil {
 		return err
 	}
-	return t.insertEvent(event{at: micros(op.trouble.At), kind: kind, ep: num, data: data})
+	return t.insertEvent(event{at: direct.Micros(op.trouble.At), kind: kind, ep: num, data: data})
 }

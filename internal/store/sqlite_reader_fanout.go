@@ -8,6 +8,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 const (
@@ -22,14 +23,14 @@ const (
 
 // refusedOf reads the columns of selectRefused.
 func refusedOf(row []driver.Value) (push.Status, error) {
-	at := timeOf(intOf(row[9]))
+	at := direct.Time(direct.Int(row[9]))
 	return push.Status{
 		Push: push.Push{
-			ID: push.ID(intOf(row[0])), To: endpoint.Key{Domain: textOf(row[1]), ID: textOf(row[2])}, Type: textOf(row[3]), Binary: intOf(row[4]) != 0,
-			Priority: push.Priority(intOf(row[5])), Ack: push.Ack(intOf(row[6])), TTL: timeOf(intOf(row[8])).Sub(timeOf(intOf(row[7]))), Created: at,
-			Fanout: push.ID(intOf(row[11])),
+			ID: push.ID(direct.Int(row[0])), To: endpoint.Key{Domain: direct.Text(row[1]), ID: direct.Text(row[2])}, Type: direct.Text(row[3]), Binary: direct.Int(row[4]) != 0,
+			Priority: push.Priority(direct.Int(row[5])), Ack: push.Ack(direct.Int(row[6])), TTL: direct.Time(direct.Int(row[8])).Sub(direct.Time(direct.Int(row[7]))), Created: at,
+			Fanout: push.ID(direct.Int(row[11])),
 		},
-		State: push.Rejected, History: []push.Change{{State: push.Rejected, At: at, Reason: textOf(row[10])}},
+		State: push.Rejected, History: []push.Change{{State: push.Rejected, At: at, Reason: direct.Text(row[10])}},
 	}, nil
 }
 
@@ -41,8 +42,8 @@ func (r *reader) fanout(ctx context.Context, domain string, id push.ID) (push.Fa
 func (r *reader) countsOf(ctx context.Context, f push.Fanout) (push.Counts, error) {
 	counts := push.Counts{}
 	err := each(ctx, r.countTargets, 2, func(row []driver.Value) error {
-		state, err := stateOf(intOf(row[0]))
-		counts[state] = int(intOf(row[1]))
+		state, err := stateOf(direct.Int(row[0]))
+		counts[state] = int(direct.Int(row[1]))
 		return err
 	}, int64(f.ID))
 	if f.Refused > 0 {

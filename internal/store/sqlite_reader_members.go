@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 // maxCounted bounds what is counted to find the rarest of several tags.
@@ -50,7 +51,7 @@ func (r *reader) rarestFirst(ctx context.Context, domain string, s push.Selector
 	return tags, nil
 }
 
-func number(row []driver.Value) (int64, error) { return intOf(row[0]), nil }
+func number(row []driver.Value) (int64, error) { return direct.Int(row[0]), nil }
 
 // countMatching counts the endpoints of a domain that match, limit at most.
 func (r *reader) countMatching(ctx context.Context, domain string, s push.Selector, limit int) (int, error) {
@@ -78,7 +79,7 @@ func (r *reader) membersFrom(ctx context.Context, domain string, s push.Selector
 	}
 	last = after
 	err = each(ctx, r.listMembers, 2, func(row []driver.Value) error {
-		ids, last = append(ids, textOf(row[0])), intOf(row[1])
+		ids, last = append(ids, direct.Text(row[0])), direct.Int(row[1])
 		return nil
 	}, domain, tags[0], after, others, limit, second)
 	return ids, last, err

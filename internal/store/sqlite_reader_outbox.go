@@ -9,6 +9,7 @@ import (
 
 	"signalbox/internal/events"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 const (
@@ -52,13 +53,13 @@ func (r *reader) events(ctx context.Context, after int64, limit int) ([]events.E
 
 func (r *reader) boundsOfEvents(ctx context.Context) (events.Bounds, error) {
 	return one(ctx, r.eventBounds, 2, func(row []driver.Value) (events.Bounds, error) {
-		return events.Bounds{Deleted: intOf(row[0]), Newest: intOf(row[1])}, nil
+		return events.Bounds{Deleted: direct.Int(row[0]), Newest: direct.Int(row[1])}, nil
 	}, errCorrupt)
 }
 
 // slowestEventReader returns how far all registered readers have read; held is false if there are none.
 func (r *reader) slowestEventReader(ctx context.Context) (seq int64, held bool, err error) {
-	seqs, err := list(ctx, r.slowestReader, 1, func(row []driver.Value) (int64, error) { return intOf(row[0]), nil })
+	seqs, err := list(ctx, r.slowestReader, 1, func(row []driver.Value) (int64, error) { return direct.Int(row[0]), nil })
 	if err != nil || len(seqs) == 0 {
 		return 0, false, err
 	}
@@ -67,26 +68,26 @@ func (r *reader) slowestEventReader(ctx context.Context) (seq int64, held bool, 
 
 // eventOf reads the columns of queryEvents.
 func eventOf(row []driver.Value) (events.Event, error) {
-	kind := intOf(row[2])
+	kind := direct.Int(row[2])
 	if kind < 0 || kind >= kindsEnd || row[5] != nil && kind >= int64(len(states)) {
 		return events.Event{}, fmt.Errorf("stored event has the unknown kind %d", kind)
 	}
-	e := events.Event{Seq: intOf(row[0]), At: timeOf(intOf(row[1])), Type: kindTypes[kind], Domain: textOf(row[3]), Endpoint: textOf(row[4])}
+	e := events.Event{Seq: direct.Int(row[0]), At: direct.Time(direct.Int(row[1])), Type: kindTypes[kind], Domain: direct.Text(row[3]), Endpoint: direct.Text(row[4])}
 	if row[5] == nil {
-		e.Data = json.RawMessage(textOf(row[6]))
+		e.Data = json.RawMessage(direct.Text(row[6]))
 		if len(e.Data) == 0 {
 			e.Data = json.RawMessage("{}")
 		}
 		return e, nil
 	}
-	id := push.ID(intOf(row[5]))
+	id := push.ID(direct.Int(row[5]))
 	e.Push = id.String()
-	data := events.PushData{ID: e.Push, To: e.Endpoint, Type: textOf(row[7]), State: string(states[kind]), Reason: textOf(row[6])}
-	if fanout := push.ID(intOf(row[8])); fanout != 0 {
+	data := events.PushData{ID: e.Push, To: e.Endpoint, Type: direct.Text(row[7]), State: string(states[kind]), Reason: direct.Text(row[6])}
+	if fanout := push.ID(direct.Int(row[8])); fanout != 0 {
 		e.Fanout = fanout.String()
 		data.Fanout = e.Fanout
 	}
-	if result := textOf(row[9]); result != "" {
+	if result := direct.Text(row[9]); result != "" {
 		data.Result = json.RawMessage(result)
 	}
 	var err error

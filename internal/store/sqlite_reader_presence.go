@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/direct"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 
 // presencesDue reports whether events of presences are due.
 func (r *reader) presencesDue(ctx context.Context, now time.Time) (due bool, err error) {
-	err = r.anyUntold.QueryRowContext(ctx, micros(now)).Scan(&due)
+	err = r.anyUntold.QueryRowContext(ctx, direct.Micros(now)).Scan(&due)
 	return due, sqliteError(err)
 }
 
@@ -51,7 +52,7 @@ func (s *Store) EndpointsByID(ctx context.Context, domain string, ids []string) 
 func (s *Store) Snapshot(ctx context.Context, q endpoint.Query, f func(endpoint.Told) error) (seq int64, err error) {
 	name, value, _ := strings.Cut(q.Label, "=")
 	err = each(ctx, s.reader.snapshot, 2+recordColumns, func(row []driver.Value) error {
-		seq = intOf(row[0])
+		seq = direct.Int(row[0])
 		if row[2] == nil {
 			return nil
 		}
@@ -59,7 +60,7 @@ func (s *Store) Snapshot(ctx context.Context, q endpoint.Query, f func(endpoint.
 		if err != nil {
 			return err
 		}
-		return f(endpoint.Told{Record: r, State: endpoint.State(textOf(row[1]))})
+		return f(endpoint.Told{Record: r, State: endpoint.State(direct.Text(row[1]))})
 	}, q.Domain, string(q.State), q.Search, q.Group, name, value)
 	return seq, err
 }

@@ -8,6 +8,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 func (r *reader) push(ctx context.Context, domain string, id push.ID) (push.Status, error) {
@@ -20,11 +21,11 @@ func (r *reader) push(ctx context.Context, domain string, id push.ID) (push.Stat
 
 func (r *reader) waiting(ctx context.Context, k endpoint.Key, after push.Cursor, limit int) ([]push.Push, error) {
 	read := func(row []driver.Value) (push.Push, error) {
-		created, expires := timeOf(intOf(row[5])), timeOf(intOf(row[6]))
+		created, expires := direct.Time(direct.Int(row[5])), direct.Time(direct.Int(row[6]))
 		return push.Push{
-			ID: push.ID(intOf(row[0])), To: k, Type: textOf(row[1]), Payload: bytesOf(row[8]), Binary: intOf(row[2]) == formBinary,
-			Message: intOf(row[2]) == formMessage, Priority: push.Priority(intOf(row[3])), Ack: push.Ack(intOf(row[4])), TTL: expires.Sub(created), Created: created,
-			CollapseKey: textOf(row[7]),
+			ID: push.ID(direct.Int(row[0])), To: k, Type: direct.Text(row[1]), Payload: direct.Bytes(row[8]), Binary: direct.Int(row[2]) == formBinary,
+			Message: direct.Int(row[2]) == formMessage, Priority: push.Priority(direct.Int(row[3])), Ack: push.Ack(direct.Int(row[4])), TTL: expires.Sub(created), Created: created,
+			CollapseKey: direct.Text(row[7]),
 		}, nil
 	}
 	return list(ctx, r.listWaiting, 9, read, k.Domain, k.ID, int64(after.Priority), int64(after.ID), limit)
@@ -56,7 +57,7 @@ func (r *reader) pushes(ctx context.Context, k endpoint.Key, state push.State, b
 	return list(ctx, s, statusColumns, statusOf, k.Domain, k.ID, int64(before), code, limit)
 }
 
-func idOf(row []driver.Value) (push.ID, error) { return push.ID(intOf(row[0])), nil }
+func idOf(row []driver.Value) (push.ID, error) { return push.ID(direct.Int(row[0])), nil }
 
 // interrupted returns the pushes that a session had when the process ended, those with TTL 0 that none had yet, and those with a collapse key, which a newer one may
 // have spared because they were on their way.

@@ -16,6 +16,7 @@ import (
 	"signalbox/internal/access"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 // exec runs statements on the writer's connection as one operation.
@@ -23,10 +24,10 @@ type exec []string
 
 func (op exec) apply(t *tx) error {
 	for _, query := range op {
-		p := &preparer{conn: t.conn}
-		s := p.prepare(query)
-		if p.err != nil {
-			return p.err
+		p := &direct.Preparer{Conn: t.conn}
+		s := p.Prepare(query)
+		if p.Err != nil {
+			return p.Err
 		}
 		if _, err := s.Row(make([]driver.Value, 1)); err != nil {
 			return err

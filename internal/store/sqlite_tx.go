@@ -59,36 +59,21 @@ type controlStmts struct {
 	findEndpoint, otherWork          *direct.Stmt
 }
 
-// preparer prepares many statements and keeps the first error.
-type preparer struct {
-	conn *direct.Conn
-	err  error
-}
-
-func (p *preparer) prepare(query string) *direct.Stmt {
-	if p.err != nil {
-		return nil
-	}
-	var s *direct.Stmt
-	s, p.err = p.conn.Prepare(query)
-	return s
-}
-
 func newTx(c *direct.Conn) (*tx, error) {
-	p := &preparer{conn: c}
+	p := &direct.Preparer{Conn: c}
 	t := &tx{
 		conn: c, rows: map[push.ID]*pushRow{}, closed: map[push.ID]int64{}, candidatesKnown: map[endpoint.Key]*candidate{},
 		control: controlStmts{
-			begin:        p.prepare("BEGIN IMMEDIATE"),
-			commit:       p.prepare("COMMIT"),
-			rollback:     p.prepare("ROLLBACK"),
-			readNumbers:  p.prepare("SELECT last_push, last_event FROM meta WHERE one = 1"),
-			writeNumbers: p.prepare("UPDATE meta SET last_push = ?, last_event = ? WHERE one = 1"),
-			probe:        p.prepare("UPDATE meta SET probes = probes + 1 WHERE one = 1"),
-			insertEvent:  p.prepare(insertOutbox),
-			insertEvents: p.prepare(insertOutbox + strings.Repeat(", (?, ?, ?, ?, ?, ?)", eventRows-1)),
-			findEndpoint: p.prepare("SELECT num, enabled FROM endpoint WHERE domain = ? AND id = ?"),
-			otherWork:    p.prepare(queryOtherWork),
+			begin:        p.Prepare("BEGIN IMMEDIATE"),
+			commit:       p.Prepare("COMMIT"),
+			rollback:     p.Prepare("ROLLBACK"),
+			readNumbers:  p.Prepare("SELECT last_push, last_event FROM meta WHERE one = 1"),
+			writeNumbers: p.Prepare("UPDATE meta SET last_push = ?, last_event = ? WHERE one = 1"),
+			probe:        p.Prepare("UPDATE meta SET probes = probes + 1 WHERE one = 1"),
+			insertEvent:  p.Prepare(insertOutbox),
+			insertEvents: p.Prepare(insertOutbox + strings.Repeat(", (?, ?, ?, ?, ?, ?)", eventRows-1)),
+			findEndpoint: p.Prepare("SELECT num, enabled FROM endpoint WHERE domain = ? AND id = ?"),
+			otherWork:    p.Prepare(queryOtherWork),
 		},
 		push:     newPushStmts(p),
 		fanout:   newFanoutStmts(p),
@@ -102,8 +87,8 @@ func newTx(c *direct.Conn) (*tx, error) {
 		webhook:  newWebhookStmts(p),
 		outbox:   newOutboxStmts(p),
 	}
-	if p.err != nil {
-		return nil, p.err
+	if p.Err != nil {
+		return nil, p.Err
 	}
 	var err error
 	if t.account, err = accounts.Prepare(c); err != nil {
@@ -182,7 +167,7 @@ func (t *tx) readNumbers() error {
 	if !found {
 		return errCorrupt
 	}
-	t.lastPush, t.lastEvent, t.numbersRead = intOf(t.row2[0]), intOf(t.row2[1]), true
+	t.lastPush, t.lastEvent, t.numbersRead = direct.Int(t.row2[0]), direct.Int(t.row2[1]), true
 	return nil
 }
 
@@ -259,7 +244,7 @@ func (t *tx) findEndpoint(k endpoint.Key) (num int64, enabled bool, err error) {
 	if !found {
 		return 0, false, endpoint.ErrUnknown
 	}
-	return intOf(t.row2[0]), intOf(t.row2[1]) != 0, nil
+	return direct.Int(t.row2[0]), direct.Int(t.row2[1]) != 0, nil
 }
 
 // probe is an operation that only finds out whether the disk takes writes.
@@ -280,18 +265,3 @@ func expected(into *error, err error, results ...error) error {
 }
 
 // The columns of a row as they come from the driver; NULL gives the zero value.
-
-func intOf(v driver.Value) int64 {
-	n, _ := v.(int64)
-	return n
-}
-
-func textOf(v driver.Value) string {
-	s, _ := v.(string)
-	return s
-}
-
-func bytesOf(v driver.Value) []byte {
-	b, _ := v.([]byte)
-	return b
-}

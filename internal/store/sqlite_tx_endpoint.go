@@ -34,20 +34,20 @@ const (
 	recordColumns   = 7 + presenceColumns
 )
 
-func newEndpointStmts(p *preparer) endpointStmts {
+func newEndpointStmts(p *direct.Preparer) endpointStmts {
 	return endpointStmts{
-		insert: p.prepare("INSERT INTO endpoint (num, domain, id, enabled, created, updated, labels, groups, secret)" +
+		insert: p.Prepare("INSERT INTO endpoint (num, domain, id, enabled, created, updated, labels, groups, secret)" +
 			" VALUES (1 + max(coalesce((SELECT max(num) FROM endpoint), 0), coalesce((SELECT max(num) FROM gone), 0)), ?, ?, ?, ?, ?, ?, ?, ?)" +
 			" ON CONFLICT (domain, id) DO NOTHING"),
-		find: p.prepare(selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?"),
-		update: p.prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
+		find: p.Prepare(selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?"),
+		update: p.Prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
 			" WHERE domain = ? AND id = ?"),
-		bury:           p.prepare("INSERT INTO gone (num, domain, id, seq) SELECT num, domain, id, ? FROM endpoint WHERE num = ?"),
-		remove:         p.prepare("DELETE FROM endpoint WHERE num = ?"),
-		openTargets:    p.prepare(queryOpenTargets),
-		removeBodies:   p.prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
-		removePushes:   p.prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
-		removePresence: p.prepare("DELETE FROM presence WHERE ep = ?"),
+		bury:           p.Prepare("INSERT INTO gone (num, domain, id, seq) SELECT num, domain, id, ? FROM endpoint WHERE num = ?"),
+		remove:         p.Prepare("DELETE FROM endpoint WHERE num = ?"),
+		openTargets:    p.Prepare(queryOpenTargets),
+		removeBodies:   p.Prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
+		removePushes:   p.Prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
+		removePresence: p.Prepare("DELETE FROM presence WHERE ep = ?"),
 	}
 }
 
@@ -61,7 +61,7 @@ func (t *tx) insertEndpoint(e *endpoint.Endpoint, s endpoint.Secret) (bool, erro
 	if err != nil {
 		return false, fmt.Errorf("encode secret: %w", err)
 	}
-	n, err := t.endpoint.insert.Exec(e.Domain, e.ID, boolCode(e.Enabled), micros(e.Created), micros(e.Updated), labels, groups, string(secret))
+	n, err := t.endpoint.insert.Exec(e.Domain, e.ID, direct.Flag(e.Enabled), direct.Micros(e.Created), direct.Micros(e.Updated), labels, groups, string(secret))
 	return n == 1, err
 }
 
@@ -101,13 +101,13 @@ func (t *tx) updateEndpoint(e *endpoint.Endpoint, s *endpoint.Secret) error {
 			return err
 		}
 	}
-	return t.endpoint.update.Run(boolCode(e.Enabled), micros(e.Updated), labels, groups, secret, e.Domain, e.ID)
+	return t.endpoint.update.Run(direct.Flag(e.Enabled), direct.Micros(e.Updated), labels, groups, secret, e.Domain, e.ID)
 }
 
 // deletePushesOf deletes up to limit pushes of an endpoint with their payloads and returns how many there were.
 func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
 	err := t.endpoint.openTargets.Each(t.row2[:], func() error {
-		t.closeTargets(push.ID(intOf(t.row2[0])), intOf(t.row2[1]))
+		t.closeTargets(push.ID(direct.Int(t.row2[0])), direct.Int(t.row2[1]))
 		return nil
 	}, num, int64(limit))
 	if err != nil {
@@ -172,10 +172,10 @@ func decodeSets(labels, groups string) (map[string]string, []string, error) {
 // recordOf reads the columns of selectRecord.
 func recordOf(row []driver.Value) (endpoint.Record, error) {
 	r := endpoint.Record{Endpoint: endpoint.Endpoint{
-		Key: endpoint.Key{Domain: textOf(row[0]), ID: textOf(row[1])}, Enabled: intOf(row[2]) != 0, Created: timeOf(intOf(row[3])), Updated: timeOf(intOf(row[4])),
+		Key: endpoint.Key{Domain: direct.Text(row[0]), ID: direct.Text(row[1])}, Enabled: direct.Int(row[2]) != 0, Created: direct.Time(direct.Int(row[3])), Updated: direct.Time(direct.Int(row[4])),
 	}}
 	var err error
-	if r.Labels, r.Groups, err = decodeSets(textOf(row[5]), textOf(row[6])); err != nil {
+	if r.Labels, r.Groups, err = decodeSets(direct.Text(row[5]), direct.Text(row[6])); err != nil {
 		return endpoint.Record{}, fmt.Errorf("read %s: %w", r.Key, err)
 	}
 	r.Presence = presenceOf(row[7:])
@@ -188,8 +188,8 @@ func presenceOf(row []driver.Value) endpoint.Presence {
 		return endpoint.Presence{State: endpoint.StateNever}
 	}
 	return endpoint.Presence{
-		State: endpoint.State(textOf(row[0])), Since: timeOf(intOf(row[1])), LastHeard: timeOf(intOf(row[2])), Reason: textOf(row[3]), Resource: textOf(row[4]),
-		RemoteAddr: textOf(row[5]), Via: link.Via(textOf(row[6])), TLSVersion: textOf(row[7]), Bound: timeOf(intOf(row[8])),
-		LastEnd: timeOf(intOf(row[9])), LastReason: textOf(row[10]),
+		State: endpoint.State(direct.Text(row[0])), Since: direct.Time(direct.Int(row[1])), LastHeard: direct.Time(direct.Int(row[2])), Reason: direct.Text(row[3]), Resource: direct.Text(row[4]),
+		RemoteAddr: direct.Text(row[5]), Via: link.Via(direct.Text(row[6])), TLSVersion: direct.Text(row[7]), Bound: direct.Time(direct.Int(row[8])),
+		LastEnd: direct.Time(direct.Int(row[9])), LastReason: direct.Text(row[10]),
 	}
 }

@@ -39,23 +39,23 @@ const (
 	queryCandidates = "SELECT " + selectCandidate + ", j.key FROM json_each(?2) j CROSS JOIN endpoint e ON e.domain = ?1 AND e.id = j.value"
 )
 
-func newFanoutStmts(p *preparer) fanoutStmts {
+func newFanoutStmts(p *direct.Preparer) fanoutStmts {
 	return fanoutStmts{
-		insert: p.prepare("INSERT INTO fanout (id, domain, type, binary, priority, ack, created, expires, targets, collapse, not_before, selector, late," +
+		insert: p.Prepare("INSERT INTO fanout (id, domain, type, binary, priority, ack, created, expires, targets, collapse, not_before, selector, late," +
 			" stored, refused, open) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0)"),
-		find:         p.prepare(selectFanout + " WHERE id = ?"),
-		grow:         p.prepare("UPDATE fanout SET stored = stored + ?, refused = refused + ?, open = open + ?, targets = ?, reached = ? WHERE id = ?"),
-		closeTargets: p.prepare("UPDATE fanout SET open = open - ? WHERE id = ?"),
-		insertBody:   p.prepare("INSERT OR IGNORE INTO push_body (id, body) VALUES (?, ?)"),
-		deleteBody:   p.prepare("DELETE FROM push_body WHERE id = ?1 AND (SELECT open = 0 AND late <> 1 FROM fanout WHERE id = ?1)"),
-		candidate:    p.prepare(queryCandidate),
-		candidates:   p.prepare(queryCandidates),
-		members:      p.prepare(queryMembers),
+		find:         p.Prepare(selectFanout + " WHERE id = ?"),
+		grow:         p.Prepare("UPDATE fanout SET stored = stored + ?, refused = refused + ?, open = open + ?, targets = ?, reached = ? WHERE id = ?"),
+		closeTargets: p.Prepare("UPDATE fanout SET open = open - ? WHERE id = ?"),
+		insertBody:   p.Prepare("INSERT OR IGNORE INTO push_body (id, body) VALUES (?, ?)"),
+		deleteBody:   p.Prepare("DELETE FROM push_body WHERE id = ?1 AND (SELECT open = 0 AND late <> 1 FROM fanout WHERE id = ?1)"),
+		candidate:    p.Prepare(queryCandidate),
+		candidates:   p.Prepare(queryCandidates),
+		members:      p.Prepare(queryMembers),
 		// The numbers of the endpoints come as a JSON array with 0 for those that are refused.
-		insertPushes: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout, collapse, not_before)" +
+		insertPushes: p.Prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout, collapse, not_before)" +
 			" SELECT ?1 + key, value, 0, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 0, ?10, ?11, ?12, ?13, ?14 FROM json_each(?2) WHERE value > 0"),
-		insertEvents: p.prepare("INSERT INTO outbox (seq, at, kind, ep, push) SELECT ?1 + key, ?3, 0, value, ?4 + key FROM json_each(?2) WHERE value > 0"),
-		refuse:       p.prepare("INSERT INTO refused (id, fanout, subject, reason, at) VALUES (?, ?, ?, ?, ?)"),
+		insertEvents: p.Prepare("INSERT INTO outbox (seq, at, kind, ep, push) SELECT ?1 + key, ?3, 0, value, ?4 + key FROM json_each(?2) WHERE value > 0"),
+		refuse:       p.Prepare("INSERT INTO refused (id, fanout, subject, reason, at) VALUES (?, ?, ?, ?, ?)"),
 	}
 }
 
@@ -69,7 +69,7 @@ func (t *tx) insertFanout(p *push.Push, c *push.FanoutChunk) error {
 		selector = string(text)
 	}
 	return t.fanout.insert.Run(int64(p.ID), p.To.Domain, p.Type, formOf(p), int64(p.Priority), int64(p.Ack), p.Created.UnixMicro(), p.Expires().UnixMicro(),
-		int64(c.Targets), textOrNull(p.CollapseKey), timeOrNull(p.NotBefore), selector, boolCode(c.Late))
+		int64(c.Targets), textOrNull(p.CollapseKey), timeOrNull(p.NotBefore), selector, direct.Flag(c.Late))
 }
 
 // findFanout returns a fan-out without its counts, or push.ErrUnknown.
@@ -86,17 +86,17 @@ func (t *tx) findFanout(id push.ID) (push.Fanout, error) {
 
 // fanoutOf reads the columns of selectFanout.
 func fanoutOf(row []driver.Value) (push.Fanout, error) {
-	created, expires := timeOf(intOf(row[6])), timeOf(intOf(row[7]))
+	created, expires := direct.Time(direct.Int(row[6])), direct.Time(direct.Int(row[7]))
 	f := push.Fanout{
 		Push: push.Push{
-			ID: push.ID(intOf(row[0])), To: endpoint.Key{Domain: textOf(row[1])}, Type: textOf(row[2]), Binary: intOf(row[3]) != 0,
-			Priority: push.Priority(intOf(row[4])), Ack: push.Ack(intOf(row[5])), TTL: expires.Sub(created), Created: created,
-			CollapseKey: textOf(row[12]), NotBefore: timeOf(intOf(row[13])),
+			ID: push.ID(direct.Int(row[0])), To: endpoint.Key{Domain: direct.Text(row[1])}, Type: direct.Text(row[2]), Binary: direct.Int(row[3]) != 0,
+			Priority: push.Priority(direct.Int(row[4])), Ack: push.Ack(direct.Int(row[5])), TTL: expires.Sub(created), Created: created,
+			CollapseKey: direct.Text(row[12]), NotBefore: direct.Time(direct.Int(row[13])),
 		},
-		Targets: int(intOf(row[8])), Stored: int(intOf(row[9])), Refused: int(intOf(row[10])), Open: int(intOf(row[11])), Reached: intOf(row[15]),
-		Late: intOf(row[16]) == lateOpen,
+		Targets: int(direct.Int(row[8])), Stored: int(direct.Int(row[9])), Refused: int(direct.Int(row[10])), Open: int(direct.Int(row[11])), Reached: direct.Int(row[15]),
+		Late: direct.Int(row[16]) == lateOpen,
 	}
-	if text := textOf(row[14]); text != "" {
+	if text := direct.Text(row[14]); text != "" {
 		if err := json.Unmarshal([]byte(text), &f.Selector); err != nil {
 			return push.Fanout{}, fmt.Errorf("read selector of %s: %w", f.ID, err)
 		}
@@ -120,7 +120,7 @@ func (t *tx) candidates(domain string, ids []string) ([]candidate, error) {
 	}
 	all, row := make([]candidate, len(ids)), t.fanout.resolved[:]
 	err = t.fanout.candidates.Each(row, func() error {
-		all[intOf(row[3])] = candidateOf(row)
+		all[direct.Int(row[3])] = candidateOf(row)
 		return nil
 	}, domain, string(list))
 	for i, id := range ids {
@@ -138,7 +138,7 @@ func (t *tx) members(domain string, tags []string, after int64, limit int) (all 
 	row := t.fanout.member[:]
 	err = t.fanout.members.Each(row, func() error {
 		c := candidateOf(row)
-		c.id = textOf(row[3])
+		c.id = direct.Text(row[3])
 		all = append(all, c)
 		return nil
 	}, domain, tags[0], after, others, int64(limit), second)
@@ -169,8 +169,8 @@ func (t *tx) candidate(k endpoint.Key) (candidate, error) {
 
 // candidateOf reads the columns of selectCandidate.
 func candidateOf(row []driver.Value) candidate {
-	open := intOf(row[2])
-	return candidate{num: intOf(row[0]), enabled: intOf(row[1]) != 0, count: open >> 40, bytes: open & (1<<40 - 1)}
+	open := direct.Int(row[2])
+	return candidate{num: direct.Int(row[0]), enabled: direct.Int(row[1]) != 0, count: open >> 40, bytes: open & (1<<40 - 1)}
 }
 
 // insertTargets stores one Accepted push for each number of an endpoint that is not 0, with its event. The first id, and the first event's number, belong to the

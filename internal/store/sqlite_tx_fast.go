@@ -19,14 +19,14 @@ const (
 	fastColumns = 3
 )
 
-func newFastStmts(p *preparer) fastStmts {
+func newFastStmts(p *direct.Preparer) fastStmts {
 	return fastStmts{
-		save: p.prepare("INSERT INTO fast_token (ep, client, mark, current, new, expires) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (ep, client) DO UPDATE SET" +
+		save: p.Prepare("INSERT INTO fast_token (ep, client, mark, current, new, expires) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (ep, client) DO UPDATE SET" +
 			" mark = excluded.mark, current = excluded.current, new = excluded.new, expires = excluded.expires"),
-		trim: p.prepare("DELETE FROM fast_token WHERE ep = ?1 AND client <> ?2 AND client NOT IN" +
+		trim: p.Prepare("DELETE FROM fast_token WHERE ep = ?1 AND client <> ?2 AND client NOT IN" +
 			" (SELECT client FROM fast_token WHERE ep = ?1 AND client <> ?2 ORDER BY expires DESC, client LIMIT ?3)"),
-		remove:    p.prepare("DELETE FROM fast_token WHERE ep = ? AND client = ?"),
-		removeAll: p.prepare("DELETE FROM fast_token WHERE ep = ?"),
+		remove:    p.Prepare("DELETE FROM fast_token WHERE ep = ? AND client = ?"),
+		removeAll: p.Prepare("DELETE FROM fast_token WHERE ep = ?"),
 	}
 }
 
@@ -40,7 +40,7 @@ func (t *tx) saveFastTokens(num int64, client string, tokens *endpoint.FastToken
 	if err != nil {
 		return fmt.Errorf("encode token: %w", err)
 	}
-	expires := max(micros(tokens.Current.Expires), micros(tokens.New.Expires))
+	expires := max(direct.Micros(tokens.Current.Expires), direct.Micros(tokens.New.Expires))
 	if err := t.fast.save.Run(num, client, tokens.Mark, current, fresh, expires); err != nil {
 		return err
 	}
@@ -49,9 +49,9 @@ func (t *tx) saveFastTokens(num int64, client string, tokens *endpoint.FastToken
 
 // fastTokensOf reads the columns of selectFast.
 func fastTokensOf(row []driver.Value) (t endpoint.FastTokens, err error) {
-	t.Mark = append([]byte(nil), bytesOf(row[0])...)
+	t.Mark = append([]byte(nil), direct.Bytes(row[0])...)
 	for i, into := range []*endpoint.FastToken{&t.Current, &t.New} {
-		if err := json.Unmarshal(bytesOf(row[1+i]), into); err != nil {
+		if err := json.Unmarshal(direct.Bytes(row[1+i]), into); err != nil {
 			return endpoint.FastTokens{}, fmt.Errorf("read token: %w", err)
 		}
 	}

@@ -1,6 +1,9 @@
 package store
 
-import "signalbox/internal/endpoint"
+import (
+	"signalbox/internal/endpoint"
+	"signalbox/internal/store/direct"
+)
 
 // maxKnown bounds of how many endpoints is remembered what decides about their pushes, about 100 bytes each.
 const maxKnown = 50_000
@@ -30,7 +33,7 @@ func (t *tx) checkOtherWork() error {
 	if _, err := t.control.otherWork.Row(t.row2[:1]); err != nil {
 		return err
 	}
-	if version := intOf(t.row2[0]); version != t.dataVersion {
+	if version := direct.Int(t.row2[0]); version != t.dataVersion {
 		t.dataVersion = version
 		clear(t.candidatesKnown)
 	}

@@ -34,24 +34,24 @@ const (
 	queryAnyLate = "SELECT 1 WHERE EXISTS (SELECT 1 FROM joined) OR EXISTS (SELECT 1 FROM fanout WHERE late = 1 AND expires <= ?1)"
 )
 
-func newLateStmts(p *preparer) lateStmts {
+func newLateStmts(p *direct.Preparer) lateStmts {
 	return lateStmts{
-		count:    p.prepare("SELECT count(*) FROM fanout WHERE late = 1"),
-		open:     p.prepare(queryLateOpen),
-		over:     p.prepare(queryLateOver),
-		close:    p.prepare("UPDATE fanout SET late = 2 WHERE id = ? AND late = 1"),
-		joined:   p.prepare("SELECT j.ep, e.domain, e.id, e.labels, e.groups FROM joined j LEFT JOIN endpoint e ON e.num = j.ep ORDER BY j.ep LIMIT ?"),
-		looked:   p.prepare("DELETE FROM joined WHERE ep = ?"),
-		isTarget: p.prepare(queryIsTarget),
-		body:     p.prepare("SELECT body FROM push_body WHERE id = ?"),
-		due:      p.prepare(queryDue),
-		release:  p.prepare("UPDATE push SET place = priority WHERE id = ?"),
+		count:    p.Prepare("SELECT count(*) FROM fanout WHERE late = 1"),
+		open:     p.Prepare(queryLateOpen),
+		over:     p.Prepare(queryLateOver),
+		close:    p.Prepare("UPDATE fanout SET late = 2 WHERE id = ? AND late = 1"),
+		joined:   p.Prepare("SELECT j.ep, e.domain, e.id, e.labels, e.groups FROM joined j LEFT JOIN endpoint e ON e.num = j.ep ORDER BY j.ep LIMIT ?"),
+		looked:   p.Prepare("DELETE FROM joined WHERE ep = ?"),
+		isTarget: p.Prepare(queryIsTarget),
+		body:     p.Prepare("SELECT body FROM push_body WHERE id = ?"),
+		due:      p.Prepare(queryDue),
+		release:  p.Prepare("UPDATE push SET place = priority WHERE id = ?"),
 	}
 }
 
 func (t *tx) countLate() (int64, error) {
 	_, err := t.late.count.Row(t.row2[:1])
-	return intOf(t.row2[0]), err
+	return direct.Int(t.row2[0]), err
 }
 
 // lateFanouts returns the fan-outs that take late joiners at a time.
@@ -68,7 +68,7 @@ func (t *tx) lateFanouts(now int64) (all []push.Fanout, err error) {
 // lateOver returns up to limit fan-outs that take late joiners though they have expired.
 func (t *tx) lateOver(now int64, limit int) (ids []push.ID, err error) {
 	err = t.late.over.Each(t.row2[:1], func() error {
-		ids = append(ids, push.ID(intOf(t.row2[0])))
+		ids = append(ids, push.ID(direct.Int(t.row2[0])))
 		return nil
 	}, now, int64(limit))
 	return ids, err
@@ -95,10 +95,10 @@ type joiner struct {
 func (t *tx) joiners(limit int) (all []joiner, err error) {
 	row := t.late.joiner[:5]
 	err = t.late.joined.Each(row, func() error {
-		j := joiner{num: intOf(row[0]), key: endpoint.Key{Domain: textOf(row[1]), ID: textOf(row[2])}}
+		j := joiner{num: direct.Int(row[0]), key: endpoint.Key{Domain: direct.Text(row[1]), ID: direct.Text(row[2])}}
 		if j.key.ID != "" {
 			var err error
-			if j.labels, j.groups, err = decodeSets(textOf(row[3]), textOf(row[4])); err != nil {
+			if j.labels, j.groups, err = decodeSets(direct.Text(row[3]), direct.Text(row[4])); err != nil {
 				return err
 			}
 		}
@@ -117,8 +117,8 @@ func (t *tx) isTarget(fanout push.ID, j *joiner) (bool, error) {
 func (t *tx) due(now int64, limit int) (ids []push.ID, keys []endpoint.Key, err error) {
 	row := t.late.joiner[:3]
 	err = t.late.due.Each(row, func() error {
-		ids = append(ids, push.ID(intOf(row[0])))
-		keys = append(keys, endpoint.Key{Domain: textOf(row[1]), ID: textOf(row[2])})
+		ids = append(ids, push.ID(direct.Int(row[0])))
+		keys = append(keys, endpoint.Key{Domain: direct.Text(row[1]), ID: direct.Text(row[2])})
 		return nil
 	}, now, int64(limit))
 	return ids, keys, err
@@ -130,5 +130,5 @@ func (t *tx) bodyOf(fanout push.ID) ([]byte, error) {
 	if _, err := t.late.body.Row(t.row2[:1], int64(fanout)); err != nil {
 		return nil, err
 	}
-	return bytesOf(t.row2[0]), nil
+	return direct.Bytes(t.row2[0]), nil
 }

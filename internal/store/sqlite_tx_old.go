@@ -15,20 +15,20 @@ type oldStmts struct {
 	push, idem, outbox, gone, fanout, refused, batch *direct.Stmt
 }
 
-func newOldStmts(p *preparer) oldStmts {
+func newOldStmts(p *direct.Preparer) oldStmts {
 	return oldStmts{
-		push:   p.prepare("DELETE FROM push WHERE id = ? AND place = 4"),
-		idem:   p.prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push <= ? ORDER BY push LIMIT ?)"),
-		outbox: p.prepare("DELETE FROM outbox WHERE seq <= ?"),
-		gone:   p.prepare("DELETE FROM gone WHERE seq < coalesce((SELECT min(seq) FROM outbox), 9223372036854775807)"),
-		fanout: p.prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND late <> 1 AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
+		push:   p.Prepare("DELETE FROM push WHERE id = ? AND place = 4"),
+		idem:   p.Prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push <= ? ORDER BY push LIMIT ?)"),
+		outbox: p.Prepare("DELETE FROM outbox WHERE seq <= ?"),
+		gone:   p.Prepare("DELETE FROM gone WHERE seq < coalesce((SELECT min(seq) FROM outbox), 9223372036854775807)"),
+		fanout: p.Prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND late <> 1 AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
 			" AND NOT EXISTS (SELECT 1 FROM refused WHERE fanout = f.id) AND NOT EXISTS (SELECT 1 FROM idem WHERE push = f.id) ORDER BY id LIMIT ?)"),
-		lastEvent:    p.prepare("SELECT max(seq) FROM (SELECT seq FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?)"),
-		missed:       p.prepare("SELECT count(*) FROM outbox WHERE seq <= ? AND seq > (SELECT min(seq) FROM event_reader)"),
-		deletedEvent: p.prepare("UPDATE meta SET deleted_event = ? WHERE one = 1"),
-		once:         p.prepare("DELETE FROM event_once WHERE until < ?"),
-		refused:      p.prepare("DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE id <= ? ORDER BY id LIMIT ?)"),
-		batch:        p.prepare("DELETE FROM batch WHERE id IN (SELECT id FROM batch b WHERE id <= ? AND NOT EXISTS (SELECT 1 FROM idem WHERE push = b.id) ORDER BY id LIMIT ?)"),
+		lastEvent:    p.Prepare("SELECT max(seq) FROM (SELECT seq FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?)"),
+		missed:       p.Prepare("SELECT count(*) FROM outbox WHERE seq <= ? AND seq > (SELECT min(seq) FROM event_reader)"),
+		deletedEvent: p.Prepare("UPDATE meta SET deleted_event = ? WHERE one = 1"),
+		once:         p.Prepare("DELETE FROM event_once WHERE until < ?"),
+		refused:      p.Prepare("DELETE FROM refused WHERE id IN (SELECT id FROM refused WHERE id <= ? ORDER BY id LIMIT ?)"),
+		batch:        p.Prepare("DELETE FROM batch WHERE id IN (SELECT id FROM batch b WHERE id <= ? AND NOT EXISTS (SELECT 1 FROM idem WHERE push = b.id) ORDER BY id LIMIT ?)"),
 	}
 }
 
@@ -58,11 +58,11 @@ func (t *tx) deleteEvents(last int64, limit int) (missed, n int64, err error) {
 	if _, err := t.old.lastEvent.Row(t.old.row[:], last, int64(limit)); err != nil || t.old.row[0] == nil {
 		return 0, 0, err
 	}
-	last = intOf(t.old.row[0])
+	last = direct.Int(t.old.row[0])
 	if _, err := t.old.missed.Row(t.old.row[:], last); err != nil {
 		return 0, 0, err
 	}
-	missed = intOf(t.old.row[0])
+	missed = direct.Int(t.old.row[0])
 	if err := t.old.deletedEvent.Run(last); err != nil {
 		return 0, 0, err
 	}
@@ -74,7 +74,7 @@ func (t *tx) deleteEvents(last int64, limit int) (missed, n int64, err error) {
 }
 
 // forgetNames deletes the names of events that are written once whose time is over.
-func (t *tx) forgetNames(now time.Time) error { return t.old.once.Run(micros(now)) }
+func (t *tx) forgetNames(now time.Time) error { return t.old.once.Run(direct.Micros(now)) }
 
 // deleteFanouts deletes up to limit fan-outs up to last that have no targets any more, and no key to be answered again.
 func (t *tx) deleteFanouts(last int64, limit int) (int64, error) {

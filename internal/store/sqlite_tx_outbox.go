@@ -13,13 +13,13 @@ type outboxStmts struct {
 	row [1]driver.Value
 }
 
-func newOutboxStmts(p *preparer) outboxStmts {
+func newOutboxStmts(p *direct.Preparer) outboxStmts {
 	return outboxStmts{
-		useName: p.prepare("INSERT INTO event_once (name, until) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"),
-		moveReader: p.prepare("INSERT INTO event_reader (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq" +
+		useName: p.Prepare("INSERT INTO event_once (name, until) VALUES (?, ?) ON CONFLICT (name) DO NOTHING"),
+		moveReader: p.Prepare("INSERT INTO event_reader (name, seq) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET seq = excluded.seq" +
 			" WHERE excluded.seq > seq"),
-		readerAt:     p.prepare("SELECT seq FROM event_reader WHERE name = ?"),
-		forgetReader: p.prepare("DELETE FROM event_reader WHERE name = ?"),
+		readerAt:     p.Prepare("SELECT seq FROM event_reader WHERE name = ?"),
+		forgetReader: p.Prepare("DELETE FROM event_reader WHERE name = ?"),
 	}
 }
 
@@ -36,7 +36,7 @@ func (t *tx) moveReader(name string, seq int64) error { return t.outbox.moveRead
 func (t *tx) addReader(name string) (int64, error) {
 	found, err := t.outbox.readerAt.Row(t.outbox.row[:], name)
 	if err != nil || found {
-		return intOf(t.outbox.row[0]), err
+		return direct.Int(t.outbox.row[0]), err
 	}
 	if err := t.readNumbers(); err != nil {
 		return 0, err

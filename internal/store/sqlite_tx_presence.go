@@ -28,19 +28,19 @@ const (
 	queryUntold = selectDue + " WHERE p.due > 0 AND p.due <= ? ORDER BY p.due LIMIT ?"
 )
 
-func newPresenceStmts(p *preparer) presenceStmts {
+func newPresenceStmts(p *direct.Preparer) presenceStmts {
 	return presenceStmts{
-		before: p.prepare("SELECT " + selectBefore + ", " + selectTold + " FROM presence p WHERE p.ep = ?"),
-		save: p.prepare("INSERT INTO presence (ep, state, since, last_heard, reason, resource, remote_addr, via, tls_version, bound, ended, end_reason, told, place, due)" +
+		before: p.Prepare("SELECT " + selectBefore + ", " + selectTold + " FROM presence p WHERE p.ep = ?"),
+		save: p.Prepare("INSERT INTO presence (ep, state, since, last_heard, reason, resource, remote_addr, via, tls_version, bound, ended, end_reason, told, place, due)" +
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)" +
 			" ON CONFLICT (ep) DO UPDATE SET state = excluded.state, since = excluded.since, last_heard = excluded.last_heard, reason = excluded.reason," +
 			" resource = excluded.resource, remote_addr = excluded.remote_addr, via = excluded.via, tls_version = excluded.tls_version, bound = excluded.bound," +
 			" ended = excluded.ended, end_reason = excluded.end_reason," +
 			" told = excluded.told, place = excluded.place, due = excluded.due"),
-		tell:     p.prepare("UPDATE presence SET told = ?, place = ?, due = ? WHERE ep = ?"),
-		online:   p.prepare(queryOnline),
-		due:      p.prepare(queryUntold),
-		postpone: p.prepare("UPDATE presence SET due = max(due, ?) WHERE due > 0"),
+		tell:     p.Prepare("UPDATE presence SET told = ?, place = ?, due = ? WHERE ep = ?"),
+		online:   p.Prepare(queryOnline),
+		due:      p.Prepare(queryUntold),
+		postpone: p.Prepare("UPDATE presence SET due = max(due, ?) WHERE due > 0"),
 	}
 }
 
@@ -58,7 +58,7 @@ func (t *tx) presenceBefore(ep int64) (presenceBefore, error) {
 	}
 	return presenceBefore{
 		endpoint.Presence{
-			State: endpoint.State(textOf(row[0])), Since: timeOf(intOf(row[1])), Reason: textOf(row[2]), LastEnd: timeOf(intOf(row[3])), LastReason: textOf(row[4]),
+			State: endpoint.State(direct.Text(row[0])), Since: direct.Time(direct.Int(row[1])), Reason: direct.Text(row[2]), LastEnd: direct.Time(direct.Int(row[3])), LastReason: direct.Text(row[4]),
 		},
 		toldOf(row[beforeColumns:]),
 	}, nil
@@ -66,16 +66,16 @@ func (t *tx) presenceBefore(ep int64) (presenceBefore, error) {
 
 // toldOf reads the columns of selectTold.
 func toldOf(row []driver.Value) told {
-	return told{state: endpoint.State(textOf(row[0])), place: textOf(row[1]), due: timeOf(intOf(row[2]))}
+	return told{state: endpoint.State(direct.Text(row[0])), place: direct.Text(row[1]), due: direct.Time(direct.Int(row[2]))}
 }
 
 func (t *tx) writePresence(ep int64, p *endpoint.Presence, after told) error {
-	return t.presence.save.Run(ep, string(p.State), micros(p.Since), micros(p.LastHeard), p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion,
-		micros(p.Bound), micros(p.LastEnd), p.LastReason, string(after.state), after.place, micros(after.due))
+	return t.presence.save.Run(ep, string(p.State), direct.Micros(p.Since), direct.Micros(p.LastHeard), p.Reason, p.Resource, p.RemoteAddr, string(p.Via), p.TLSVersion,
+		direct.Micros(p.Bound), direct.Micros(p.LastEnd), p.LastReason, string(after.state), after.place, direct.Micros(after.due))
 }
 
 func (t *tx) writeTold(ep int64, after told) error {
-	return t.presence.tell.Run(string(after.state), after.place, micros(after.due), ep)
+	return t.presence.tell.Run(string(after.state), after.place, direct.Micros(after.due), ep)
 }
 
 // storedPresence is a row of the table.
@@ -89,7 +89,7 @@ type storedPresence struct {
 func (t *tx) presences(query *direct.Stmt, args ...driver.Value) (found []storedPresence, err error) {
 	row := t.presence.row[:]
 	err = query.Each(row, func() error {
-		found = append(found, storedPresence{num: intOf(row[presenceColumns+toldColumns]), presence: presenceOf(row), told: toldOf(row[presenceColumns:])})
+		found = append(found, storedPresence{num: direct.Int(row[presenceColumns+toldColumns]), presence: presenceOf(row), told: toldOf(row[presenceColumns:])})
 		return nil
 	}, args...)
 	return found, err

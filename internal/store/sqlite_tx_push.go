@@ -49,24 +49,24 @@ const (
 	queryExpired = "SELECT id FROM push WHERE place < 4 AND expires <= ?1 AND (expires > created OR created <= ?2) ORDER BY expires LIMIT ?3"
 )
 
-func newPushStmts(p *preparer) pushStmts {
+func newPushStmts(p *direct.Preparer) pushStmts {
 	return pushStmts{
-		insert: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)" +
+		insert: p.Prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)" +
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
-		insertSpecial: p.prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout, collapse, not_before)" +
+		insertSpecial: p.Prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout, collapse, not_before)" +
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)"),
-		insertBody:  p.prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
-		find:        p.prepare(queryFindPush),
-		findAll:     p.prepare(queryFindAll),
-		status:      p.prepare(selectStatus + " WHERE p.id = ?"),
-		update:      p.prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
-		deleteBody:  p.prepare("DELETE FROM push_body WHERE id = ?"),
-		findKey:     p.prepare(queryFindKey),
-		insertKey:   p.prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
-		insertBatch: p.prepare("INSERT INTO batch (id, answers, created) VALUES (?, ?, ?)"),
-		updateBatch: p.prepare("UPDATE batch SET answers = ? WHERE id = ?"),
-		batch:       p.prepare("SELECT answers FROM batch WHERE id = ?"),
-		expired:     p.prepare(queryExpired),
+		insertBody:  p.Prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
+		find:        p.Prepare(queryFindPush),
+		findAll:     p.Prepare(queryFindAll),
+		status:      p.Prepare(selectStatus + " WHERE p.id = ?"),
+		update:      p.Prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
+		deleteBody:  p.Prepare("DELETE FROM push_body WHERE id = ?"),
+		findKey:     p.Prepare(queryFindKey),
+		insertKey:   p.Prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
+		insertBatch: p.Prepare("INSERT INTO batch (id, answers, created) VALUES (?, ?, ?)"),
+		updateBatch: p.Prepare("UPDATE batch SET answers = ? WHERE id = ?"),
+		batch:       p.Prepare("SELECT answers FROM batch WHERE id = ?"),
+		expired:     p.Prepare(queryExpired),
 	}
 }
 
@@ -110,8 +110,8 @@ func (t *tx) findKey(i *push.Idempotency) (used usedKey, found bool, err error) 
 	if err != nil || !found {
 		return usedKey{}, false, err
 	}
-	used = usedKey{push: push.ID(intOf(row[0])), created: timeOf(intOf(row[2]))}
-	copy(used.body[:], bytesOf(row[1]))
+	used = usedKey{push: push.ID(direct.Int(row[0])), created: direct.Time(direct.Int(row[2]))}
+	copy(used.body[:], direct.Bytes(row[1]))
 	return used, true, nil
 }
 
@@ -123,14 +123,14 @@ func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error
 func (t *tx) batchAnswers(id push.ID) (string, error) {
 	t.row2[0] = nil
 	_, err := t.push.batch.Row(t.row2[:1], int64(id))
-	return textOf(t.row2[0]), err
+	return direct.Text(t.row2[0]), err
 }
 
 // expired returns up to limit pushes whose TTL was over at now, the oldest first.
 func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 	var ids []push.ID
 	err := t.push.expired.Each(t.row2[:1], func() error {
-		ids = append(ids, push.ID(intOf(t.row2[0])))
+		ids = append(ids, push.ID(direct.Int(t.row2[0])))
 		return nil
 	}, now.UnixMicro(), now.Add(-push.NowGrace).UnixMicro(), int64(limit))
 	return ids, err
@@ -150,21 +150,21 @@ func (t *tx) status(id push.ID) (push.Status, error) {
 
 // statusOf reads the columns of selectStatus.
 func statusOf(row []driver.Value) (push.Status, error) {
-	created, expires := timeOf(intOf(row[columnCreated])), timeOf(intOf(row[columnExpires]))
+	created, expires := direct.Time(direct.Int(row[columnCreated])), direct.Time(direct.Int(row[columnExpires]))
 	s := push.Status{Push: push.Push{
-		ID: push.ID(intOf(row[columnID])), To: endpoint.Key{Domain: textOf(row[columnDomain]), ID: textOf(row[columnSubject])}, Type: textOf(row[9]),
-		Binary: intOf(row[6]) == formBinary, Message: intOf(row[6]) == formMessage, Priority: push.Priority(intOf(row[columnPriority])),
-		Ack: push.Ack(intOf(row[columnAck])), TTL: expires.Sub(created), Created: created,
-		Fanout: push.ID(intOf(row[12])), CollapseKey: textOf(row[13]), NotBefore: timeOf(intOf(row[14])),
+		ID: push.ID(direct.Int(row[columnID])), To: endpoint.Key{Domain: direct.Text(row[columnDomain]), ID: direct.Text(row[columnSubject])}, Type: direct.Text(row[9]),
+		Binary: direct.Int(row[6]) == formBinary, Message: direct.Int(row[6]) == formMessage, Priority: push.Priority(direct.Int(row[columnPriority])),
+		Ack: push.Ack(direct.Int(row[columnAck])), TTL: expires.Sub(created), Created: created,
+		Fanout: push.ID(direct.Int(row[12])), CollapseKey: direct.Text(row[13]), NotBefore: direct.Time(direct.Int(row[14])),
 	}}
-	if result := textOf(row[11]); result != "" {
+	if result := direct.Text(row[11]); result != "" {
 		s.Result = json.RawMessage(result)
 	}
 	var err error
-	if s.State, err = stateOf(intOf(row[columnState])); err != nil {
+	if s.State, err = stateOf(direct.Int(row[columnState])); err != nil {
 		return push.Status{}, fmt.Errorf("read %s: %w", s.ID, err)
 	}
-	if s.History, err = decodeHistory(bytesOf(row[columnHistory])); err != nil {
+	if s.History, err = decodeHistory(direct.Bytes(row[columnHistory])); err != nil {
 		return push.Status{}, fmt.Errorf("read %s: %w", s.ID, err)
 	}
 	return s, nil

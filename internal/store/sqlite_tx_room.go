@@ -25,8 +25,8 @@ const (
 	queryDroppable = "SELECT id, size, expires > created AND collapse IS NOT ?3 FROM push WHERE ep = ?1 AND place = ?2 ORDER BY id"
 )
 
-func newRoomStmts(p *preparer) roomStmts {
-	return roomStmts{older: p.prepare(queryOlder), newer: p.prepare(queryNewer), droppable: p.prepare(queryDroppable), open: p.prepare(queryOpenOfKey)}
+func newRoomStmts(p *direct.Preparer) roomStmts {
+	return roomStmts{older: p.Prepare(queryOlder), newer: p.Prepare(queryNewer), droppable: p.Prepare(queryDroppable), open: p.Prepare(queryOpenOfKey)}
 }
 
 // sized is a push with the size of its kept payload.
@@ -39,7 +39,7 @@ type sized struct {
 func (t *tx) older(ep int64, key string) (found []sized, err error) {
 	row := t.room.row[:2]
 	err = t.room.older.Each(row, func() error {
-		found = append(found, sized{push.ID(intOf(row[0])), intOf(row[1])})
+		found = append(found, sized{push.ID(direct.Int(row[0])), direct.Int(row[1])})
 		return nil
 	}, ep, key)
 	return found, err
@@ -49,21 +49,21 @@ func (t *tx) older(ep int64, key string) (found []sized, err error) {
 func (t *tx) openOf(ep int64, key string) (int64, error) {
 	row := t.room.row[:1]
 	_, err := t.room.open.Row(row, ep, key)
-	return intOf(row[0]), err
+	return direct.Int(row[0]), err
 }
 
 // newerThan returns the newest push behind r with its collapse key that waits or was sent, 0 if there is none.
 func (t *tx) newerThan(r *pushRow) (push.ID, error) {
 	row := t.room.row[:1]
 	_, err := t.room.newer.Row(row, r.ep, r.collapse, int64(r.id))
-	return push.ID(intOf(row[0])), err
+	return push.ID(direct.Int(row[0])), err
 }
 
 // droppable calls f for the waiting pushes of an endpoint in one place of its queue, the oldest first, until it returns false.
 func (t *tx) droppable(ep int64, place push.Priority, f func(sized) bool) error {
 	row := t.room.row[:]
 	return t.room.droppable.Each(row, func() error {
-		if intOf(row[2]) != 0 && !f(sized{push.ID(intOf(row[0])), intOf(row[1])}) {
+		if direct.Int(row[2]) != 0 && !f(sized{push.ID(direct.Int(row[0])), direct.Int(row[1])}) {
 			return io.EOF
 		}
 		return nil

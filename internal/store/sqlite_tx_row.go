@@ -7,6 +7,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 // pushRow is what a change of state needs to know of a push.
@@ -45,14 +46,14 @@ func (t *tx) findPush(id push.ID) (*pushRow, error) {
 // keepRow remembers the push whose columns stand in t.push.found.
 func (t *tx) keepRow() (*pushRow, error) {
 	row := &t.push.found
-	state, err := stateOf(intOf(row[4]))
+	state, err := stateOf(direct.Int(row[4]))
 	if err != nil {
 		return nil, err
 	}
 	r := &pushRow{
-		id: push.ID(intOf(row[0])), ep: intOf(row[1]), key: endpoint.Key{Domain: textOf(row[2]), ID: textOf(row[3])}, state: state, ack: push.Ack(intOf(row[5])),
-		prio: push.Priority(intOf(row[6])), lasts: intOf(row[7]) != 0, size: intOf(row[8]), fanout: push.ID(intOf(row[9])), history: bytesOf(row[10]),
-		collapse: textOf(row[11]),
+		id: push.ID(direct.Int(row[0])), ep: direct.Int(row[1]), key: endpoint.Key{Domain: direct.Text(row[2]), ID: direct.Text(row[3])}, state: state, ack: push.Ack(direct.Int(row[5])),
+		prio: push.Priority(direct.Int(row[6])), lasts: direct.Int(row[7]) != 0, size: direct.Int(row[8]), fanout: push.ID(direct.Int(row[9])), history: direct.Bytes(row[10]),
+		collapse: direct.Text(row[11]),
 	}
 	r.kept = !push.Final(r.state, r.ack)
 	t.rows[r.id] = r
@@ -78,7 +79,7 @@ func (t *tx) readRows(n int, id func(i int) push.ID) error {
 	}
 	list[len(list)-1] = ']'
 	return t.push.findAll.Each(t.push.found[:], func() error {
-		if t.rows[push.ID(intOf(t.push.found[0]))] != nil {
+		if t.rows[push.ID(direct.Int(t.push.found[0]))] != nil {
 			return nil // it stands twice in the list
 		}
 		_, err := t.keepRow()

@@ -19,11 +19,11 @@ const (
 	tokenColumns = 5
 )
 
-func newTokenStmts(p *preparer) tokenStmts {
+func newTokenStmts(p *direct.Preparer) tokenStmts {
 	return tokenStmts{
-		insert:     p.prepare("INSERT INTO token (id, name, hash, scopes, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"),
-		removeID:   p.prepare("DELETE FROM token WHERE id = ?"),
-		removeName: p.prepare("DELETE FROM token WHERE name = ?"),
+		insert:     p.Prepare("INSERT INTO token (id, name, hash, scopes, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"),
+		removeID:   p.Prepare("DELETE FROM token WHERE id = ?"),
+		removeName: p.Prepare("DELETE FROM token WHERE name = ?"),
 	}
 }
 
@@ -33,7 +33,7 @@ func (t *tx) insertToken(k *access.Token) error {
 	if err != nil {
 		return fmt.Errorf("encode scopes: %w", err)
 	}
-	n, err := t.token.insert.Exec(k.ID, k.Name, k.Hash[:], string(scopes), micros(k.Created))
+	n, err := t.token.insert.Exec(k.ID, k.Name, k.Hash[:], string(scopes), direct.Micros(k.Created))
 	if err == nil && n == 0 {
 		err = access.ErrTokenName
 	}
@@ -52,9 +52,9 @@ func (t *tx) deleteToken(idOrName string) error {
 
 // tokenOf reads the columns of selectToken.
 func tokenOf(row []driver.Value) (access.Token, error) {
-	t := access.Token{ID: textOf(row[0]), Name: textOf(row[1]), Created: timeOf(intOf(row[4]))}
-	copy(t.Hash[:], bytesOf(row[2]))
-	if err := json.Unmarshal([]byte(textOf(row[3])), &t.Scopes); err != nil {
+	t := access.Token{ID: direct.Text(row[0]), Name: direct.Text(row[1]), Created: direct.Time(direct.Int(row[4]))}
+	copy(t.Hash[:], direct.Bytes(row[2]))
+	if err := json.Unmarshal([]byte(direct.Text(row[3])), &t.Scopes); err != nil {
 		return access.Token{}, fmt.Errorf("read scopes of %s: %w", t.ID, err)
 	}
 	return t, nil

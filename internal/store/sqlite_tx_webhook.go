@@ -37,26 +37,26 @@ const (
 	asideColumns = 6
 )
 
-func newWebhookStmts(p *preparer) webhookStmts {
+func newWebhookStmts(p *direct.Preparer) webhookStmts {
 	return webhookStmts{
-		insert:      p.prepare("INSERT INTO webhook (id, enabled, cursor, definition, state) VALUES (?, ?, ?, ?, ?)"),
-		find:        p.prepare(selectWebhook + " WHERE id = ?"),
-		update:      p.prepare("UPDATE webhook SET enabled = ?, cursor = ?, definition = ?, state = ? WHERE id = ?"),
-		remove:      p.prepare("DELETE FROM webhook WHERE id = ?"),
-		count:       p.prepare("SELECT count(*) FROM webhook WHERE id <> '" + webhook.Management + "'"),
-		removeLog:   p.prepare("DELETE FROM webhook_delivery WHERE webhook = ?"),
-		removeAside: p.prepare("DELETE FROM webhook_aside WHERE webhook = ?"),
-		revive:      p.prepare("UPDATE webhook_aside SET given_up = 0, tries = 0, since = 0, next = 0 WHERE webhook = ? AND given_up = 1"),
-		progress:    p.prepare("UPDATE webhook SET enabled = CASE WHEN ? THEN 0 ELSE enabled END, cursor = ?, state = ? WHERE id = ?"),
-		deliver: p.prepare("INSERT INTO webhook_delivery (webhook, failed, at, seq, event, type, endpoint, attempt, status, took, next, fault)" +
+		insert:      p.Prepare("INSERT INTO webhook (id, enabled, cursor, definition, state) VALUES (?, ?, ?, ?, ?)"),
+		find:        p.Prepare(selectWebhook + " WHERE id = ?"),
+		update:      p.Prepare("UPDATE webhook SET enabled = ?, cursor = ?, definition = ?, state = ? WHERE id = ?"),
+		remove:      p.Prepare("DELETE FROM webhook WHERE id = ?"),
+		count:       p.Prepare("SELECT count(*) FROM webhook WHERE id <> '" + webhook.Management + "'"),
+		removeLog:   p.Prepare("DELETE FROM webhook_delivery WHERE webhook = ?"),
+		removeAside: p.Prepare("DELETE FROM webhook_aside WHERE webhook = ?"),
+		revive:      p.Prepare("UPDATE webhook_aside SET given_up = 0, tries = 0, since = 0, next = 0 WHERE webhook = ? AND given_up = 1"),
+		progress:    p.Prepare("UPDATE webhook SET enabled = CASE WHEN ? THEN 0 ELSE enabled END, cursor = ?, state = ? WHERE id = ?"),
+		deliver: p.Prepare("INSERT INTO webhook_delivery (webhook, failed, at, seq, event, type, endpoint, attempt, status, took, next, fault)" +
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"),
-		prune: p.prepare("DELETE FROM webhook_delivery WHERE webhook = ?1 AND failed = ?2 AND num <= (SELECT num FROM webhook_delivery WHERE webhook = ?1 AND failed = ?2" +
+		prune: p.Prepare("DELETE FROM webhook_delivery WHERE webhook = ?1 AND failed = ?2 AND num <= (SELECT num FROM webhook_delivery WHERE webhook = ?1 AND failed = ?2" +
 			" ORDER BY num DESC LIMIT 1 OFFSET " + keptDeliveries + ")"),
-		setAside: p.prepare("INSERT INTO webhook_aside (webhook, seq, endpoint, tries, since, next, given_up) VALUES (?, ?, ?, ?, ?, ?, ?)" +
+		setAside: p.Prepare("INSERT INTO webhook_aside (webhook, seq, endpoint, tries, since, next, given_up) VALUES (?, ?, ?, ?, ?, ?, ?)" +
 			" ON CONFLICT (webhook, seq) DO UPDATE SET tries = excluded.tries, since = excluded.since, next = excluded.next, given_up = excluded.given_up"),
-		settle:      p.prepare("DELETE FROM webhook_aside WHERE webhook = ? AND seq = ?"),
-		forgetAside: p.prepare("DELETE FROM webhook_aside WHERE webhook = ? AND seq <= (SELECT deleted_event FROM meta)"),
-		oldestAside: p.prepare("SELECT min(seq) FROM webhook_aside WHERE webhook = ? AND given_up = 0"),
+		settle:      p.Prepare("DELETE FROM webhook_aside WHERE webhook = ? AND seq = ?"),
+		forgetAside: p.Prepare("DELETE FROM webhook_aside WHERE webhook = ? AND seq <= (SELECT deleted_event FROM meta)"),
+		oldestAside: p.Prepare("SELECT min(seq) FROM webhook_aside WHERE webhook = ? AND given_up = 0"),
 	}
 }
 
@@ -68,7 +68,7 @@ func (t *tx) insertWebhook(w webhook.Webhook) (int64, error) {
 	if _, err := t.webhook.count.Row(t.webhook.row[:1]); err != nil {
 		return 0, err
 	}
-	if w.ID != webhook.Management && intOf(t.webhook.row[0]) >= webhook.MaxWebhooks {
+	if w.ID != webhook.Management && direct.Int(t.webhook.row[0]) >= webhook.MaxWebhooks {
 		return 0, webhook.ErrTooMany
 	}
 	if err := t.readNumbers(); err != nil {
@@ -84,7 +84,7 @@ func (t *tx) insertWebhook(w webhook.Webhook) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return cursor, t.webhook.insert.Run(w.ID, boolCode(w.Enabled), cursor, definition, state)
+	return cursor, t.webhook.insert.Run(w.ID, direct.Flag(w.Enabled), cursor, definition, state)
 }
 
 func (t *tx) findWebhook(id string) (webhook.Webhook, error) {
@@ -104,7 +104,7 @@ func (t *tx) updateWebhook(w webhook.Webhook) error {
 	if err != nil {
 		return err
 	}
-	if err := t.webhook.update.Run(boolCode(w.Enabled), w.Cursor, definition, state, w.ID); err != nil {
+	if err := t.webhook.update.Run(direct.Flag(w.Enabled), w.Cursor, definition, state, w.ID); err != nil {
 		return err
 	}
 	if !w.Enabled {
@@ -141,7 +141,7 @@ func (t *tx) saveProgress(id string, p webhook.Progress) error {
 		return err
 	}
 	for _, a := range p.Aside {
-		if err := t.webhook.setAside.Run(id, a.Seq, a.Endpoint, int64(a.Tries), micros(a.Since), micros(a.Next), boolCode(a.GivenUp)); err != nil {
+		if err := t.webhook.setAside.Run(id, a.Seq, a.Endpoint, int64(a.Tries), direct.Micros(a.Since), direct.Micros(a.Next), direct.Flag(a.GivenUp)); err != nil {
 			return err
 		}
 	}
@@ -166,8 +166,8 @@ func (t *tx) saveDeliveries(id string, all []webhook.Delivery) error {
 			}
 			fault = string(text)
 		}
-		err := t.webhook.deliver.Run(id, boolCode(!d.OK()), micros(d.At), d.Seq, d.Event, d.Type, d.Endpoint, int64(d.Attempt), int64(d.Status),
-			d.Took.Microseconds(), micros(d.Next), fault)
+		err := t.webhook.deliver.Run(id, direct.Flag(!d.OK()), direct.Micros(d.At), d.Seq, d.Event, d.Type, d.Endpoint, int64(d.Attempt), int64(d.Status),
+			d.Took.Microseconds(), direct.Micros(d.Next), fault)
 		if err != nil {
 			return err
 		}
@@ -189,7 +189,7 @@ func (t *tx) saveState(w webhook.Webhook, s webhook.State, disable bool) error {
 	if err != nil {
 		return fmt.Errorf("encode state: %w", err)
 	}
-	if err := t.webhook.progress.Run(boolCode(disable), s.Cursor, string(state), w.ID); err != nil {
+	if err := t.webhook.progress.Run(direct.Flag(disable), s.Cursor, string(state), w.ID); err != nil {
 		return err
 	}
 	if err := t.webhook.forgetAside.Run(w.ID); err != nil {
@@ -205,7 +205,7 @@ func (t *tx) saveState(w webhook.Webhook, s webhook.State, disable bool) error {
 		return err
 	}
 	read := s.Cursor
-	if aside := intOf(t.webhook.row[0]); aside > 0 {
+	if aside := direct.Int(t.webhook.row[0]); aside > 0 {
 		read = min(read, aside-1)
 	}
 	return t.moveReader(readerName(w.ID), read)
@@ -217,7 +217,7 @@ func (t *tx) disabledEvent(w webhook.Webhook, s webhook.State) error {
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	return t.insertEvent(event{at: micros(t.now), kind: kindWebhookDisabled, data: string(data)})
+	return t.insertEvent(event{at: direct.Micros(t.now), kind: kindWebhookDisabled, data: string(data)})
 }
 
 // webhookDefinition is what a receiver asks for, as it is stored.
@@ -246,14 +246,14 @@ func encodeWebhook(w webhook.Webhook) (definition, state string, err error) {
 // webhookOf reads the columns of selectWebhook.
 func webhookOf(row []driver.Value) (webhook.Webhook, error) {
 	var d webhookDefinition
-	w := webhook.Webhook{ID: textOf(row[0]), Enabled: intOf(row[1]) != 0}
-	if err := json.Unmarshal([]byte(textOf(row[3])), &d); err != nil {
+	w := webhook.Webhook{ID: direct.Text(row[0]), Enabled: direct.Int(row[1]) != 0}
+	if err := json.Unmarshal([]byte(direct.Text(row[3])), &d); err != nil {
 		return w, fmt.Errorf("read webhook %s: %w", w.ID, err)
 	}
-	if err := json.Unmarshal([]byte(textOf(row[4])), &w.State); err != nil {
+	if err := json.Unmarshal([]byte(direct.Text(row[4])), &w.State); err != nil {
 		return w, fmt.Errorf("read state of webhook %s: %w", w.ID, err)
 	}
-	w.Cursor = intOf(row[2])
+	w.Cursor = direct.Int(row[2])
 	w.URL, w.Description, w.Types, w.Insecure, w.Keys, w.Created, w.Updated = d.URL, d.Description, d.Types, d.Insecure, d.Keys, d.Created, d.Updated
 	return w, nil
 }
@@ -261,10 +261,10 @@ func webhookOf(row []driver.Value) (webhook.Webhook, error) {
 // deliveryOf reads the columns of queryDeliveries.
 func deliveryOf(row []driver.Value) (webhook.Delivery, error) {
 	d := webhook.Delivery{
-		ID: intOf(row[0]), At: timeOf(intOf(row[1])), Seq: intOf(row[2]), Event: textOf(row[3]), Type: textOf(row[4]), Endpoint: textOf(row[5]),
-		Attempt: int(intOf(row[6])), Status: int(intOf(row[7])), Took: time.Duration(intOf(row[8])) * time.Microsecond, Next: timeOf(intOf(row[9])),
+		ID: direct.Int(row[0]), At: direct.Time(direct.Int(row[1])), Seq: direct.Int(row[2]), Event: direct.Text(row[3]), Type: direct.Text(row[4]), Endpoint: direct.Text(row[5]),
+		Attempt: int(direct.Int(row[6])), Status: int(direct.Int(row[7])), Took: time.Duration(direct.Int(row[8])) * time.Microsecond, Next: direct.Time(direct.Int(row[9])),
 	}
-	if fault := textOf(row[10]); fault != "" {
+	if fault := direct.Text(row[10]); fault != "" {
 		if err := json.Unmarshal([]byte(fault), &d.Fault); err != nil {
 			return d, fmt.Errorf("read delivery %d: %w", d.ID, err)
 		}
@@ -275,6 +275,6 @@ func deliveryOf(row []driver.Value) (webhook.Delivery, error) {
 // asideOf reads the columns of queryAside.
 func asideOf(row []driver.Value) (webhook.Aside, error) {
 	return webhook.Aside{
-		Seq: intOf(row[0]), Endpoint: textOf(row[1]), Tries: int(intOf(row[2])), Since: timeOf(intOf(row[3])), Next: timeOf(intOf(row[4])), GivenUp: intOf(row[5]) != 0,
+		Seq: direct.Int(row[0]), Endpoint: direct.Text(row[1]), Tries: int(direct.Int(row[2])), Since: direct.Time(direct.Int(row[3])), Next: direct.Time(direct.Int(row[4])), GivenUp: direct.Int(row[5]) != 0,
 	}, nil
 }

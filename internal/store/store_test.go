@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 	"signalbox/internal/store/storetest"
 )
 
@@ -79,7 +80,7 @@ func (s *Store) events(ctx context.Context) ([]storetest.Event, error) {
 		if err := rows.Scan(&at, &kind, &e.Domain, &e.Subject, &e.Push, &e.Data); err != nil {
 			return nil, err
 		}
-		e.At, e.Kind = timeOf(at), string(kindTypes[kind])
+		e.At, e.Kind = direct.Time(at), string(kindTypes[kind])
 		all = append(all, e)
 	}
 	return all, rows.Err()

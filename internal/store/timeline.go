@@ -9,6 +9,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 const (
@@ -24,7 +25,7 @@ func (s *Store) EndpointEvents(ctx context.Context, k endpoint.Key, until time.T
 	return list(ctx, s.reader.ofEndpoint, 4, func(row []driver.Value) (events.Event, error) {
 		e, err := eventOf([]driver.Value{row[0], row[1], row[2], k.Domain, k.ID, nil, row[3], nil, nil, nil})
 		return e, err
-	}, k.Domain, k.ID, micros(until), limit)
+	}, k.Domain, k.ID, direct.Micros(until), limit)
 }
 
 // PushesCreated returns up to limit pushes of an endpoint that were accepted until a time, the newest first.
@@ -45,8 +46,8 @@ func (s *Store) PushesAhead(ctx context.Context, k endpoint.Key, p push.Priority
 // LastSeen tells where endpoints were last seen, the newest first, at most limit.
 func (s *Store) LastSeen(ctx context.Context, limit int, tell func(k endpoint.Key, from netip.AddrPort)) error {
 	return each(ctx, s.reader.lastSeen, 3, func(row []driver.Value) error {
-		if from, err := netip.ParseAddrPort(textOf(row[2])); err == nil {
-			tell(endpoint.Key{Domain: textOf(row[0]), ID: textOf(row[1])}, from)
+		if from, err := netip.ParseAddrPort(direct.Text(row[2])); err == nil {
+			tell(endpoint.Key{Domain: direct.Text(row[0]), ID: direct.Text(row[1])}, from)
 		}
 		return nil
 	}, limit)

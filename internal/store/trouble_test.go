@@ -62,10 +62,10 @@ func TestDatabaseHeldByAnother(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer other.Close()
-	p := &preparer{conn: other}
-	begin, rollback := p.prepare("BEGIN IMMEDIATE"), p.prepare("ROLLBACK")
-	if p.err != nil {
-		t.Fatal(p.err)
+	p := &direct.Preparer{Conn: other}
+	begin, rollback := p.Prepare("BEGIN IMMEDIATE"), p.Prepare("ROLLBACK")
+	if p.Err != nil {
+		t.Fatal(p.Err)
 	}
 	if err := begin.Run(); err != nil {
 		t.Fatal(err)

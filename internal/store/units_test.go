@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 func TestLocate(t *testing.T) {
@@ -97,7 +98,7 @@ func FuzzHistory(f *testing.F) {
 		}
 		var again []byte
 		for _, c := range changes {
-			again = appendChange(again, stateCode(c.State), micros(c.At), c.Reason)
+			again = appendChange(again, stateCode(c.State), direct.Micros(c.At), c.Reason)
 		}
 		if !bytes.Equal(again, h) {
 			t.Errorf("%x is encoded as %x", h, again)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"signalbox/internal/events/webhook"
+	"signalbox/internal/store/direct"
 )
 
 // CreateWebhook implements webhook.Store.
@@ -57,7 +58,7 @@ func (s *Store) SaveWebhookProgress(ctx context.Context, id string, p webhook.Pr
 
 // WebhookDeliveries implements webhook.Store.
 func (s *Store) WebhookDeliveries(ctx context.Context, id string, q webhook.DeliveryQuery) ([]webhook.Delivery, error) {
-	return list(ctx, s.reader.listDeliveries, deliveryColumns, deliveryOf, id, boolCode(q.Failed), q.Before, q.Limit)
+	return list(ctx, s.reader.listDeliveries, deliveryColumns, deliveryOf, id, direct.Flag(q.Failed), q.Before, q.Limit)
 }
 
 // WebhookAside implements webhook.Store.

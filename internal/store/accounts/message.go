@@ -19,20 +19,20 @@ type messageStmts struct {
 // trimStep is how many old messages are looked at together while an archive gives way.
 const trimStep = 16
 
-func newMessageStmts(p *preparer) messageStmts {
+func newMessageStmts(p *direct.Preparer) messageStmts {
 	return messageStmts{
-		offlineUsage: p.prepare(queryOfflineUsage),
-		addOffline: p.prepare("INSERT INTO offline (id, ep, at, expires, size, stanza)" +
+		offlineUsage: p.Prepare(queryOfflineUsage),
+		addOffline: p.Prepare("INSERT INTO offline (id, ep, at, expires, size, stanza)" +
 			" VALUES (max(coalesce((SELECT max(id) FROM offline), 0) + 1, ?1), ?2, ?3, ?4, ?5, ?6) RETURNING id"),
-		deleteOffline:  p.prepare("DELETE FROM offline WHERE ep = ?1 AND id <= ?2"),
-		expireOffline:  p.prepare("DELETE FROM offline WHERE id IN (SELECT id FROM offline WHERE ep = ?1 AND expires > 0 AND expires <= ?2)"),
-		archive:        p.prepare("INSERT INTO archive (id, ep, peer, resource, outgoing, at, size, stanza) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
-		archiveUsage:   p.prepare("SELECT archived, archived_bytes FROM account WHERE ep = ?"),
-		archivedOldest: p.prepare(queryOldestArchived),
-		unarchive:      p.prepare("DELETE FROM archive WHERE id = ?"),
-		preferences: p.prepare("INSERT INTO account (ep, preferences) VALUES (?, ?)" +
+		deleteOffline:  p.Prepare("DELETE FROM offline WHERE ep = ?1 AND id <= ?2"),
+		expireOffline:  p.Prepare("DELETE FROM offline WHERE id IN (SELECT id FROM offline WHERE ep = ?1 AND expires > 0 AND expires <= ?2)"),
+		archive:        p.Prepare("INSERT INTO archive (id, ep, peer, resource, outgoing, at, size, stanza) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
+		archiveUsage:   p.Prepare("SELECT archived, archived_bytes FROM account WHERE ep = ?"),
+		archivedOldest: p.Prepare(queryOldestArchived),
+		unarchive:      p.Prepare("DELETE FROM archive WHERE id = ?"),
+		preferences: p.Prepare("INSERT INTO account (ep, preferences) VALUES (?, ?)" +
 			" ON CONFLICT (ep) DO UPDATE SET preferences = excluded.preferences"),
-		last: p.prepare("INSERT INTO account (ep, last_at, last_status) VALUES (?, ?, ?)" +
+		last: p.Prepare("INSERT INTO account (ep, last_at, last_status) VALUES (?, ?, ?)" +
 			" ON CONFLICT (ep) DO UPDATE SET last_at = excluded.last_at, last_status = excluded.last_status"),
 	}
 }
@@ -43,15 +43,15 @@ const (
 )
 
 func (t *tx) OfflineUsage() (count, bytes int, err error) {
-	return t.counts(t.message.offlineUsage, t.ep, micros(t.now))
+	return t.counts(t.message.offlineUsage, t.ep, direct.Micros(t.now))
 }
 
 // AddOffline takes the time as the id where no id is greater, so that ids do not come again when nothing waits.
 func (t *tx) AddOffline(m *account.Offline) error {
-	if err := t.message.expireOffline.Run(t.ep, micros(t.now)); err != nil {
+	if err := t.message.expireOffline.Run(t.ep, direct.Micros(t.now)); err != nil {
 		return err
 	}
-	_, err := t.message.addOffline.Row(t.row[:1], micros(t.now), t.ep, micros(m.At), micros(m.Expires), int64(len(m.Stanza)), blob(m.Stanza))
+	_, err := t.message.addOffline.Row(t.row[:1], direct.Micros(t.now), t.ep, direct.Micros(m.At), direct.Micros(m.Expires), int64(len(m.Stanza)), direct.Blob(m.Stanza))
 	return err
 }
 
@@ -60,7 +60,7 @@ func (t *tx) DeleteOffline(upTo account.OfflineID) error {
 }
 
 func (t *tx) Archive(m *account.Message, count, bytes int) error {
-	err := t.message.archive.Run(int64(m.ID), t.ep, m.With, m.Resource, code(m.Outgoing), micros(m.At), int64(len(m.Stanza)), blob(m.Stanza))
+	err := t.message.archive.Run(int64(m.ID), t.ep, m.With, m.Resource, direct.Flag(m.Outgoing), direct.Micros(m.At), int64(len(m.Stanza)), direct.Blob(m.Stanza))
 	if err != nil {
 		return err
 	}
@@ -80,9 +80,9 @@ func (t *tx) trimArchive(n, size, count, bytes int) error {
 	var gone []int64
 	err := t.message.archivedOldest.Each(t.row[:2], func() error {
 		if n > 1 && (n > count || size > bytes) {
-			gone = append(gone, intOf(t.row[0]))
+			gone = append(gone, direct.Int(t.row[0]))
 			n--
-			size -= int(intOf(t.row[1]))
+			size -= int(direct.Int(t.row[1]))
 		}
 		return nil
 	}, t.ep, int64(trimStep))
@@ -122,5 +122,5 @@ func decodePreferences(text string) (account.Preferences, error) {
 }
 
 func (t *tx) SaveLast(status string, at time.Time) error {
-	return t.message.last.Run(t.ep, micros(at), status)
+	return t.message.last.Run(t.ep, direct.Micros(at), status)
 }

@@ -21,19 +21,19 @@ const (
 	queryOldestItems = "SELECT seq, size, id FROM node_item INDEXED BY node_item_order WHERE node = " + nodeNum + " ORDER BY seq LIMIT ?3"
 )
 
-func newNodeStmts(p *preparer) nodeStmts {
+func newNodeStmts(p *direct.Preparer) nodeStmts {
 	return nodeStmts{
-		find: p.prepare(selectNode + " WHERE n.ep = ? AND n.name = ?"),
-		save: p.prepare("INSERT INTO node (ep, name, items, bytes, config) VALUES (?, ?, ?, ?, ?)" +
+		find: p.Prepare(selectNode + " WHERE n.ep = ? AND n.name = ?"),
+		save: p.Prepare("INSERT INTO node (ep, name, items, bytes, config) VALUES (?, ?, ?, ?, ?)" +
 			" ON CONFLICT (ep, name) DO UPDATE SET items = excluded.items, bytes = excluded.bytes, config = excluded.config"),
-		delete:      p.prepare("DELETE FROM node WHERE ep = ?1 AND name = ?2"),
-		usage:       p.prepare("SELECT count(*), coalesce(sum(bytes), 0) FROM node WHERE ep = ?"),
-		itemBytes:   p.prepare("SELECT size FROM node_item WHERE node = " + nodeNum + " AND id = ?3"),
-		addItem:     p.prepare("INSERT INTO node_item (node, id, at, publisher, size, payload) VALUES (" + nodeNum + ", ?3, ?4, ?5, ?6, ?7)"),
-		deleteItem:  p.prepare("DELETE FROM node_item WHERE node = " + nodeNum + " AND id = ?3"),
-		oldest:      p.prepare(queryOldestItems),
-		deleteSeq:   p.prepare("DELETE FROM node_item WHERE seq = ?"),
-		deleteItems: p.prepare("DELETE FROM node_item WHERE node = " + nodeNum),
+		delete:      p.Prepare("DELETE FROM node WHERE ep = ?1 AND name = ?2"),
+		usage:       p.Prepare("SELECT count(*), coalesce(sum(bytes), 0) FROM node WHERE ep = ?"),
+		itemBytes:   p.Prepare("SELECT size FROM node_item WHERE node = " + nodeNum + " AND id = ?3"),
+		addItem:     p.Prepare("INSERT INTO node_item (node, id, at, publisher, size, payload) VALUES (" + nodeNum + ", ?3, ?4, ?5, ?6, ?7)"),
+		deleteItem:  p.Prepare("DELETE FROM node_item WHERE node = " + nodeNum + " AND id = ?3"),
+		oldest:      p.Prepare(queryOldestItems),
+		deleteSeq:   p.Prepare("DELETE FROM node_item WHERE seq = ?"),
+		deleteItems: p.Prepare("DELETE FROM node_item WHERE node = " + nodeNum),
 	}
 }
 
@@ -43,7 +43,7 @@ func (t *tx) Node(name string) (account.Node, bool, error) {
 	if err != nil || !found {
 		return account.Node{}, false, err
 	}
-	n, err := nodeOf(textOf(row[0]), intOf(row[1]), intOf(row[2]), textOf(row[3]))
+	n, err := nodeOf(direct.Text(row[0]), direct.Int(row[1]), direct.Int(row[2]), direct.Text(row[3]))
 	return n, true, err
 }
 
@@ -69,14 +69,14 @@ func (t *tx) ItemBytes(node, id string) (bytes int, found bool, err error) {
 	if err != nil || !found {
 		return 0, false, err
 	}
-	return int(intOf(t.row[0])), true, nil
+	return int(direct.Int(t.row[0])), true, nil
 }
 
 func (t *tx) SaveItem(node string, i *account.NodeItem) error {
 	if err := t.DeleteItem(node, i.ID); err != nil {
 		return err
 	}
-	return t.node.addItem.Run(t.ep, node, i.ID, micros(i.At), i.Publisher, int64(len(i.Payload)), blob(i.Payload))
+	return t.node.addItem.Run(t.ep, node, i.ID, direct.Micros(i.At), i.Publisher, int64(len(i.Payload)), direct.Blob(i.Payload))
 }
 
 func (t *tx) DeleteItem(node, id string) error { return t.node.deleteItem.Run(t.ep, node, id) }
@@ -85,8 +85,8 @@ func (t *tx) DeleteOldest(node string, n int) (ids []string, bytes int, err erro
 	var gone []int64
 	row := t.row[:3]
 	err = t.node.oldest.Each(row, func() error {
-		gone, ids = append(gone, intOf(row[0])), append(ids, textOf(row[2]))
-		bytes += int(intOf(row[1]))
+		gone, ids = append(gone, direct.Int(row[0])), append(ids, direct.Text(row[2]))
+		bytes += int(direct.Int(row[1]))
 		return nil
 	}, t.ep, node, int64(n))
 	for _, seq := range gone {

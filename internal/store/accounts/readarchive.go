@@ -8,6 +8,7 @@ import (
 
 	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/direct"
 )
 
 const queryLastArchived = "SELECT coalesce(max(id), 0) FROM archive"
@@ -175,6 +176,6 @@ func messageOf(scan scan, stanza bool) (account.Message, error) {
 		dest = append(dest, &m.Stanza)
 	}
 	err := scan(dest...)
-	m.At = timeOf(at)
+	m.At = direct.Time(at)
 	return m, err
 }

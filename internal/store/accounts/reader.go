@@ -9,6 +9,7 @@ import (
 
 	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/direct"
 )
 
 // Reader implements account.Reader on connections that see what is committed. All methods may be called concurrently.
@@ -145,7 +146,7 @@ func (r *Reader) Requests(ctx context.Context, k endpoint.Key) ([]account.Reques
 		var q account.Request
 		var asked int64
 		err := scan(&q.JID, &q.Stanza, &asked)
-		q.At = timeOf(asked)
+		q.At = direct.Time(asked)
 		found = append(found, q)
 		return err
 	})
@@ -200,12 +201,12 @@ func (r *Reader) EachPreferences(ctx context.Context, f func(endpoint.Key, accou
 // Offline implements account.Reader.
 func (r *Reader) Offline(ctx context.Context, k endpoint.Key, after account.OfflineID, limit int, now time.Time) ([]account.Offline, error) {
 	var found []account.Offline
-	rows, err := r.offline.QueryContext(ctx, k.Domain, k.ID, int64(after), micros(now), limit)
+	rows, err := r.offline.QueryContext(ctx, k.Domain, k.ID, int64(after), direct.Micros(now), limit)
 	err = r.each(rows, err, func(scan scan) error {
 		var m account.Offline
 		var at, expires int64
 		err := scan(&m.ID, &m.Stanza, &at, &expires)
-		m.At, m.Expires = timeOf(at), timeOf(expires)
+		m.At, m.Expires = direct.Time(at), direct.Time(expires)
 		found = append(found, m)
 		return err
 	})
@@ -214,13 +215,13 @@ func (r *Reader) Offline(ctx context.Context, k endpoint.Key, after account.Offl
 
 // CountOffline implements account.Reader.
 func (r *Reader) CountOffline(ctx context.Context, k endpoint.Key, now time.Time) (n int, err error) {
-	_, err = r.one(r.countOffline.QueryRowContext(ctx, k.Domain, k.ID, micros(now)), &n)
+	_, err = r.one(r.countOffline.QueryRowContext(ctx, k.Domain, k.ID, direct.Micros(now)), &n)
 	return n, err
 }
 
 // AnyExpired reports whether an offline message has expired at now.
 func (r *Reader) AnyExpired(ctx context.Context, now time.Time) (due bool, err error) {
-	_, err = r.one(r.lists.QueryRowContext(ctx, queryAnyExpired, micros(now)), &due)
+	_, err = r.one(r.lists.QueryRowContext(ctx, queryAnyExpired, direct.Micros(now)), &due)
 	return due, err
 }
 
@@ -241,5 +242,5 @@ func (r *Reader) PushTargets(ctx context.Context, k endpoint.Key) ([]account.Pus
 func (r *Reader) Last(ctx context.Context, k endpoint.Key) (status string, at time.Time, err error) {
 	var micros int64
 	_, err = r.one(r.last.QueryRowContext(ctx, k.Domain, k.ID), &status, &micros)
-	return status, timeOf(micros), err
+	return status, direct.Time(micros), err
 }

@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/direct"
 )
 
 // Nodes implements account.Reader.
@@ -75,7 +76,7 @@ func (r *Reader) readItems(rows *sql.Rows, err error) (found []account.NodeItem,
 		var at sql.NullInt64
 		var i account.NodeItem
 		err := scan(&id, &i.Payload, &publisher, &at)
-		if i.ID, i.Publisher, i.At = id.String, publisher.String, timeOf(at.Int64); id.Valid {
+		if i.ID, i.Publisher, i.At = id.String, publisher.String, direct.Time(at.Int64); id.Valid {
 			found = append(found, i)
 		}
 		return err

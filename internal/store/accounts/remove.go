@@ -21,24 +21,24 @@ const (
 	queryAsked   = "SELECT ep FROM contact WHERE jid = ?1 AND listed = 0 LIMIT ?2"
 )
 
-func newRemoveStmts(p *preparer) removeStmts {
+func newRemoveStmts(p *direct.Preparer) removeStmts {
 	ofAccount := func(table, key string) *direct.Stmt {
-		return p.prepare("DELETE FROM " + table + " WHERE ep = ?1 AND " + key + " IN (SELECT " + key + " FROM " + table + " WHERE ep = ?1 LIMIT ?2)")
+		return p.Prepare("DELETE FROM " + table + " WHERE ep = ?1 AND " + key + " IN (SELECT " + key + " FROM " + table + " WHERE ep = ?1 LIMIT ?2)")
 	}
 	return removeStmts{
 		tables: []*direct.Stmt{
 			ofAccount("contact", "jid"), ofAccount("blocked", "jid"), ofAccount("offline", "id"), ofAccount("archive", "id"),
-			p.prepare("DELETE FROM node_item WHERE seq IN (SELECT i.seq FROM node n CROSS JOIN node_item i ON i.node = n.num WHERE n.ep = ?1 LIMIT ?2)"),
-			p.prepare("DELETE FROM push_target WHERE ep = ?1 AND ?2 > 0"),
-			p.prepare("DELETE FROM node WHERE ep = ?1 AND ?2 > 0 AND NOT EXISTS (SELECT 1 FROM node_item i WHERE i.node = num)"),
+			p.Prepare("DELETE FROM node_item WHERE seq IN (SELECT i.seq FROM node n CROSS JOIN node_item i ON i.node = n.num WHERE n.ep = ?1 LIMIT ?2)"),
+			p.Prepare("DELETE FROM push_target WHERE ep = ?1 AND ?2 > 0"),
+			p.Prepare("DELETE FROM node WHERE ep = ?1 AND ?2 > 0 AND NOT EXISTS (SELECT 1 FROM node_item i WHERE i.node = num)"),
 		},
-		account:   p.prepare("DELETE FROM account WHERE ep = ?"),
-		versions:  p.prepare("UPDATE account SET roster = max(roster + 1, ?3) WHERE ep IN (" + queryKnowing + ")"),
-		strangers: p.prepare("DELETE FROM contact WHERE jid = ?1 AND ep IN (" + queryAsked + ")"),
-		reset: p.prepare("UPDATE contact SET subscription = 0, pending_out = 0, pending_in = 0, approved = 0, asked = 0, stanza = NULL" +
+		account:   p.Prepare("DELETE FROM account WHERE ep = ?"),
+		versions:  p.Prepare("UPDATE account SET roster = max(roster + 1, ?3) WHERE ep IN (" + queryKnowing + ")"),
+		strangers: p.Prepare("DELETE FROM contact WHERE jid = ?1 AND ep IN (" + queryAsked + ")"),
+		reset: p.Prepare("UPDATE contact SET subscription = 0, pending_out = 0, pending_in = 0, approved = 0, asked = 0, stanza = NULL" +
 			" WHERE jid = ?1 AND ep IN (" + queryKnowing + ")"),
-		oldArchive: p.prepare("DELETE FROM archive WHERE id IN (SELECT id FROM archive WHERE id <= ? ORDER BY id LIMIT ?)"),
-		expired:    p.prepare("DELETE FROM offline WHERE id IN (SELECT id FROM offline WHERE expires > 0 AND expires <= ? ORDER BY expires LIMIT ?)"),
+		oldArchive: p.Prepare("DELETE FROM archive WHERE id IN (SELECT id FROM archive WHERE id <= ? ORDER BY id LIMIT ?)"),
+		expired:    p.Prepare("DELETE FROM offline WHERE id IN (SELECT id FROM offline WHERE expires > 0 AND expires <= ? ORDER BY expires LIMIT ?)"),
 	}
 }
 
@@ -61,7 +61,7 @@ func (s *Statements) Delete(k endpoint.Key, num int64, limit int, now time.Time)
 
 // forget takes an account out of the subscriptions of up to limit others, and reports whether there may be more.
 func (s *Statements) forget(k endpoint.Key, limit int, now time.Time) (more bool, err error) {
-	if err := s.remove.versions.Run(k.JID(), int64(limit), micros(now)); err != nil {
+	if err := s.remove.versions.Run(k.JID(), int64(limit), direct.Micros(now)); err != nil {
 		return false, err
 	}
 	strangers, err := s.remove.strangers.Exec(k.JID(), int64(limit))
@@ -79,5 +79,5 @@ func (s *Statements) DeleteArchived(last int64, limit int) (int64, error) {
 
 // DeleteExpired deletes up to limit offline messages that have expired at now and returns how many there were.
 func (s *Statements) DeleteExpired(now time.Time, limit int) (int64, error) {
-	return s.remove.expired.Exec(micros(now), int64(limit))
+	return s.remove.expired.Exec(direct.Micros(now), int64(limit))
 }

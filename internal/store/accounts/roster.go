@@ -20,20 +20,20 @@ const (
 	contactColumns = 10
 )
 
-func newRosterStmts(p *preparer) rosterStmts {
+func newRosterStmts(p *direct.Preparer) rosterStmts {
 	return rosterStmts{
-		contact: p.prepare(selectContact + " FROM contact c WHERE c.ep = ? AND c.jid = ?"),
-		save: p.prepare("INSERT INTO contact (ep, jid, listed, subscription, pending_out, pending_in, approved, asked, name, groups, stanza)" +
+		contact: p.Prepare(selectContact + " FROM contact c WHERE c.ep = ? AND c.jid = ?"),
+		save: p.Prepare("INSERT INTO contact (ep, jid, listed, subscription, pending_out, pending_in, approved, asked, name, groups, stanza)" +
 			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (ep, jid) DO UPDATE SET listed = excluded.listed, subscription = excluded.subscription," +
 			" pending_out = excluded.pending_out, pending_in = excluded.pending_in, approved = excluded.approved, asked = excluded.asked, name = excluded.name," +
 			" groups = excluded.groups, stanza = excluded.stanza"),
-		delete: p.prepare("DELETE FROM contact WHERE ep = ? AND jid = ?"),
-		count:  p.prepare("SELECT coalesce(sum(listed), 0), coalesce(sum(pending_in), 0) FROM contact WHERE ep = ?"),
-		version: p.prepare("INSERT INTO account (ep, roster) VALUES (?1, ?2)" +
+		delete: p.Prepare("DELETE FROM contact WHERE ep = ? AND jid = ?"),
+		count:  p.Prepare("SELECT coalesce(sum(listed), 0), coalesce(sum(pending_in), 0) FROM contact WHERE ep = ?"),
+		version: p.Prepare("INSERT INTO account (ep, roster) VALUES (?1, ?2)" +
 			" ON CONFLICT (ep) DO UPDATE SET roster = max(roster + 1, excluded.roster) RETURNING roster"),
-		blocked: p.prepare("SELECT jid FROM blocked WHERE ep = ? ORDER BY jid"),
-		block:   p.prepare("INSERT INTO blocked (ep, jid) VALUES (?, ?)"),
-		unblock: p.prepare("DELETE FROM blocked WHERE ep = ? AND jid = ?"),
+		blocked: p.Prepare("SELECT jid FROM blocked WHERE ep = ? ORDER BY jid"),
+		block:   p.Prepare("INSERT INTO blocked (ep, jid) VALUES (?, ?)"),
+		unblock: p.Prepare("DELETE FROM blocked WHERE ep = ? AND jid = ?"),
 	}
 }
 
@@ -55,7 +55,7 @@ func (t *tx) SaveContact(c *account.Contact) error {
 	if c.Stanza != nil {
 		stanza = c.Stanza
 	}
-	return t.roster.save.Run(t.ep, c.JID, code(c.Listed), int64(c.Subscription), code(c.PendingOut), code(c.PendingIn), code(c.Approved), micros(c.Asked), c.Name, groups, stanza)
+	return t.roster.save.Run(t.ep, c.JID, direct.Flag(c.Listed), int64(c.Subscription), direct.Flag(c.PendingOut), direct.Flag(c.PendingIn), direct.Flag(c.Approved), direct.Micros(c.Asked), c.Name, groups, stanza)
 }
 
 func (t *tx) DeleteContact(jid string) error { return t.roster.delete.Run(t.ep, jid) }
@@ -66,8 +66,8 @@ func (t *tx) CountContacts() (listed, asking int, err error) {
 
 // NextRosterVersion takes the time where the roster has no greater version yet, so that an account that is made anew never shows one that was there.
 func (t *tx) NextRosterVersion() (int64, error) {
-	_, err := t.roster.version.Row(t.row[:1], t.ep, micros(t.now))
-	return intOf(t.row[0]), err
+	_, err := t.roster.version.Row(t.row[:1], t.ep, direct.Micros(t.now))
+	return direct.Int(t.row[0]), err
 }
 
 func (t *tx) Blocked() ([]string, error) { return t.texts(t.roster.blocked, t.ep) }
@@ -88,13 +88,13 @@ func (t *tx) each(s *direct.Stmt, jids []string) error {
 // contactOf reads the columns of selectContact.
 func contactOf(row []driver.Value) (account.Contact, error) {
 	c := account.Contact{
-		Item: account.Item{JID: textOf(row[0]), Name: textOf(row[7]), State: account.State{
-			Subscription: account.Subscription(intOf(row[2])), PendingOut: intOf(row[3]) != 0, PendingIn: intOf(row[4]) != 0, Approved: intOf(row[5]) != 0,
+		Item: account.Item{JID: direct.Text(row[0]), Name: direct.Text(row[7]), State: account.State{
+			Subscription: account.Subscription(direct.Int(row[2])), PendingOut: direct.Int(row[3]) != 0, PendingIn: direct.Int(row[4]) != 0, Approved: direct.Int(row[5]) != 0,
 		}},
-		Listed: intOf(row[1]) != 0, Asked: timeOf(intOf(row[6])), Stanza: bytesOf(row[9]),
+		Listed: direct.Int(row[1]) != 0, Asked: direct.Time(direct.Int(row[6])), Stanza: direct.Bytes(row[9]),
 	}
 	var err error
-	c.Groups, err = decodeGroups(textOf(row[8]))
+	c.Groups, err = decodeGroups(direct.Text(row[8]))
 	return c, err
 }
 

@@ -11,13 +11,13 @@ type targetStmts struct {
 	others, save, delete, deleteAll *direct.Stmt
 }
 
-func newTargetStmts(p *preparer) targetStmts {
+func newTargetStmts(p *direct.Preparer) targetStmts {
 	return targetStmts{
-		others: p.prepare("SELECT count(*), 0 FROM push_target WHERE ep = ? AND NOT (service = ? AND node = ?)"),
-		save: p.prepare("INSERT INTO push_target (ep, service, node, options) VALUES (?, ?, ?, ?)" +
+		others: p.Prepare("SELECT count(*), 0 FROM push_target WHERE ep = ? AND NOT (service = ? AND node = ?)"),
+		save: p.Prepare("INSERT INTO push_target (ep, service, node, options) VALUES (?, ?, ?, ?)" +
 			" ON CONFLICT (ep, service, node) DO UPDATE SET options = excluded.options"),
-		delete:    p.prepare("DELETE FROM push_target WHERE ep = ? AND service = ? AND node = ?"),
-		deleteAll: p.prepare("DELETE FROM push_target WHERE ep = ? AND service = ?"),
+		delete:    p.Prepare("DELETE FROM push_target WHERE ep = ? AND service = ? AND node = ?"),
+		deleteAll: p.Prepare("DELETE FROM push_target WHERE ep = ? AND service = ?"),
 	}
 }
 

@@ -6,11 +6,11 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 )
 
 // Reader reads campaigns on connections that see what is committed. All methods may be called concurrently.
@@ -71,7 +71,7 @@ func (r Reader) Counts(ctx context.Context, id campaign.ID) (byCode map[int64]in
 	byCode = map[int64]int{}
 	const pushes = "SELECT p.state, count(*) FROM campaign_batch b CROSS JOIN push p INDEXED BY push_fanout ON p.fanout = b.fanout WHERE b.campaign = ? AND p.fanout IS NOT NULL GROUP BY p.state"
 	err = r.each(ctx, pushes, 2, func(row []driver.Value) error {
-		byCode[integer(row[0])] = int(integer(row[1]))
+		byCode[direct.Int(row[0])] = int(direct.Int(row[1]))
 		return nil
 	}, int64(id))
 	if err != nil {
@@ -79,7 +79,7 @@ func (r Reader) Counts(ctx context.Context, id campaign.ID) (byCode map[int64]in
 	}
 	const refusals = "SELECT coalesce(sum(f.refused), 0) FROM campaign_batch b CROSS JOIN fanout f ON f.id = b.fanout WHERE b.campaign = ?"
 	err = r.each(ctx, refusals, 1, func(row []driver.Value) error {
-		refused = int(integer(row[0]))
+		refused = int(direct.Int(row[0]))
 		return nil
 	}, int64(id))
 	return byCode, refused, err
@@ -88,7 +88,7 @@ func (r Reader) Counts(ctx context.Context, id campaign.ID) (byCode map[int64]in
 // Batches returns the fan-outs of up to limit batches behind so many.
 func (r Reader) Batches(ctx context.Context, id campaign.ID, skip, limit int) (ids []push.ID, err error) {
 	err = r.each(ctx, "SELECT fanout FROM campaign_batch WHERE campaign = ? ORDER BY place LIMIT ? OFFSET ?", 1, func(row []driver.Value) error {
-		ids = append(ids, push.ID(integer(row[0])))
+		ids = append(ids, push.ID(direct.Int(row[0])))
 		return nil
 	}, int64(id), limit, skip)
 	return ids, err
@@ -128,9 +128,9 @@ func campaignOf(row []driver.Value) (c campaign.Campaign, err error) {
 	}
 	body, _ := row[3].([]byte)
 	c = campaign.Campaign{
-		ID: campaign.ID(integer(row[0])), Domain: text(1), State: campaign.State(text(4)), Reason: text(5), Targets: int(integer(row[7])), Sent: int(integer(row[8])),
-		CanaryAt: moment(row[9]), CanaryPassed: integer(row[10]) != 0, NextAt: moment(row[11]), Batches: int(integer(row[12])), Cancelled: int(integer(row[13])),
-		Created: moment(row[15]), Updated: moment(row[16]),
+		ID: campaign.ID(direct.Int(row[0])), Domain: text(1), State: campaign.State(text(4)), Reason: text(5), Targets: int(direct.Int(row[7])), Sent: int(direct.Int(row[8])),
+		CanaryAt: direct.Time(direct.Int(row[9])), CanaryPassed: direct.Int(row[10]) != 0, NextAt: direct.Time(direct.Int(row[11])), Batches: int(direct.Int(row[12])), Cancelled: int(direct.Int(row[13])),
+		Created: direct.Time(direct.Int(row[15])), Updated: direct.Time(direct.Int(row[16])),
 		Spec: campaign.Spec{
 			Name: s.Name, Selector: s.Selector, Rate: s.Rate, CanaryPercent: s.Canary, CanaryWait: s.CanaryWait, AbortPercent: s.Abort, AbortAfter: s.AbortAfter,
 			Window: s.Window, Start: s.Start,
@@ -148,16 +148,4 @@ func campaignOf(row []driver.Value) (c campaign.Campaign, err error) {
 		}
 	}
 	return c, nil
-}
-
-func integer(v driver.Value) int64 {
-	n, _ := v.(int64)
-	return n
-}
-
-func moment(v driver.Value) time.Time {
-	if n := integer(v); n != 0 {
-		return time.UnixMicro(n).UTC()
-	}
-	return time.Time{}
 }

@@ -63,7 +63,7 @@ func (s *Statements) Insert(c *campaign.Campaign) error {
 	if body == nil {
 		body = []byte{}
 	}
-	return s.insert.Run(int64(c.ID), c.Domain, spec, body, string(c.State), c.Reason, string(history), int64(c.Targets), flag(c.CanaryPassed), c.Created.UnixMicro(),
+	return s.insert.Run(int64(c.ID), c.Domain, spec, body, string(c.State), c.Reason, string(history), int64(c.Targets), direct.Flag(c.CanaryPassed), c.Created.UnixMicro(),
 		c.Updated.UnixMicro())
 }
 
@@ -93,7 +93,7 @@ func (s *Statements) Update(c *campaign.Campaign) error {
 		}
 		counts = string(text)
 	}
-	return s.update.Run(int64(c.ID), string(c.State), c.Reason, string(history), flag(c.CanaryPassed), int64(c.Cancelled), counts, c.Updated.UnixMicro())
+	return s.update.Run(int64(c.ID), string(c.State), c.Reason, string(history), direct.Flag(c.CanaryPassed), int64(c.Cancelled), counts, c.Updated.UnixMicro())
 }
 
 // CountOpen returns how many campaigns are not over.
@@ -117,7 +117,7 @@ func (s *Statements) DropTargets() error { return s.dropTargets.Run() }
 
 // Advance notes a batch, if the campaign stands where it begins.
 func (s *Statements) Advance(b *campaign.Batch, now time.Time) error {
-	n, err := s.advance.Exec(int64(b.Campaign), int64(b.Place), int64(b.Targets), micros(b.NextAt), micros(b.CanaryAt), now.UnixMicro())
+	n, err := s.advance.Exec(int64(b.Campaign), int64(b.Place), int64(b.Targets), direct.Micros(b.NextAt), direct.Micros(b.CanaryAt), now.UnixMicro())
 	if err != nil || n == 0 {
 		return err
 	}
@@ -140,20 +140,6 @@ func (s *Statements) DeleteOver(before time.Time, limit int) (n int64, err error
 		}
 	}
 	return int64(len(ids)), err
-}
-
-func flag(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
-}
-
-func micros(t time.Time) int64 {
-	if t.IsZero() {
-		return 0
-	}
-	return t.UnixMicro()
 }
 
 // spec is a campaign.Spec as it is stored.
