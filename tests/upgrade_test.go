@@ -96,7 +96,9 @@ func TestUpgrade(t *testing.T) {
 		}
 		wg.Wait()
 	}
-	each(func(i int) { register(t, s, ids[i]) })
+	for _, id := range ids {
+		register(t, s, id)
+	}
 	each(func(i int) {
 		all[i] = &upgraded{id: ids[i], pushes: map[string]int{}}
 		streams[i] = s.Connect(t, ids[i])

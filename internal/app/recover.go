@@ -14,6 +14,7 @@ import (
 // recover makes what is stored true again after the last run, and its sessions resumable. It waits for a disk that is full or busy: the server stays up and says so.
 func (a *App) recover(ctx context.Context) error {
 	sessions := a.loadSessions()
+	defer func() { a.xmpp.Restore(sessions) }() // also where the server stops before all is mended: then they are kept again
 	again := time.NewTicker(time.Second)
 	defer again.Stop()
 	for {
@@ -52,10 +53,7 @@ func (a *App) tryRecover(ctx context.Context, sessions []kept.Session) error {
 		return fmt.Errorf("recover pushes of the last run: %w", err)
 	}
 	if a.accounts != nil {
-		if err := a.accounts.Load(ctx); err != nil {
-			return err
-		}
+		return a.accounts.Load(ctx)
 	}
-	a.xmpp.Restore(sessions)
 	return nil
 }
