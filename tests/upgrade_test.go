@@ -11,7 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
 	"signalbox/internal/config"
+	"signalbox/internal/events"
+	"signalbox/internal/store"
 	"signalbox/tests/harness"
 )
 
@@ -77,7 +82,7 @@ func (u *upgraded) serve(t *testing.T, st *harness.Stream, want int) (after time
 // TestUpgrade: a thousand endpoints are sent away while pushes are posted to all of them, the server is stopped and started anew, and they come back when they were told
 // to: each resumes its session, no accepted push is lost or comes twice, and none of them was ever told of as offline.
 func TestUpgrade(t *testing.T) {
-	s := harness.Start(t, func(c *config.Config) { c.XMPP.ShutdownTimeout = 5 * time.Second })
+	s := harness.Start(t, func(c *config.Config) { c.XMPP.ShutdownTimeout, c.Events.OfflineGrace = 5*time.Second, 20*time.Second })
 	ids := make([]string, fleet)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("pc-%04d", i)
@@ -158,5 +163,39 @@ func TestUpgrade(t *testing.T) {
 			p.Counts = nil
 			return json.Unmarshal([]byte(text), &p) == nil && p.Counts["delivered"] == fleet
 		}, func() string { return fmt.Sprintf("push %s: %v", id, p.Counts) })
+	}
+	s.Stop()
+	for kind, n := range told(t, s) {
+		if kind == events.EndpointOffline && n > 0 || kind == events.EndpointOnline && n != fleet {
+			t.Errorf("%d events %s of %d endpoints", n, kind, fleet)
+		}
+	}
+}
+
+// told counts the events of a server that does not run.
+func told(t *testing.T, s *harness.Server) map[events.Type]int {
+	t.Helper()
+	path, err := store.Locate(s.Config.Store.URL, s.Config.DataDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	st, err := store.Open(t.Context(), path, s.Config.Store.Config, zap.NewNop(), prometheus.NewRegistry())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	counts := map[events.Type]int{}
+	for after := int64(0); ; {
+		some, err := st.ReadEvents(t.Context(), after, 500)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(some) == 0 {
+			return counts
+		}
+		for _, e := range some {
+			counts[e.Type]++
+			after = e.Seq
+		}
 	}
 }

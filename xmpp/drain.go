@@ -22,6 +22,7 @@ type leave struct {
 // Drain lets no stream begin any more and ends those that are open, spread so that the last is told at until: each is told when to come back, which is later than
 // until, and a session that can be resumed waits for that. It returns how many were told, when all are or ctx is done. Welcome takes it back.
 func (s *Server) Drain(ctx context.Context, until time.Time) (told int) {
+	s.deps.Registry.Leave(until)
 	open := s.close(until)
 	if len(open) > 0 {
 		s.log.Info("closing streams", telemetry.Count(len(open)), telemetry.Took(time.Until(until)))
@@ -42,6 +43,7 @@ func (s *Server) Welcome() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leave = leave{}
+	s.deps.Registry.Leave(time.Time{})
 }
 
 // Streams returns how many streams are open, logins under way included.

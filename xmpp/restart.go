@@ -117,7 +117,8 @@ func (s *session) record(messages *feature.CopyNumbers) (kept.Session, bool) {
 	r := kept.Session{
 		Domain: s.key.Domain, Endpoint: s.key.ID, Resource: s.facts.Resource, ID: s.sm.id, Until: s.expiry.at,
 		Acked: s.sm.acked, Received: s.sm.handledLocked(), Available: s.available,
-		Bound: s.facts.Bound, Heard: s.heard, Remote: s.facts.Remote, Via: s.facts.Via, TLS: s.facts.TLSVersion,
+		Bound: s.facts.Bound, Heard: s.heard, Client: s.facts.Client,
+		Remote: s.facts.Remote, Via: s.facts.Via, TLS: s.facts.TLSVersion,
 	}
 	for _, o := range s.sm.unacked {
 		r.Unacked = append(r.Unacked, o.record(messages))
@@ -164,7 +165,7 @@ func (s *Server) revive(r *kept.Session, messages *feature.NumberedCopies) *sess
 	k := r.Key()
 	sess := &session{
 		srv: s, key: k, jid: k.JID() + "/" + r.Resource, bare: k.JID(),
-		facts: endpoint.Facts{Resource: r.Resource, Remote: r.Remote, Via: r.Via, TLSVersion: r.TLS, Bound: r.Bound},
+		facts: endpoint.Facts{Resource: r.Resource, Client: r.Client, Remote: r.Remote, Via: r.Via, TLSVersion: r.TLS, Bound: r.Bound},
 		known: true, available: r.Available, heard: r.Heard,
 		sm: management{enabled: true, resumable: true, id: r.ID, acked: r.Acked, received: r.Received},
 	}

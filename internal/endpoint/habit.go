@@ -129,7 +129,7 @@ func (sh *shard) tookOverLocked(k Key, old Session, now time.Time) {
 // tellLocked returns when events may tell of a presence: of offline after the grace, of an endpoint that is flapping once it is calm.
 func (r *Registry) tellLocked(sh *shard, k Key, p Presence, now time.Time) (at time.Time) {
 	if p.State == StateOffline && p.Reason != ReasonDisabled.Name { // one that is disabled does not come back
-		at = p.Since.Add(r.cfg.OfflineGrace)
+		at = r.backBy(p.Since, p.Reason).Add(r.cfg.OfflineGrace)
 	}
 	h := sh.habits[k]
 	if h == nil || !h.flapping {

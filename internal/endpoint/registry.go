@@ -36,7 +36,8 @@ type Registry struct {
 	shards   [shards]shard
 	probes   probes
 
-	recovered atomic.Bool // what is stored is true, so events may be made of it
+	recovered atomic.Bool  // what is stored is true, so events may be made of it
+	leaving   atomic.Int64 // until when endpoints that are sent away need not be back, in microseconds since 1970; 0: none are
 }
 
 type shard struct {

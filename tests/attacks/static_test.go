@@ -45,14 +45,14 @@ func program(path string) bool {
 // jitter are the files that may use a random source that can be predicted, each for times alone.
 var jitter = []string{
 	"internal/agent/agent.go",             // when an agent comes back
-	"internal/client/retry.go",            // when a request is tried again
-	"internal/endpoint/admit.go",          // how long the login of an endpoint that is flapping is held up
-	"internal/events/webhook/schedule.go", // when an event is tried again
 	"internal/bench/endpoint.go",          // when a played endpoint does something
 	"internal/bench/profile.go",           // the same
 	"internal/bench/push.go",              // which played endpoint gets a push
+	"internal/client/retry.go",            // when a request is tried again
+	"internal/endpoint/admit.go",          // how long the login of an endpoint that is flapping is held up
+	"internal/events/webhook/schedule.go", // when an event is tried again
 	"internal/push/scribe.go",             // when a write is tried again
-	"xmpp/server.go",                      // when an endpoint is told to come back
+	"xmpp/drain.go",                       // when an endpoint is told to come back
 }
 
 // TestRow20WeakRandom: what can be predicted is used for waiting, and nowhere else.

@@ -22,7 +22,7 @@ func sample(id string) Session {
 	return Session{
 		Domain: "example.org", Endpoint: id, Resource: "r\u00e9", ID: "id-" + id, Until: at.Add(time.Minute), Acked: 1<<32 - 1, Received: 7,
 		Unacked: []Stanza{{Raw: []byte("<message>\x00\xff</message>"), Push: 3, Copies: 2}}, Pushes: []push.Carried{{ID: 3, Created: at, Ack: push.AckHandled, Written: true}},
-		Available: true, State: &feature.Kept{Carbons: true, Presence: feature.Presence{Available: true, Priority: -1, Raw: []byte("<presence/>")}},
+		Available: true, Client: "c", State: &feature.Kept{Carbons: true, Presence: feature.Presence{Available: true, Priority: -1, Raw: []byte("<presence/>")}},
 		Bound: at, Heard: at, Since: at, Reason: "shutdown", Remote: netip.MustParseAddrPort("[2001:db8::1]:5222"), Via: "tls", TLS: 0x0304,
 	}
 }

@@ -26,6 +26,7 @@ type Session struct {
 
 	Available bool          `json:"available,omitempty"` // takes pushes
 	State     *feature.Kept `json:"state,omitempty"`     // nil: nobody asked for anything
+	Client    string        `json:"client,omitempty"`    // as in endpoint.Facts
 
 	Bound  time.Time      `json:"bound"`
 	Heard  time.Time      `json:"heard"`
