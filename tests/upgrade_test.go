@@ -20,8 +20,8 @@ import (
 	"signalbox/tests/harness"
 )
 
-// fleet is how many endpoints TestUpgrade has.
-const fleet = 1000
+// fleet is how many endpoints TestUpgrade has; the race detector makes each ten times as expensive.
+const fleet = 1000 / raceCost
 
 // upgraded is an endpoint that an upgrade meets: it comes back when it is told to and resumes its session.
 type upgraded struct {
@@ -82,7 +82,9 @@ func (u *upgraded) serve(t *testing.T, st *harness.Stream, want int) (after time
 // TestUpgrade: a thousand endpoints are sent away while pushes are posted to all of them, the server is stopped and started anew, and they come back when they were told
 // to: each resumes its session, no accepted push is lost or comes twice, and none of them was ever told of as offline.
 func TestUpgrade(t *testing.T) {
-	s := harness.Start(t, func(c *config.Config) { c.XMPP.ShutdownTimeout, c.Events.OfflineGrace = 5*time.Second, 20*time.Second })
+	s := harness.Start(t, func(c *config.Config) {
+		c.XMPP.ShutdownTimeout, c.XMPP.ResumeTimeout, c.Events.OfflineGrace = 5*time.Second, 10*time.Minute, 10*time.Minute // a machine may be slow
+	})
 	ids := make([]string, fleet)
 	for i := range ids {
 		ids[i] = fmt.Sprintf("pc-%04d", i)

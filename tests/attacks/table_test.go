@@ -135,7 +135,7 @@ var rows = []row{
 	{53, "low", "a component's handshake, sent once more", "Stream ids are random; components connect by loopback or mutual TLS alone.", "",
 		[]string{"tests.TestComponentHandshakeReplay", "tests.TestComponentTaken", "tests.TestComponentMutualTLS", "xmpp/component.TestHandshake", "conversation component", "conversation open_component"}},
 	{54, "low", "a server with a certificate for another name", "The agent verifies the domain of its JID.", "",
-		[]string{"internal/agent.TestTLSConfigVerifiesTheDomain", "internal/agent.TestOpenVerifiesTheCertificate"}},
+		[]string{"internal/agent/path.TestTLSConfigVerifiesTheDomain", "internal/agent/path.TestTLSFailures"}},
 	{55, "low", "markup in ids, addresses and resources that come back", "Every value is escaped where it is written.", "",
 		[]string{"tests/attacks.TestRow55WhatComesBackIsEscaped", "xmpp/scan.TestEscapedTextReadsBackUnchanged", "conversation iq"}},
 	{56, "low", "remote control without consent", "", "There is no remote control.", nil},
