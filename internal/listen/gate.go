@@ -1,7 +1,9 @@
 package listen
 
 import (
+	"context"
 	"math"
+	"net/netip"
 	"runtime"
 	rtmetrics "runtime/metrics"
 	"sync"
@@ -12,16 +14,16 @@ import (
 // and every session that only wants to answer a ping, and every request of the API.
 //
 // Its width follows how long goroutines of this process wait for a processor: it is the widest while they hardly wait, so that no processor is idle while a handshake
-// waits for something else, and narrows to one place when they do. Who waits at the gate is let in first come, first served; the queue of handshakes in front of it
-// sees to fairness among sources. Safe for concurrent use.
+// waits for something else, and narrows to one place when they do. Sources take turns here as they do in the queue of handshakes: a handshake enters several times, and
+// would else wait each time for all those that a storm from elsewhere has begun. Safe for concurrent use.
 type gate struct {
-	places chan struct{} // the free ones
+	places *queue
+	most   int // the widest
 	now    func() time.Time
 	waits  func() time.Duration // since the last call; see waiting
 
 	mu    sync.Mutex
 	width int // places that there are to be
-	there int // places that there are, free or not
 	next  time.Time
 }
 
@@ -37,29 +39,23 @@ const (
 func newGate() *gate { return makeGate(2*runtime.GOMAXPROCS(0), time.Now, new(waiting).read) }
 
 func makeGate(most int, now func() time.Time, waits func() time.Duration) *gate {
-	g := &gate{places: make(chan struct{}, most), now: now, waits: waits, width: most, there: most}
-	for range most {
-		g.places <- struct{}{}
-	}
-	return g
+	return &gate{places: newQueue(most, math.MaxInt), most: most, now: now, waits: waits, width: most}
 }
 
 // enter waits for a place; nobody keeps one for longer than a few milliseconds of computing.
-func (g *gate) enter() { <-g.places }
-
-func (g *gate) leave() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.adaptLocked()
-	if g.there > g.width {
-		g.there--
-		return
-	}
-	g.places <- struct{}{} // there is room for all that there are
+func (g *gate) enter(source netip.Addr) {
+	_ = g.places.enter(context.Background(), source) // there is room for all, and the context has no end
 }
 
-// adaptLocked changes the width by one, if it is time.
-func (g *gate) adaptLocked() {
+func (g *gate) leave() {
+	g.adapt()
+	g.places.leave()
+}
+
+// adapt changes the width by one, if it is time.
+func (g *gate) adapt() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	now := g.now()
 	if now.Before(g.next) {
 		return
@@ -68,13 +64,12 @@ func (g *gate) adaptLocked() {
 	switch waited := g.waits(); {
 	case waited > narrowAbove && g.width > 1:
 		g.width--
-	case waited < widenBelow && g.width < cap(g.places):
+	case waited < widenBelow && g.width < g.most:
 		g.width++
-		if g.there < g.width {
-			g.there++
-			g.places <- struct{}{}
-		}
+	default:
+		return
 	}
+	g.places.resize(g.width)
 }
 
 // waiting measures how long goroutines are ready to run before they run. One goroutine at a time uses it.

@@ -2,16 +2,56 @@ package listen
 
 import (
 	"math"
+	"net/netip"
+	"runtime"
 	rtmetrics "runtime/metrics"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 )
 
 // taken returns how many places of the gate are not free.
 func (g *gate) taken() int {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.there - len(g.places)
+	busy, _ := g.places.load()
+	return busy
+}
+
+
+// TestGateTakesTurns: who comes alone waits for one of a crowd from elsewhere, not for all.
+func TestGateTakesTurns(t *testing.T) {
+	g := makeGate(1, time.Now, func() time.Duration { return 0 })
+	g.enter(crowd)
+	var mu sync.Mutex
+	var order []netip.Addr
+	var all sync.WaitGroup
+	join := func(source netip.Addr, waiting int) {
+		all.Go(func() {
+			g.enter(source)
+			mu.Lock()
+			order = append(order, source)
+			mu.Unlock()
+			g.leave()
+		})
+		for {
+			if _, n := g.places.load(); n == waiting {
+				return
+			}
+			runtime.Gosched()
+		}
+	}
+	for n := range 20 {
+		join(crowd, n+1)
+	}
+	join(other, 21)
+	g.leave()
+	all.Wait()
+	if place := slices.Index(order, other); place > 1 {
+		t.Errorf("it is let in behind %d of the crowd", place)
+	}
+	if g.taken() != 0 {
+		t.Errorf("%d places are kept", g.taken())
+	}
 }
 
 // TestGateFollowsTheProcessor: it narrows to one place while goroutines wait, holds at what is between, and widens again, a step for each look.
@@ -21,12 +61,10 @@ func TestGateFollowsTheProcessor(t *testing.T) {
 	g := makeGate(4, func() time.Time { return now }, func() time.Duration { return waits })
 	look := func(w time.Duration) int {
 		waits, now = w, now.Add(adaptPeriod)
-		g.enter()
+		g.enter(crowd)
 		g.leave()
-		g.mu.Lock()
-		defer g.mu.Unlock()
-		if g.there != g.width || len(g.places) != g.there {
-			t.Errorf("width %d, %d places of which %d are free", g.width, g.there, len(g.places))
+		if g.taken() != 0 || g.places.slots != g.width {
+			t.Errorf("width %d, %d places of which %d are taken", g.width, g.places.slots, g.taken())
 		}
 		return g.width
 	}
@@ -49,7 +87,7 @@ func TestGateFollowsTheProcessor(t *testing.T) {
 		}
 	}
 	waits = time.Second
-	g.enter()
+	g.enter(crowd)
 	g.leave()
 	if g.width != 3 {
 		t.Errorf("width %d: it was looked at before it was time", g.width)
@@ -60,16 +98,16 @@ func TestGateFollowsTheProcessor(t *testing.T) {
 func TestGateNarrowsWhileTaken(t *testing.T) {
 	now := time.Unix(0, 0)
 	g := makeGate(2, func() time.Time { return now }, func() time.Duration { return time.Second })
-	g.enter()
-	g.enter()
+	g.enter(crowd)
+	g.enter(crowd)
 	now = now.Add(adaptPeriod)
 	g.leave()
-	if len(g.places) != 0 || g.taken() != 1 {
-		t.Errorf("%d free, %d taken, want 0 and 1", len(g.places), g.taken())
+	if g.taken() != 1 || g.places.slots != 1 {
+		t.Errorf("%d of %d are taken, want 1 of 1", g.taken(), g.places.slots)
 	}
 	g.leave()
-	if len(g.places) != 1 || g.taken() != 0 {
-		t.Errorf("%d free, %d taken, want 1 and 0", len(g.places), g.taken())
+	if g.taken() != 0 {
+		t.Errorf("%d are taken", g.taken())
 	}
 }
 

@@ -98,8 +98,8 @@ func (s *Server) handshake(ctx context.Context, c *conn, p *policies) (*tls.Conn
 	if err := c.SetDeadline(time.Now().Add(s.cfg.HandshakeTimeout)); err != nil {
 		return nil, link.TLS{}, refuse(ClosedEarly, err)
 	}
-	c.work = &work{gate: s.gate}
-	c.work.gate.enter()
+	c.work = &work{gate: s.gate, source: c.source()}
+	c.work.gate.enter(c.work.source)
 	defer func() {
 		c.work.gate.leave()
 		c.work = nil

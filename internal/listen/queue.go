@@ -97,11 +97,26 @@ func (q *queue) leave() {
 	q.leaveLocked()
 }
 
+// resize changes the number of slots. Those that are to go go when their holders leave.
+func (q *queue) resize(slots int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for q.slots = slots; q.busy < q.slots && q.first != nil; {
+		q.busy++
+		q.handOnLocked()
+	}
+}
+
 func (q *queue) leaveLocked() {
-	if q.first == nil {
+	if q.first == nil || q.busy > q.slots {
 		q.busy--
 		return
 	}
+	q.handOnLocked()
+}
+
+// handOnLocked gives a slot that counts as busy to whoever is next.
+func (q *queue) handOnLocked() {
 	t := q.first.head
 	q.first = q.first.next // before dropLocked, which may take the line out of the ring
 	q.dropLocked(t)
