@@ -231,3 +231,47 @@ func TestNotResumedAfterRestart(t *testing.T) {
 		sentOnce(t, s, push)
 	})
 }
+
+// TestAgentGoesOnOverRestart: the agent resumes its session after an ordered restart: what it handles meanwhile counts, what was pushed meanwhile comes, nothing comes or takes
+// effect twice.
+func TestAgentGoesOnOverRestart(t *testing.T) {
+	t.Parallel()
+	s, h := harness.Start(t), newHandlers(t)
+	register(t, s, "pc-1")
+	runAgent(t, h.agentConfig(s, "pc-1", s.Addr("tls")))
+	since := func(state string) string {
+		t.Helper()
+		text := s.AwaitPresence(t, "pc-1", state)
+		_, rest, found := strings.Cut(text, `"session_since":"`)
+		if !found {
+			t.Fatalf("presence without session_since: %s", text)
+		}
+		value, _, _ := strings.Cut(rest, `"`)
+		return value
+	}
+	began := since("online")
+	// A handler that runs while the server is away.
+	h.write(t, "block", "echo \"$SIGNALBOX_PUSH_ID\" >> "+h.dir+"/effects\n: > "+h.dir+"/started\nwhile [ ! -e "+h.dir+"/go ]; do sleep 0.05; done\n")
+	running := s.Submit(t, `{"to":"pc-1","type":"demo.block","ack":"handled"}`)
+	h.awaitFile(t, "started")
+	s.AwaitPush(t, running, "delivered")
+	s.KeepPorts()
+	s.Stop()
+	h.write(t, "go", "")
+	s.Run()
+	late := s.Submit(t, `{"to":"pc-1","type":"demo.count","payload":2,"ack":"handled"}`)
+	if got := s.AwaitPush(t, late, "handled").States(); !slices.Equal(got, []string{"accepted", "sent", "delivered", "handled"}) {
+		t.Errorf("late was %v", got)
+	}
+	if got := s.AwaitPush(t, running, "handled").States(); !slices.Equal(got, []string{"accepted", "sent", "delivered", "handled"}) {
+		t.Errorf("running was %v", got)
+	}
+	if now := since("online"); now != began {
+		t.Errorf("the session began %s, want %s: it is another one", now, began)
+	}
+	for id, n := range h.effects(t) {
+		if n != 1 {
+			t.Errorf("push %s took effect %d times", id, n)
+		}
+	}
+}
