@@ -17,7 +17,6 @@ func (g *gate) taken() int {
 	return busy
 }
 
-
 // TestGateTakesTurns: who comes alone waits for one of a crowd from elsewhere, not for all.
 func TestGateTakesTurns(t *testing.T) {
 	g := makeGate(1, time.Now, func() time.Duration { return 0 })

@@ -3,7 +3,6 @@ package webhooks
 import (
 	"crypto/ed25519"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -250,15 +249,6 @@ func awaitState(t *testing.T, c *client.Client, id, state string) client.Webhook
 		return h.Status.State == state
 	}, func() string { return fmt.Sprintf("webhook is %+v, want state %s", h.Status, state) })
 	return h
-}
-
-func rootsOf(t *testing.T, a authority) *x509.CertPool {
-	t.Helper()
-	text, err := os.ReadFile(a.file)
-	must(t, err)
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(text)
-	return pool
 }
 
 func must(t *testing.T, err error) {
