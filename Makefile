@@ -9,7 +9,7 @@ GOFLAGS    += -buildvcs=false
 export GOFLAGS
 
 # Debian packages that suites need: expat as a second opinion on XML, a client that others wrote, a browser's parser, file systems for power cuts, networks of our own.
-PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 chromium
+PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 nftables chromium
 # Node.js for the clients from npm comes from Debian where there is none.
 PACKAGES += $(shell command -v npm >/dev/null || echo npm)
 NPM_CLIENTS := tests/interop/testdata/npm
