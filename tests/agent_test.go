@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"signalbox/internal/agent"
+	"signalbox/internal/config"
 	"signalbox/tests/harness"
 )
 
@@ -153,10 +154,10 @@ func sameJSON(t *testing.T, got json.RawMessage, want string) bool {
 	return fmt.Sprint(a) == fmt.Sprint(b)
 }
 
-// TestRedeliveredPushTakesEffectOnce: receipts and results are lost with the connection, so the pushes come again.
+// TestRedeliveredPushTakesEffectOnce: receipts and results are lost with the connection, and no session outlives that, so the pushes come again.
 func TestRedeliveredPushTakesEffectOnce(t *testing.T) {
 	t.Parallel()
-	s, h := harness.Start(t), newHandlers(t)
+	s, h := harness.Start(t, func(c *config.Config) { c.XMPP.ResumeTimeout = 0 }), newHandlers(t)
 	register(t, s, "pc-1")
 	wire := startRelay(t, s.Addr("tls"))
 	runAgent(t, h.agentConfig(s, "pc-1", wire.addr()))

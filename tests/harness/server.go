@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,7 +40,8 @@ type Server struct {
 	stop    context.CancelFunc
 	ended   chan error
 
-	contract *contract // nil: nobody asked the API yet
+	asking   sync.Mutex
+	contract *contract // guarded by asking; nil: nobody asked the API yet
 }
 
 // Start makes a data directory and runs a server on it until the test ends. Changes are applied to its configuration.
@@ -155,6 +157,8 @@ func (s *Server) Addr(listener string) string {
 func (s *Server) URL() string {
 	s.t.Helper()
 	direct := "http://" + s.Addr("api")
+	s.asking.Lock()
+	defer s.asking.Unlock()
 	if s.contract == nil || s.contract.target.String() != direct {
 		s.contract = newContract(s.t, direct)
 	}
