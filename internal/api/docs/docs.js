@@ -46,8 +46,15 @@ function parameters(list) {
   ]));
 }
 
+// pieces says what a stream is made of.
+function pieces(m) {
+  if (m["x-data"]) return el("span", {}, "a stream, each data ", typeOf(m["x-data"]));
+  const lines = m["x-lines"];
+  return lines ? el("span", {}, "the first line ", typeOf(lines.first), ", each other ", typeOf(lines.others)) : null;
+}
+
 function content(media) {
-  return Object.entries(media || {}).map(([type, m]) => el("div", {}, el("code", {}, type), " ", m.schema ? typeOf(m.schema) : "",
+  return Object.entries(media || {}).map(([type, m]) => el("div", {}, el("code", {}, type), " ", pieces(m) || typeOf(m.schema),
     m.example !== undefined ? json(m.example) : null,
     Object.entries(m.examples || {}).map(([name, e]) => el("details", {}, el("summary", {}, el("code", {}, name), " ", e.summary || ""), json(e.value)))));
 }
