@@ -104,7 +104,7 @@ func (c *contract) found(req *http.Request, status int, media string, body []byt
 		c.report("%s %s was answered with %d %s, which the API's description does not allow: %v\n%.2000s", req.Method, req.URL.Path, status, media, err, body)
 	}
 	if sent := sentOf(req); status/100 == 2 && len(sent) > 0 {
-		if err := c.judgeSentLocked(req, sent); err != nil {
+		if err := c.judgeSentLocked(req, sent, refusedItems(body)); err != nil {
 			c.report("%s %s was taken, which the API's description does not allow: %v\n%.2000s", req.Method, req.URL.Path, err, sent)
 		}
 	}
@@ -180,21 +180,6 @@ func (c *contract) judgeLocked(req *http.Request, status int, media string, body
 // placeOf is where the description speaks of the content of an answer.
 func placeOf(method, path string, status int, media string) []string {
 	return []string{"paths", path, strings.ToLower(method), "responses", strconv.Itoa(status), "content", media}
-}
-
-// judgeSentLocked returns what is wrong with a body that the server took.
-func (c *contract) judgeSentLocked(req *http.Request, body []byte) error {
-	paths, _ := c.document["paths"].(map[string]any)
-	path, ok := template(paths, req.URL.Path)
-	if !ok {
-		return errors.New("there is no such path")
-	}
-	item, _ := paths[path].(map[string]any)
-	operation, _ := item[strings.ToLower(req.Method)].(map[string]any)
-	if operation["requestBody"] == nil {
-		return errors.New("it takes no body")
-	}
-	return c.validateLocked([]string{"paths", path, strings.ToLower(req.Method), "requestBody", "content", "application/json", "schema"}, body)
 }
 
 // validateLocked holds a body against the schema at a place of the description.

@@ -16,6 +16,8 @@ const described = `{"openapi":"3.1.0","paths":{
 		"x-lines":{"first":{"type":"object","required":["seq"]},"others":{"$ref":"#/components/schemas/Event"}}}}}}}},
 	"/things":{"post":{"requestBody":{"content":{"application/json":{"schema":{"$ref":"#/components/schemas/Thing"}}}},
 		"responses":{"201":{"content":{"application/json":{"schema":{"type":"object"}}}},"422":{"content":{"application/problem+json":{"schema":{"type":"object"}}}}}}},
+	"/batch":{"post":{"requestBody":{"content":{"application/json":{"schema":{"type":"object","properties":{"items":{"type":"array","items":{"$ref":"#/components/schemas/Thing"}}}}}}},
+		"responses":{"200":{"content":{"application/json":{"schema":{"type":"object"}}}}}}},
 	"/done":{"post":{"responses":{"200":{"content":{"application/json":{"schema":{"type":"object","required":["ok"]}}}}}}}},
 	"components":{"schemas":{"Event":{"type":"object","required":["id"]},"Thing":{"type":"object","additionalProperties":false,"properties":{"n":{"type":"integer"}}}}}}`
 
@@ -33,6 +35,8 @@ func TestContractBites(t *testing.T) {
 		{"undescribed field was taken", "POST /things", `{"m":1}`, 201, "application/json", `{}`, "was taken"},
 		{"undescribed field was refused", "POST /things", `{"m":1}`, 422, "application/problem+json", `{}`, ""},
 		{"body where none is described", "POST /done", `{}`, 200, "application/json", `{"ok":true}`, "takes no body"},
+		{"item of a batch was refused", "POST /batch", `{"items":[{"n":1},{"m":1}]}`, 200, "application/json", `{"items":[{},{"problem":{}}]}`, ""},
+		{"item of a batch was taken", "POST /batch", `{"items":[{"n":1},{"m":1}]}`, 200, "application/json", `{"items":[{"problem":{}},{}]}`, "was taken"},
 		{"answer lacks a field", "POST /done", "", 200, "application/json", `{}`, "missing property 'ok'"},
 		{"events", "GET /events", "", 200, stream, ": alive\nid: 3\n\nid: 4\nevent: x\ndata: {\"id\":\"e\"}\n\n", ""},
 		{"event lacks a field", "GET /events", "", 200, stream, "id: 4\nevent: x\ndata: {}\n\n", "missing property 'id'"},

@@ -3,10 +3,17 @@ package harness
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httputil"
+	"slices"
+	"strconv"
+	"strings"
 	"sync"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
 // sentBody keeps what a client sends while it is sent on: the server may answer before it has read everything.
@@ -47,4 +54,49 @@ func (b *sentBody) Read(p []byte) (int, error) {
 	defer b.mu.Unlock()
 	b.text.Write(p[:n])
 	return n, err
+}
+
+// judgeSentLocked returns what is wrong with a body that the server took, but for the items of a batch that it refused.
+func (c *contract) judgeSentLocked(req *http.Request, body []byte, refused map[string]bool) error {
+	paths, _ := c.document["paths"].(map[string]any)
+	path, ok := template(paths, req.URL.Path)
+	if !ok {
+		return errors.New("there is no such path")
+	}
+	item, _ := paths[path].(map[string]any)
+	operation, _ := item[strings.ToLower(req.Method)].(map[string]any)
+	if operation["requestBody"] == nil {
+		return errors.New("it takes no body")
+	}
+	err := c.validateLocked([]string{"paths", path, strings.ToLower(req.Method), "requestBody", "content", "application/json", "schema"}, body)
+	var invalid *jsonschema.ValidationError
+	if errors.As(err, &invalid) && excused(invalid, refused) {
+		return nil
+	}
+	return err
+}
+
+// refusedItems returns the places of the items of a batch that its answer says were refused, each by itself.
+func refusedItems(answer []byte) map[string]bool {
+	var batch struct {
+		Items []struct{ Problem json.RawMessage }
+	}
+	if json.Unmarshal(answer, &batch) != nil {
+		return nil
+	}
+	refused := map[string]bool{}
+	for i, item := range batch.Items {
+		if item.Problem != nil {
+			refused[strconv.Itoa(i)] = true
+		}
+	}
+	return refused
+}
+
+// excused reports whether all mistakes are in items that were refused.
+func excused(err *jsonschema.ValidationError, refused map[string]bool) bool {
+	if len(err.Causes) == 0 {
+		return len(err.InstanceLocation) > 1 && refused[err.InstanceLocation[1]]
+	}
+	return !slices.ContainsFunc(err.Causes, func(cause *jsonschema.ValidationError) bool { return !excused(cause, refused) })
 }
