@@ -59,6 +59,7 @@ func TestPageRuns(t *testing.T) {
 		t.Errorf("the page has %d examples", len(p.examples))
 	}
 	checkSeen(t, w.server)
+	w.checkEvents(t, p)
 }
 
 // run runs a script as the page's reader does who has these variables.

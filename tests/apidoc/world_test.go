@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 
 	"go.uber.org/zap"
@@ -26,6 +27,9 @@ type world struct {
 	server   *harness.Server
 	receiver string // URL
 	received string // directory with the headers and the body of the last test that the receiver got
+
+	mu       sync.Mutex
+	messages [][]byte // that the receiver got
 }
 
 func newWorld(t *testing.T) *world {
@@ -82,6 +86,9 @@ func (w *world) receive(t *testing.T) (url, caFile string) {
 // take keeps a test as it came, for the page's reader to verify.
 func (w *world) take(rw http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(r.Body)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.messages = append(w.messages, body)
 	if bytes.HasPrefix(body, []byte(`{"type":"webhook.test"`)) {
 		for _, name := range []string{"webhook-id", "webhook-timestamp", "webhook-signature"} {
 			err = errors.Join(err, os.WriteFile(filepath.Join(w.received, name), []byte(r.Header.Get(name)), 0o600))

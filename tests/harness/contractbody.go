@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
@@ -74,6 +75,17 @@ func (c *contract) judgeSentLocked(req *http.Request, body []byte, refused map[s
 		return nil
 	}
 	return err
+}
+
+// Message fails unless a body that a webhook got is one that the API's description speaks of.
+func (s *Server) Message(t *testing.T, body []byte) {
+	t.Helper()
+	s.Operations(t) // so that the description is read
+	s.contract.mu.Lock()
+	defer s.contract.mu.Unlock()
+	if err := s.contract.validateLocked([]string{"webhooks", "event", "post", "requestBody", "content", "application/json", "schema"}, body); err != nil {
+		t.Errorf("a webhook got what the API's description does not speak of: %v\n%.2000s", err, body)
+	}
 }
 
 // refusedItems returns the places of the items of a batch that its answer says were refused, each by itself.

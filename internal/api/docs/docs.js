@@ -64,7 +64,7 @@ function operation(path, method, op) {
   return el("article", { id: op.operationId },
     el("h3", {}, el("span", { class: "method" }, method.toUpperCase()), el("code", {}, path)),
     el("p", {}, el("strong", {}, op.summary || ""), " ", op.description || ""),
-    el("p", { class: "quiet" }, scope ? "Token with scope " + scope : "No token"),
+    el("p", { class: "quiet" }, path[0] !== "/" ? "Sent by the server" : scope ? "Token with scope " + scope : "No token"),
     parameters(op.parameters),
     op.requestBody ? [el("h4", {}, op.requestBody.required ? "Body" : "Body, may be absent"), content(op.requestBody.content)] : null,
     el("h4", {}, "Answers"),
@@ -90,6 +90,9 @@ function show(doc) {
       if (!groups.has(tag)) groups.set(tag, []);
       groups.get(tag).push([path, method, item[method]]);
     }
+  }
+  for (const [name, item] of Object.entries(doc.webhooks || {})) {
+    for (const method of methods) if (item[method]) groups.get(item[method].tags[0]).push([name, method, item[method]]);
   }
   const links = [];
   for (const [tag, ops] of groups) {
