@@ -8,8 +8,8 @@ FUZZTIME   ?= 5s
 GOFLAGS    += -buildvcs=false
 export GOFLAGS
 
-# Debian packages that suites need: expat as a second opinion on XML, a client that others wrote, a browser's parser, file systems for power cuts, networks of our own.
-PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 nftables chromium
+# Debian packages that suites need: curl for the pages of the API, expat as a second opinion on XML, a client that others wrote, a browser's parser, file systems for power cuts, networks of our own.
+PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 nftables chromium curl
 # Node.js for the clients from npm comes from Debian where there is none.
 PACKAGES += $(shell command -v npm >/dev/null || echo npm)
 NPM_CLIENTS := tests/interop/testdata/npm

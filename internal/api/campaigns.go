@@ -163,8 +163,8 @@ type campaignAbort struct {
 }
 
 type campaignWindow struct {
-	From  string   `json:"from" pattern:"^[0-2][0-9]:[0-5][0-9]$" doc:"Time of day, HH:MM." example:"22:00"`
-	Until string   `json:"until" pattern:"^[0-2][0-9]:[0-5][0-9]$" doc:"Time of day, of the next day if it is not after from." example:"05:00"`
+	From  string   `json:"from" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" doc:"Time of day, HH:MM." example:"22:00"`
+	Until string   `json:"until" pattern:"^([01][0-9]|2[0-3]):[0-5][0-9]$" doc:"Time of day, of the next day if it is not after from." example:"05:00"`
 	Zone  *string  `json:"zone,omitempty" doc:"Time zone by its IANA name; absent: UTC." example:"Europe/Paris"`
 	Days  []string `json:"days,omitempty" enum:"sun,mon,tue,wed,thu,fri,sat" doc:"Days on which it begins; absent: every day."`
 }

@@ -61,7 +61,7 @@ var (
 	stopping = kind{"stopping", http.StatusConflict, "The server stops",
 		"A stop is not taken back: wait for the next start."}
 	payloadTooLarge = kind{"payload_too_large", http.StatusRequestEntityTooLarge, "Too large",
-		"A body has at most 262144 bytes, that of a push 1048576, that of a batch 16777216, a push's payload at most 65536: send a link to larger data."}
+		"A body has at most 262144 bytes, that of a push, a campaign or a presence query 1048576, that of a batch 16777216, a push's payload at most 65536: send a link to larger data."}
 	unsupportedMediaType = kind{"unsupported_media_type", http.StatusUnsupportedMediaType, "The body is not labelled as JSON",
 		"Send 'Content-Type: application/json' and no Content-Encoding."}
 	validationFailed = kind{"validation_failed", http.StatusUnprocessableEntity, "The request has mistakes",

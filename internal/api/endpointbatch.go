@@ -30,7 +30,7 @@ type endpointSave struct {
 	ID      string            `json:"id" minLength:"1" maxLength:"256" pattern:"^[a-z0-9._+~-]+$" doc:"Local part of the endpoint's JID." example:"pc-1"`
 	Secret  *string           `json:"secret,omitempty" minLength:"6" maxLength:"1024" doc:"What the endpoint logs in with; absent, and without scram: the server makes one for an endpoint that is new."`
 	SCRAM   rawVerifiers      `json:"scram,omitempty"`
-	Labels  map[string]string `json:"labels,omitempty" doc:"As for one endpoint."`
+	Labels  map[string]string `json:"labels,omitempty" maxProperties:"64" doc:"As for one endpoint."`
 	Groups  []string          `json:"groups,omitempty" nullable:"false" maxItems:"64" doc:"As for one endpoint."`
 	Enabled *bool             `json:"enabled,omitempty" doc:"Absent: a new endpoint is enabled, one that exists stays as it is."`
 }

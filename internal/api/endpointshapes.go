@@ -15,14 +15,14 @@ import (
 type endpointCreate struct {
 	ID      string            `json:"id" minLength:"1" maxLength:"256" pattern:"^[a-z0-9._+~-]+$" doc:"Local part of the endpoint's JID." example:"pc-1"`
 	Secret  *string           `json:"secret,omitempty" minLength:"6" maxLength:"1024" doc:"What the endpoint logs in with, printable ASCII without spaces; absent: the server makes one."`
-	Labels  map[string]string `json:"labels,omitempty" doc:"At most 64, of at most 128 bytes each; a name has no '='."`
+	Labels  map[string]string `json:"labels,omitempty" maxProperties:"64" doc:"Names and values of at most 128 bytes each; a name has no '='."`
 	Groups  []string          `json:"groups,omitempty" nullable:"false" maxItems:"64" doc:"Names of at most 128 bytes each."`
 	Enabled *bool             `json:"enabled,omitempty" default:"true" doc:"Whether it may log in and get pushes."`
 }
 
 type endpointChange struct {
 	Enabled *bool              `json:"enabled,omitempty" doc:"false ends its session and refuses its logins and pushes."`
-	Labels  *map[string]string `json:"labels,omitempty" doc:"Replaces all labels."`
+	Labels  *map[string]string `json:"labels,omitempty" maxProperties:"64" doc:"Replaces all labels."`
 	Groups  *[]string          `json:"groups,omitempty" nullable:"false" maxItems:"64" doc:"Replaces all groups."`
 }
 

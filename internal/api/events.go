@@ -3,7 +3,6 @@ package api
 import (
 	"context"
 	"net/http"
-	"reflect"
 	"strconv"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -92,13 +91,12 @@ func (s *Server) listEvents(ctx context.Context, after int64, f events.Filter, l
 
 // documentEvents says what huma cannot know of an answer that is written piece by piece.
 func (s *Server) documentEvents() {
-	schema := s.api.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[eventPage](), true, "EventPage")
 	operation(s.api.OpenAPI(), http.MethodGet, eventsPath).Responses[strconv.Itoa(http.StatusOK)] = &huma.Response{
 		Description: "A stream; with limit a list.",
 		Content: map[string]*huma.MediaType{
-			eventStream: {Example: "id: 4711\nevent: push.delivered\ndata: {\"id\":\"evt_00000000004k7\",\"seq\":4711,\"type\":\"push.delivered\",\"timestamp\":\"2026-01-02T03:04:05.6Z\"," +
+			eventStream: {Schema: &huma.Schema{Type: huma.TypeString}, Extensions: map[string]any{"x-data": s.schema(eventBody{}, "Event")}, Example: "id: 4711\nevent: push.delivered\ndata: {\"id\":\"evt_00000000004k7\",\"seq\":4711,\"type\":\"push.delivered\",\"timestamp\":\"2026-01-02T03:04:05.6Z\"," +
 				"\"endpoint\":\"pc-1\",\"push\":\"psh_0123456789abc\",\"data\":{\"id\":\"psh_0123456789abc\",\"to\":\"pc-1\",\"type\":\"demo.ping\",\"state\":\"delivered\"}}\n\n"},
-			"application/json": {Schema: schema},
+			"application/json": {Schema: s.schema(eventPage{}, "EventPage")},
 		},
 	}
 }

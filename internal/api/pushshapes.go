@@ -9,7 +9,7 @@ import (
 
 type pushCreate struct {
 	To            rawTarget       `json:"to"`
-	Type          string          `json:"type" minLength:"1" maxLength:"128" doc:"Dotted name that the endpoint knows what to do with." example:"policy.refresh"`
+	Type          string          `json:"type" minLength:"1" maxLength:"128" pattern:"^[A-Za-z0-9_-]+([.][A-Za-z0-9_-]+)*$" doc:"Dotted name that the endpoint knows what to do with." example:"policy.refresh"`
 	Payload       json.RawMessage `json:"payload,omitempty" doc:"Any JSON of at most 65536 bytes; it reaches the endpoint as it was written, without white space."`
 	PayloadBase64 *string         `json:"payload_base64,omitempty" contentEncoding:"base64" doc:"Bytes instead of JSON, at most 65536 before the encoding."`
 	TTL           *int64          `json:"ttl,omitempty" minimum:"0" maximum:"2419200" doc:"Seconds that it may wait; 0 means now or never. Absent: push.default_ttl of the configuration, a day."`
@@ -23,7 +23,7 @@ type pushCreate struct {
 // pushSelector is the field to that names a group, labels, or both.
 type pushSelector struct {
 	Group  *string           `json:"group,omitempty" minLength:"1" maxLength:"128" doc:"Endpoints in this group."`
-	Labels map[string]string `json:"labels,omitempty" doc:"Endpoints that have all of these labels; 1 to 64."`
+	Labels map[string]string `json:"labels,omitempty" maxProperties:"64" doc:"Endpoints that have all of these labels; at least one, unless there is a group."`
 }
 
 type pushHeaders struct {

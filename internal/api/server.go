@@ -1,4 +1,4 @@
-// Package api serves the HTTP API of the management server: endpoints, pushes, tokens, health.
+// Package api serves the HTTP API of the management server: endpoints, pushes, campaigns, events, webhooks, tokens, health.
 package api
 
 import (
@@ -85,6 +85,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.registerWhy()
 	s.registerTokens()
 	s.registerWebhooks()
+	s.documentMessages()
 	s.registerOperation()
 	s.registerDrain()
 	s.registerPages()

@@ -49,6 +49,7 @@ func (s *Server) registerSnapshot() {
 	}, s.snapshot)
 	responses := operation(s.api.OpenAPI(), http.MethodGet, "/v1/presence/snapshot").Responses
 	responses[strconv.Itoa(http.StatusOK)] = &huma.Response{Description: "The snapshot, a line for each endpoint", Content: map[string]*huma.MediaType{linesType: {
+		Schema:     &huma.Schema{Type: huma.TypeString},
 		Extensions: map[string]any{"x-lines": map[string]any{"first": s.schema(snapshotHead{}, "SnapshotHead"), "others": s.schema(snapshotLine{}, "SnapshotLine")}},
 	}}}
 }

@@ -26,7 +26,7 @@ type tokenBody struct {
 }
 
 type tokenPath struct {
-	ID string `path:"id" maxLength:"64" doc:"Id or name of the token."`
+	ID string `path:"id" maxLength:"64" doc:"Id or name of the token." example:"management"`
 }
 
 func (s *Server) registerTokens() {

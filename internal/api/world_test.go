@@ -310,7 +310,7 @@ func (w *world) checkAnswer(r *http.Request, a answer) {
 		w.t.Errorf("%s %s %d: media type %q is not documented", r.Method, route, a.status, media)
 		return
 	}
-	if content.Schema != nil {
+	if content.Schema != nil && strings.HasSuffix(media, "json") && media != linesType { // text and streams are looked at by those who read them
 		validate(w.t, schemas, content.Schema, a.body)
 	}
 }

@@ -18,10 +18,10 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// contract stands between clients and the API and holds every answer against the server's own description, OpenAPI 3.1, whose schemas are JSON Schema 2020-12. What the
-// description does not say fails the test.
+// contract stands between clients and the API and holds every answer, and every body that the server takes, against the server's own description, OpenAPI 3.1, whose
+// schemas are JSON Schema 2020-12. What the description does not say fails the test.
 type contract struct {
-	t      *testing.T
+	report func(format string, args ...any)
 	server *httptest.Server
 	target *url.URL
 
@@ -30,6 +30,7 @@ type contract struct {
 	document map[string]any // nil: not read yet
 	compiler *jsonschema.Compiler
 	schemas  map[string]*jsonschema.Schema // by JSON pointer
+	seen     map[string]bool               // what was answered: method, path of the description and status
 }
 
 // document is where the compiler thinks that the description lies.
@@ -41,9 +42,12 @@ func newContract(t *testing.T, target string) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &contract{t: t, target: u, schemas: map[string]*jsonschema.Schema{}}
+	c := &contract{report: t.Errorf, target: u, schemas: map[string]*jsonschema.Schema{}, seen: map[string]bool{}}
 	proxy := &httputil.ReverseProxy{
-		Rewrite:        func(r *httputil.ProxyRequest) { r.SetURL(u) },
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(u)
+			keepSent(r)
+		},
 		FlushInterval:  -1, // streams of events
 		ModifyResponse: c.check,
 		ErrorHandler: func(http.ResponseWriter, *http.Request, error) {
@@ -70,7 +74,8 @@ func (c *contract) check(r *http.Response) error {
 		return nil // the API of somebody else; no answers with content
 	}
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if media == "text/event-stream" || media == "application/x-ndjson" {
+	if media == eventStream || media == jsonLines {
+		r.Body = c.watch(req, r.StatusCode, media, r.Body)
 		return c.found(req, r.StatusCode, media, nil)
 	}
 	body, err := io.ReadAll(r.Body)
@@ -92,11 +97,16 @@ func (c *contract) found(req *http.Request, status int, media string, body []byt
 		return nil
 	}
 	if err := c.readLocked(req); err != nil {
-		c.t.Errorf("the description of the API cannot be read: %v", err)
+		c.report("the description of the API cannot be read: %v", err)
 		return nil
 	}
 	if err := c.judgeLocked(req, status, media, body); err != nil {
-		c.t.Errorf("%s %s was answered with %d %s, which the API's description does not allow: %v\n%.2000s", req.Method, req.URL.Path, status, media, err, body)
+		c.report("%s %s was answered with %d %s, which the API's description does not allow: %v\n%.2000s", req.Method, req.URL.Path, status, media, err, body)
+	}
+	if sent := sentOf(req); status/100 == 2 && len(sent) > 0 {
+		if err := c.judgeSentLocked(req, sent, refusedItems(body)); err != nil {
+			c.report("%s %s was taken, which the API's description does not allow: %v\n%.2000s", req.Method, req.URL.Path, err, sent)
+		}
 	}
 	return nil
 }
@@ -147,6 +157,7 @@ func (c *contract) judgeLocked(req *http.Request, status int, media string, body
 		}
 		return fmt.Errorf("%s has no such method", path)
 	}
+	c.seen[answerOf(req.Method, path, strconv.Itoa(status))] = true
 	responses, _ := operation["responses"].(map[string]any)
 	response, ok := responses[strconv.Itoa(status)].(map[string]any)
 	if !ok {
@@ -163,7 +174,12 @@ func (c *contract) judgeLocked(req *http.Request, status int, media string, body
 	if kind["schema"] == nil || body == nil {
 		return nil
 	}
-	return c.validateLocked([]string{"paths", path, strings.ToLower(req.Method), "responses", strconv.Itoa(status), "content", media, "schema"}, body)
+	return c.validateLocked(append(placeOf(req.Method, path, status, media), "schema"), body)
+}
+
+// placeOf is where the description speaks of the content of an answer.
+func placeOf(method, path string, status int, media string) []string {
+	return []string{"paths", path, strings.ToLower(method), "responses", strconv.Itoa(status), "content", media}
 }
 
 // validateLocked holds a body against the schema at a place of the description.

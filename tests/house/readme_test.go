@@ -97,7 +97,7 @@ func checkHelp(t *testing.T, program string, words []string) {
 // TestReadmeLinks: every file that a page names by a link is there.
 func TestReadmeLinks(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
-	for _, page := range []string{"README.md", "docs/ARCHITECTURE.md", "docs/decisions/README.md"} {
+	for _, page := range []string{"README.md", "docs/ARCHITECTURE.md", "docs/API.md", "docs/decisions/README.md"} {
 		text, err := os.ReadFile(filepath.Join(root, page))
 		if err != nil {
 			t.Fatal(err)

@@ -46,8 +46,15 @@ function parameters(list) {
   ]));
 }
 
+// pieces says what a stream is made of.
+function pieces(m) {
+  if (m["x-data"]) return el("span", {}, "a stream, each data ", typeOf(m["x-data"]));
+  const lines = m["x-lines"];
+  return lines ? el("span", {}, "the first line ", typeOf(lines.first), ", each other ", typeOf(lines.others)) : null;
+}
+
 function content(media) {
-  return Object.entries(media || {}).map(([type, m]) => el("div", {}, el("code", {}, type), " ", m.schema ? typeOf(m.schema) : "",
+  return Object.entries(media || {}).map(([type, m]) => el("div", {}, el("code", {}, type), " ", pieces(m) || typeOf(m.schema),
     m.example !== undefined ? json(m.example) : null,
     Object.entries(m.examples || {}).map(([name, e]) => el("details", {}, el("summary", {}, el("code", {}, name), " ", e.summary || ""), json(e.value)))));
 }
@@ -57,7 +64,7 @@ function operation(path, method, op) {
   return el("article", { id: op.operationId },
     el("h3", {}, el("span", { class: "method" }, method.toUpperCase()), el("code", {}, path)),
     el("p", {}, el("strong", {}, op.summary || ""), " ", op.description || ""),
-    el("p", { class: "quiet" }, scope ? "Token with scope " + scope : "No token"),
+    el("p", { class: "quiet" }, path[0] !== "/" ? "Sent by the server" : scope ? "Token with scope " + scope : "No token"),
     parameters(op.parameters),
     op.requestBody ? [el("h4", {}, op.requestBody.required ? "Body" : "Body, may be absent"), content(op.requestBody.content)] : null,
     el("h4", {}, "Answers"),
@@ -83,6 +90,9 @@ function show(doc) {
       if (!groups.has(tag)) groups.set(tag, []);
       groups.get(tag).push([path, method, item[method]]);
     }
+  }
+  for (const [name, item] of Object.entries(doc.webhooks || {})) {
+    for (const method of methods) if (item[method]) groups.get(item[method].tags[0]).push([name, method, item[method]]);
   }
   const links = [];
   for (const [tag, ops] of groups) {
