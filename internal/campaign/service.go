@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -38,13 +40,14 @@ type Service struct {
 	keys    map[push.Idempotency]struct{} // of the requests that are running; guarded by mu
 	making  map[ID]struct{}               // whose targets are being kept; guarded by mu
 	trouble map[ID]bool                   // that were logged; owned by Run
+	counted map[ID]counted                // of those that run; owned by Run
 }
 
 // New returns a service that has started nothing; a campaign has at most so many targets.
 func New(store Store, pushes Pusher, most int, log *zap.Logger) *Service {
 	return &Service{
 		store: store, pushes: pushes, most: most, log: log.Named("campaign"), wake: make(chan struct{}, 1), keys: map[push.Idempotency]struct{}{}, making: map[ID]struct{}{},
-		trouble: map[ID]bool{},
+		trouble: map[ID]bool{}, counted: map[ID]counted{},
 	}
 }
 
@@ -270,8 +273,11 @@ func (s *Service) carryOn(ctx context.Context) {
 		}
 		return
 	}
+	maps.DeleteFunc(s.counted, func(id ID, _ counted) bool {
+		return !slices.ContainsFunc(all, func(c Campaign) bool { return c.ID == id })
+	})
 	for _, c := range all {
-		err := s.step(ctx, c)
+		err := s.step(ctx, c, len(all))
 		switch {
 		case err == nil || ctx.Err() != nil || errors.Is(err, ErrState):
 			delete(s.trouble, c.ID)
@@ -282,27 +288,27 @@ func (s *Service) carryOn(ctx context.Context) {
 	}
 }
 
-// step does what a campaign does next.
-func (s *Service) step(ctx context.Context, c Campaign) error {
+// step does what one of so many campaigns does next.
+func (s *Service) step(ctx context.Context, c Campaign, among int) error {
 	if c.State == Aborted {
 		return s.cancel(ctx, c)
 	}
-	counts, err := s.store.CampaignCounts(ctx, c.ID)
+	counts, err := s.counts(ctx, c, among)
 	if err != nil {
 		return err
 	}
-	running := Step{ID: c.ID, From: []State{Running}, Counts: counts}
+	running := Step{ID: c.ID, From: []State{Running}}
 	switch d := c.decide(time.Now(), counts); d.action {
 	case send:
 		return s.send(ctx, c, d.count)
 	case passCanary:
-		running.CanaryPassed, running.Counts = true, nil
+		running.CanaryPassed = true
 		s.nudge()
 	case abort:
-		running.To, running.Reason, running.Counts = Aborted, ReasonFailures, nil
+		running.To, running.Reason = Aborted, ReasonFailures
 		s.nudge()
 	case finish:
-		running.To, running.Reason = Finished, ReasonDone
+		running.To, running.Reason, running.Counts = Finished, ReasonDone, counts
 	default:
 		return nil
 	}
