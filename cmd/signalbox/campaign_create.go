@@ -84,7 +84,7 @@ func (l *launching) campaignFlags(c *cobra.Command) {
 func (l *launching) completeCampaign(c *cobra.Command) error {
 	l.notBefore = l.start
 	if err := l.complete(c); err != nil {
-		return errors.New(strings.ReplaceAll(err.Error(), "--not-before", "--start"))
+		return exitAs(err, strings.ReplaceAll(err.Error(), "--not-before", "--start"))
 	}
 	n := &l.campaign
 	n.Start, l.push.NotBefore = l.push.NotBefore, nil
@@ -93,12 +93,8 @@ func (l *launching) completeCampaign(c *cobra.Command) error {
 	if l.selects() {
 		n.Push.To = l.selector
 	}
-	if l.canary > 0 {
-		wait := int(l.canaryWait / time.Second)
-		n.Canary = &client.CampaignCanary{Percent: l.canary, Wait: &wait}
-	}
-	if l.abort > 0 {
-		n.Abort = &client.CampaignAbort{FailedPercent: l.abort, After: &l.abortAfter}
+	if err := l.completeGuards(c.Flags().Changed); err != nil {
+		return err
 	}
 	if l.window == "" {
 		if l.zone != "" || l.days != nil {
@@ -114,10 +110,33 @@ func (l *launching) completeCampaign(c *cobra.Command) error {
 	return nil
 }
 
+// completeGuards takes over what keeps a campaign from going wrong. Nothing of that is left out without a word: the server judges what is given.
+func (l *launching) completeGuards(given func(string) bool) error {
+	switch {
+	case given("canary-wait") && !given("canary"):
+		return errors.New("--canary-wait is for --canary")
+	case given("abort-after") && !given("abort"):
+		return errors.New("--abort-after is for --abort")
+	case l.canaryWait%time.Second != 0:
+		return fmt.Errorf("--canary-wait %v: must be whole seconds", l.canaryWait)
+	}
+	if given("canary") {
+		wait := int(l.canaryWait / time.Second)
+		l.campaign.Canary = &client.CampaignCanary{Percent: l.canary, Wait: &wait}
+	}
+	if given("abort") {
+		l.campaign.Abort = &client.CampaignAbort{FailedPercent: l.abort, After: &l.abortAfter}
+	}
+	return nil
+}
+
 func (l *launching) launch(ctx context.Context, c *cobra.Command, api *client.Client, out *output) error {
 	made, err := api.CreateCampaign(ctx, l.campaign)
 	if err == nil && l.follow {
-		made, err = followCampaign(ctx, api, made.ID, c.ErrOrStderr())
+		id := made.ID
+		if made, err = followCampaign(ctx, api, id, c.ErrOrStderr()); err != nil {
+			err = fmt.Errorf("campaign %s goes on, and is not followed any more: %w", id, err)
+		}
 	}
 	if err != nil {
 		return err

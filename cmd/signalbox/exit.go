@@ -33,6 +33,15 @@ func marked(code int, err error) error {
 	return &exitError{code, err}
 }
 
+// exitAs returns an error with another text that ends with the same status.
+func exitAs(err error, text string) error {
+	var e *exitError
+	if errors.As(err, &e) {
+		return &exitError{e.code, errors.New(text)}
+	}
+	return errors.New(text)
+}
+
 // exitCode returns the status to end with. What no command marked is about the command line.
 func exitCode(err error) int {
 	var e *exitError

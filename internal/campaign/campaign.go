@@ -52,6 +52,9 @@ var (
 	ErrTooMany = errors.New("too many campaigns are under way")
 )
 
+// KeyToken is the token of the idempotency keys of batches; no API token has this id.
+const KeyToken = "campaign"
+
 // Bounds.
 const (
 	MaxActive    = 100    // campaigns that are not over, at the same time
@@ -119,7 +122,7 @@ type Campaign struct {
 	CanaryPassed bool
 	NextAt       time.Time // before which nothing more is sent, by the rate
 	Batches      int       // pushes to many that it has made
-	Cancelled    int       // of them, once it is aborted
+	Cancelled    int       // of them, once it is aborted; one more when there is nothing left to cancel
 	Created      time.Time
 	Updated      time.Time
 
@@ -173,18 +176,21 @@ type Store interface {
 	AddCampaignTargets(ctx context.Context, id ID, place int, ids []string) error
 	// CreateCampaign makes a campaign whose targets are kept, with its event. Errors: ErrTooMany, push.ErrBusy, push.ErrNoSpace.
 	CreateCampaign(ctx context.Context, c Campaign, key *push.Idempotency) error
-	// DropCampaignTargets removes targets whose campaign was never made; called once at the start.
-	DropCampaignTargets(ctx context.Context) error
+	// StrayCampaigns returns the ids under which targets are kept without a campaign: it is being made, or never was.
+	StrayCampaigns(ctx context.Context) ([]ID, error)
+	// DropCampaignTargets removes, in parts, the targets that are kept under an id, unless the campaign was made.
+	DropCampaignTargets(ctx context.Context, id ID) error
 	// StepCampaign applies a step and returns the campaign after it. Errors: ErrUnknown, ErrState.
 	StepCampaign(ctx context.Context, domain string, s Step) (Campaign, error)
-	// SentBatch notes what was sent, once: a batch whose place is not where the campaign stands changes nothing.
+	// SentBatch notes what was sent, once: a batch whose place is not where the campaign stands changes nothing. Until then the idempotency key of the batch is kept,
+	// which is of KeyToken, however long that takes.
 	SentBatch(ctx context.Context, b Batch) error
 
 	// Campaign returns one with its payload, or ErrUnknown.
 	Campaign(ctx context.Context, domain string, id ID) (Campaign, error)
-	// Campaigns returns up to limit campaigns, the newest first, before the given id (0: from the newest), in one state or in all.
+	// Campaigns returns up to limit campaigns without their payloads, the newest first, before the given id (0: from the newest), in one state or in all.
 	Campaigns(ctx context.Context, domain string, state State, before ID, limit int) ([]Campaign, error)
-	// ActiveCampaigns returns those that run, and those that are aborted with batches that are not cancelled yet, with their payloads.
+	// ActiveCampaigns returns those that run, and those that are aborted where something may be left to cancel, with their payloads.
 	ActiveCampaigns(ctx context.Context) ([]Campaign, error)
 	// MembersFrom returns the ids of up to limit endpoints that match, behind a place (0: from the first), and the place of the last one.
 	MembersFrom(ctx context.Context, domain string, sel push.Selector, after int64, limit int) (ids []string, last int64, err error)
@@ -192,6 +198,8 @@ type Store interface {
 	CampaignTargets(ctx context.Context, id ID, place, limit int) ([]string, error)
 	// CampaignCounts returns how many targets of what was sent are in which state.
 	CampaignCounts(ctx context.Context, id ID) (push.Counts, error)
+	// SubmittedBatch returns the push to many that was accepted with a key, or push.ErrUnknown.
+	SubmittedBatch(ctx context.Context, domain string, key push.Idempotency) (push.Fanout, error)
 	// CampaignBatches returns the fan-outs of up to limit batches, in their order, behind so many.
 	CampaignBatches(ctx context.Context, id ID, skip, limit int) ([]push.ID, error)
 }

@@ -75,7 +75,7 @@ func (c Campaign) decide(now time.Time, counts push.Counts) decision {
 		return decision{why: WaitCanary}
 	case !opened:
 		return decision{until: next, why: WaitWindow}
-	case now.Before(c.NextAt):
+	case now.Before(c.due(now)):
 		return decision{until: c.NextAt, why: WaitRate}
 	}
 	n := min(c.atOnce(), c.Targets-c.Sent)
@@ -93,13 +93,24 @@ func (c Campaign) atOnce() int {
 	return min(mostAtOnce, (c.Rate+59)/60)
 }
 
+// maxPause is the longest pause between two batches: that of a rate of one target per minute.
+const maxPause = time.Minute
+
+// due is NextAt, unless the clock stood ahead when that was written.
+func (c Campaign) due(now time.Time) time.Time {
+	if c.NextAt.After(now.Add(maxPause)) {
+		return now
+	}
+	return c.NextAt
+}
+
 // after returns when the next targets may follow n that are sent at a time.
 func (c Campaign) after(at time.Time, n int) time.Time {
 	if c.Rate == 0 {
 		return at
 	}
-	if c.NextAt.After(at.Add(-time.Second)) {
-		at = c.NextAt // a tick that came late must not slow the campaign down
+	if due := c.due(at); due.After(at.Add(-time.Second)) {
+		at = due // a tick that came late must not slow the campaign down
 	}
 	return at.Add(time.Duration(n) * time.Minute / time.Duration(c.Rate))
 }

@@ -24,6 +24,7 @@ func TestDecide(t *testing.T) {
 		{"a rate below one a second", func(c *Campaign) { c.Rate = 30 }, nil, decision{action: send, count: 1}},
 		{"a rate", func(c *Campaign) { c.Rate = 600 }, nil, decision{action: send, count: 10}},
 		{"a rate that is not due", func(c *Campaign) { c.Rate, c.NextAt = 600, noon.Add(time.Second) }, nil, decision{until: noon.Add(time.Second), why: WaitRate}},
+		{"a rate of a clock that stood ahead", func(c *Campaign) { c.Rate, c.NextAt = 600, noon.Add(time.Hour) }, nil, decision{action: send, count: 10}},
 		{"before its start", func(c *Campaign) { c.Start = noon.Add(time.Hour) }, nil, decision{until: noon.Add(time.Hour), why: WaitStart}},
 		{"the canary", func(c *Campaign) { c.CanaryPercent, c.CanaryPassed = 1, false }, nil, decision{action: send, count: 10}},
 		{"the rest of the canary", func(c *Campaign) { c.CanaryPercent, c.CanaryPassed, c.Sent = 1, false, 7 }, push.Counts{push.Accepted: 7}, decision{action: send, count: 3}},
@@ -139,6 +140,15 @@ func TestID(t *testing.T) {
 	for _, text := range []string{"", "cmp_", push.ID(1).String(), "cmp_x", "cmp_00000000000000"} {
 		if id, err := ParseID(text); err == nil {
 			t.Errorf("ParseID(%q) = %v", text, id)
+		}
+	}
+}
+
+// TestTimesOfDay: hours are compared as texts, so they need two digits.
+func TestTimesOfDay(t *testing.T) {
+	for text, ok := range map[string]bool{"09:00": true, "23:59": true, "9:00": false, "24:00": false, "09:00:00": false, "": false} {
+		if errs := (Window{From: text, Until: "17:00"}).check(); (errs == nil) != ok {
+			t.Errorf("check of %q = %v", text, errs)
 		}
 	}
 }

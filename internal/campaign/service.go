@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -21,9 +23,10 @@ type Pusher interface {
 }
 
 const (
-	look        = time.Second // between two looks at all campaigns
-	chunk       = 2000        // targets that one transaction keeps
-	cancelChunk = 20          // batches that are cancelled in one look
+	look        = time.Second      // between two looks at all campaigns
+	chunk       = 2000             // targets that one transaction keeps
+	cancelChunk = 20               // batches that are cancelled in one look
+	dropWithin  = 10 * time.Second // that the removal of the targets of a campaign that is not made may take its caller
 )
 
 // Service is the life of campaigns. All methods may be called concurrently. What it knows stands in the store: it goes on where it was after any end of the process.
@@ -35,13 +38,16 @@ type Service struct {
 	wake    chan struct{}
 	mu      sync.Mutex
 	keys    map[push.Idempotency]struct{} // of the requests that are running; guarded by mu
+	making  map[ID]struct{}               // whose targets are being kept; guarded by mu
 	trouble map[ID]bool                   // that were logged; owned by Run
+	counted map[ID]counted                // of those that run; owned by Run
 }
 
 // New returns a service that has started nothing; a campaign has at most so many targets.
 func New(store Store, pushes Pusher, most int, log *zap.Logger) *Service {
 	return &Service{
-		store: store, pushes: pushes, most: most, log: log.Named("campaign"), wake: make(chan struct{}, 1), keys: map[push.Idempotency]struct{}{}, trouble: map[ID]bool{},
+		store: store, pushes: pushes, most: most, log: log.Named("campaign"), wake: make(chan struct{}, 1), keys: map[push.Idempotency]struct{}{}, making: map[ID]struct{}{},
+		trouble: map[ID]bool{}, counted: map[ID]counted{},
 	}
 }
 
@@ -73,7 +79,23 @@ func (s *Service) Create(ctx context.Context, spec Spec, key *push.Idempotency) 
 	return c, replayed, err
 }
 
+// create keeps the targets and makes the campaign; where that fails it leaves nothing behind.
 func (s *Service) create(ctx context.Context, domain string, id ID, spec Spec, key *push.Idempotency) error {
+	s.beginMaking(id)
+	defer s.endMaking(id)
+	err := s.keep(ctx, domain, id, spec, key)
+	if err == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), dropWithin)
+	defer cancel()
+	if err := s.store.DropCampaignTargets(ctx, id); err != nil {
+		s.log.Warn("targets of a campaign that was not made stay until the next start", telemetry.Campaign(id.String()), telemetry.Cause(err))
+	}
+	return err
+}
+
+func (s *Service) keep(ctx context.Context, domain string, id ID, spec Spec, key *push.Idempotency) error {
 	n, err := s.keepTargets(ctx, domain, id, spec)
 	if err != nil {
 		return err
@@ -148,6 +170,25 @@ func (s *Service) unclaim(k push.Idempotency) {
 	delete(s.keys, k)
 }
 
+func (s *Service) beginMaking(id ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.making[id] = struct{}{}
+}
+
+func (s *Service) endMaking(id ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.making, id)
+}
+
+func (s *Service) isMaking(id ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, is := s.making[id]
+	return is
+}
+
 // nudge has Run look at once.
 func (s *Service) nudge() {
 	select {
@@ -196,7 +237,7 @@ func (s *Service) change(ctx context.Context, domain string, step Step) (Campaig
 
 // Run carries campaigns on until ctx is done.
 func (s *Service) Run(ctx context.Context) error {
-	if err := s.store.DropCampaignTargets(ctx); err != nil && ctx.Err() == nil {
+	if err := s.dropStrays(ctx); err != nil && ctx.Err() == nil {
 		s.log.Warn("targets of campaigns that were never made could not be removed", telemetry.Cause(err))
 	}
 	ticks := time.NewTicker(look)
@@ -212,6 +253,17 @@ func (s *Service) Run(ctx context.Context) error {
 	}
 }
 
+// dropStrays removes targets that the last process left behind. Campaigns are being made meanwhile.
+func (s *Service) dropStrays(ctx context.Context) error {
+	ids, err := s.store.StrayCampaigns(ctx)
+	for _, id := range ids {
+		if err == nil && !s.isMaking(id) {
+			err = s.store.DropCampaignTargets(ctx, id)
+		}
+	}
+	return err
+}
+
 // carryOn takes one step in every campaign that has one to take.
 func (s *Service) carryOn(ctx context.Context) {
 	all, err := s.store.ActiveCampaigns(ctx)
@@ -221,8 +273,11 @@ func (s *Service) carryOn(ctx context.Context) {
 		}
 		return
 	}
+	maps.DeleteFunc(s.counted, func(id ID, _ counted) bool {
+		return !slices.ContainsFunc(all, func(c Campaign) bool { return c.ID == id })
+	})
 	for _, c := range all {
-		err := s.step(ctx, c)
+		err := s.step(ctx, c, len(all))
 		switch {
 		case err == nil || ctx.Err() != nil || errors.Is(err, ErrState):
 			delete(s.trouble, c.ID)
@@ -233,32 +288,37 @@ func (s *Service) carryOn(ctx context.Context) {
 	}
 }
 
-// step does what a campaign does next.
-func (s *Service) step(ctx context.Context, c Campaign) error {
+// step does what one of so many campaigns does next.
+func (s *Service) step(ctx context.Context, c Campaign, among int) error {
 	if c.State == Aborted {
 		return s.cancel(ctx, c)
 	}
-	counts, err := s.store.CampaignCounts(ctx, c.ID)
+	counts, err := s.counts(ctx, c, among)
 	if err != nil {
 		return err
 	}
-	running := Step{ID: c.ID, From: []State{Running}, Counts: counts}
+	running := Step{ID: c.ID, From: []State{Running}}
 	switch d := c.decide(time.Now(), counts); d.action {
 	case send:
 		return s.send(ctx, c, d.count)
 	case passCanary:
-		running.CanaryPassed, running.Counts = true, nil
+		running.CanaryPassed = true
 		s.nudge()
 	case abort:
-		running.To, running.Reason, running.Counts = Aborted, ReasonFailures, nil
+		running.To, running.Reason = Aborted, ReasonFailures
 		s.nudge()
 	case finish:
-		running.To, running.Reason = Finished, ReasonDone
+		running.To, running.Reason, running.Counts = Finished, ReasonDone, counts
 	default:
 		return nil
 	}
 	_, err = s.store.StepCampaign(ctx, c.Domain, running)
 	return err
+}
+
+// batchKey is the key under which the next targets are sent.
+func (c Campaign) batchKey(ids []string) push.Idempotency {
+	return push.NewIdempotency(KeyToken, fmt.Sprintf("%s-%d", c.ID, c.Sent), []byte(strings.Join(ids, "\n")))
 }
 
 // send sends the next targets. Its key follows from the place in the campaign alone: whatever ends the process in between, they are sent once.
@@ -267,7 +327,7 @@ func (s *Service) send(ctx context.Context, c Campaign, n int) error {
 	if err != nil {
 		return err
 	}
-	key := push.NewIdempotency("campaign", fmt.Sprintf("%s-%d", c.ID, c.Sent), []byte(strings.Join(ids, "\n")))
+	key := c.batchKey(ids)
 	f, err := s.pushes.SubmitFanout(ctx, push.FanoutRequest{Push: c.Push, To: ids, Idempotency: &key})
 	if err != nil {
 		return fmt.Errorf("send to %d targets behind %d: %w", len(ids), c.Sent, err)
@@ -292,6 +352,9 @@ func (s *Service) cancel(ctx context.Context, c Campaign) error {
 	if err != nil {
 		return err
 	}
+	if len(batches) == 0 {
+		return s.endCancel(ctx, c)
+	}
 	for _, id := range batches {
 		// Batches whose pushes are deleted, or of which nothing waits, have nothing to cancel.
 		if _, err := s.pushes.CancelFanout(ctx, c.Domain, id); err != nil && !errors.Is(err, push.ErrState) && !errors.Is(err, push.ErrUnknown) {
@@ -301,4 +364,19 @@ func (s *Service) cancel(ctx context.Context, c Campaign) error {
 	s.nudge()
 	_, err = s.store.StepCampaign(ctx, c.Domain, Step{ID: c.ID, From: []State{Aborted}, Cancelled: c.Cancelled + len(batches)})
 	return err
+}
+
+// endCancel notes a batch that was sent without being noted, because the process or the store failed in between, so that it is cancelled like the others. Where there
+// is none the campaign is done with.
+func (s *Service) endCancel(ctx context.Context, c Campaign) error {
+	f, err := s.store.SubmittedBatch(ctx, c.Domain, c.batchKey(nil))
+	switch {
+	case errors.Is(err, push.ErrUnknown):
+		_, err = s.store.StepCampaign(ctx, c.Domain, Step{ID: c.ID, From: []State{Aborted}, Cancelled: c.Batches + 1})
+		return err
+	case err != nil:
+		return err
+	}
+	s.nudge()
+	return s.store.SentBatch(ctx, Batch{Campaign: c.ID, Place: c.Sent, Targets: f.Targets, Fanout: f.ID})
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	_ "time/tzdata" // machines without a database of time zones know them as well
 
 	"signalbox/internal/push"
 )
@@ -30,7 +31,7 @@ func (w Window) check() (errs push.FieldErrors) {
 		return nil
 	}
 	for pointer, text := range map[string]string{"/window/from": w.From, "/window/until": w.Until} {
-		if _, err := time.Parse("15:04", text); err != nil {
+		if _, err := time.Parse("15:04", text); err != nil || len(text) != len("15:04") { // texts are compared, see on
 			errs = append(errs, &push.FieldError{Pointer: pointer, Detail: "must be a time of day, HH:MM"})
 		}
 	}

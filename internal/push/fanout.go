@@ -3,6 +3,7 @@ package push
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -30,7 +31,7 @@ type Fanout struct {
 
 	Selector Selector // empty: it has a list of targets
 	Late     bool     // it takes endpoints that come to match, until it expires or is cancelled
-	Reached  int64    // endpoints up to this place were asked whether they match
+	Reached  int64    // endpoints up to this place were asked whether they match; math.MaxInt64: all
 }
 
 // Counts says how many targets are in a state; a state that none is in has no entry.
@@ -38,6 +39,11 @@ type Counts map[State]int
 
 // Done reports whether all targets are final.
 func (f Fanout) Done() bool { return f.Stored == f.Targets && f.Open == 0 }
+
+// complete reports whether no target is to be stored any more, but for late joiners. With a Selector the last chunk says so, and that may be an empty one.
+func (f Fanout) complete() bool {
+	return f.Stored == f.Targets && (f.Selector.Empty() || f.Reached == math.MaxInt64)
+}
 
 // FanoutRequest is a push that somebody wants to have delivered to many endpoints.
 type FanoutRequest struct {

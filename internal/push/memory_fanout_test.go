@@ -3,6 +3,7 @@ package push
 import (
 	"context"
 	"crypto/rand"
+	"math"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -55,7 +56,7 @@ func (m *memory) acceptTargets(c FanoutChunk) (AcceptedChunk, error) {
 	if to == nil {
 		to = m.membersLocked(c.Selector, f.Reached, c.Limit)
 		if f.Reached += int64(len(to)); len(to) < c.Limit {
-			f.Targets = f.Stored + len(to)
+			f.Targets, f.Reached = f.Stored+len(to), math.MaxInt64
 		}
 	}
 	for _, id := range to {

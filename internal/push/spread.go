@@ -83,7 +83,7 @@ func (d *spread) run() error {
 		done.claim.end(done.stored.Ended)
 		if done.err == nil && done.stored.Fanout.Replayed {
 			d.leave(done)
-			if d.fanout = done.stored.Fanout; d.fanout.Stored == d.fanout.Targets {
+			if d.fanout = done.stored.Fanout; d.fanout.complete() {
 				return nil
 			}
 			d.push.ID, d.fanout.Replayed, d.resumed = d.fanout.ID, false, true

@@ -96,6 +96,32 @@ func TestLateJoinersGetThePush(t *testing.T) {
 	})
 }
 
+// TestGroupInterruptedBehindItsLastMember: a request that is repeated completes also a fan-out of which only the word is missing that nobody is left.
+func TestGroupInterruptedBehindItsLastMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		for _, id := range many(fanoutChunk) {
+			r.store.join(id, "lab")
+		}
+		p, key := fill(Push{TTL: time.Hour}), NewIdempotency("tok", "k", nil)
+		p.To.ID = ""
+		request := FanoutRequest{Push: p, Selector: Selector{Group: "lab"}, Late: true, Idempotency: &key}
+		r.store.failChunk = func() error { return ErrNoSpace }
+		var interrupted *InterruptedError
+		if _, err := r.svc.SubmitFanout(t.Context(), request); !errors.As(err, &interrupted) {
+			t.Fatalf("SubmitFanout() = %v, want an InterruptedError", err)
+		}
+		r.store.failChunk = nil
+		f, err := r.svc.SubmitFanout(t.Context(), request)
+		if err != nil || !f.complete() || f.Stored != fanoutChunk {
+			t.Errorf("repeated, it is %+v, %v, want it complete", f, err)
+		}
+		if f, err := r.svc.SubmitFanout(t.Context(), request); err != nil || !f.Replayed {
+			t.Errorf("repeated again, it is %+v, %v, want the same answer", f, err)
+		}
+	})
+}
+
 func TestNewerReplacesWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

@@ -64,9 +64,31 @@ func (s *Store) CreateCampaign(ctx context.Context, c campaign.Campaign, key *pu
 	}, campaign.ErrTooMany)
 }
 
+// StrayCampaigns implements campaign.Store.
+func (s *Store) StrayCampaigns(ctx context.Context) ([]campaign.ID, error) {
+	return s.reader.campaigns.Strays(ctx)
+}
+
 // DropCampaignTargets implements campaign.Store.
-func (s *Store) DropCampaignTargets(ctx context.Context) error {
-	return s.try(ctx, func(t *tx) error { return t.campaign.DropTargets() })
+func (s *Store) DropCampaignTargets(ctx context.Context, id campaign.ID) error {
+	return s.inChunks(ctx, func(t *tx) (int64, error) { return t.campaign.DropTargets(id, campaignChunk) })
+}
+
+// campaignChunk is how many rows that belong to a campaign one transaction deletes.
+const campaignChunk = 1000
+
+// inChunks repeats a step, each time in a transaction of its own, until it finds less than campaignChunk to do.
+func (s *Store) inChunks(ctx context.Context, step func(t *tx) (int64, error)) error {
+	for {
+		var n int64
+		err := s.try(ctx, func(t *tx) (err error) {
+			n, err = step(t)
+			return err
+		})
+		if err != nil || n < campaignChunk {
+			return err
+		}
+	}
 }
 
 // StepCampaign implements campaign.Store.
@@ -133,7 +155,12 @@ func (t *tx) campaignEvent(kind int64, c *campaign.Campaign) error {
 
 // SentBatch implements campaign.Store.
 func (s *Store) SentBatch(ctx context.Context, b campaign.Batch) error {
-	return s.try(ctx, func(t *tx) error { return t.campaign.Advance(&b, t.now) })
+	return s.try(ctx, func(t *tx) error {
+		if err := t.campaign.Advance(&b, t.now); err != nil {
+			return err
+		}
+		return t.forgetBatchKey(b.Fanout)
+	})
 }
 
 // Campaign implements campaign.Store.
@@ -181,22 +208,33 @@ func (s *Store) CampaignCounts(ctx context.Context, id campaign.ID) (push.Counts
 	return counts, nil
 }
 
+// SubmittedBatch implements campaign.Store.
+func (s *Store) SubmittedBatch(ctx context.Context, domain string, key push.Idempotency) (push.Fanout, error) {
+	id, err := one(ctx, s.reader.findKey, 3, idOf, push.ErrUnknown, keyHash(&key), key.Token, key.Key[:])
+	if err != nil {
+		return push.Fanout{}, err
+	}
+	return s.reader.fanout(ctx, domain, id)
+}
+
 // CampaignBatches implements campaign.Store.
 func (s *Store) CampaignBatches(ctx context.Context, id campaign.ID, skip, limit int) ([]push.ID, error) {
 	return s.reader.campaigns.Batches(ctx, id, skip, limit)
 }
 
-// deleteOldCampaigns deletes campaigns that have been over for as long as their pushes are kept.
+// deleteOldCampaigns deletes campaigns that have been over for as long as their pushes are kept, one after the other.
 func (s *Store) deleteOldCampaigns(ctx context.Context, before time.Time) error {
-	const few = 10 // each has its targets
-	for {
-		var n int64
-		err := s.try(ctx, func(t *tx) (err error) {
-			n, err = t.campaign.DeleteOver(before, few)
-			return err
-		})
-		if err != nil || n < few {
-			return err
+	over, err := s.reader.campaigns.Over(ctx, before)
+	for _, id := range over {
+		for _, step := range []func(t *tx) (int64, error){
+			func(t *tx) (int64, error) { return t.campaign.DeleteTargets(id, campaignChunk) },
+			func(t *tx) (int64, error) { return t.campaign.DeleteBatches(id, campaignChunk) },
+			func(t *tx) (int64, error) { return 0, t.campaign.Delete(id) },
+		} {
+			if err == nil {
+				err = s.inChunks(ctx, step)
+			}
 		}
 	}
+	return err
 }

@@ -51,7 +51,7 @@ func TestQueriesUseIndexes(t *testing.T) {
 		queryMemberIDs:    "SEARCH g USING PRIMARY KEY",
 		queryCountMembers: "SEARCH g USING PRIMARY KEY",
 		queryCountTag:     "SEARCH tagged USING PRIMARY KEY",
-		queryIsTarget:     "push_queue",
+		queryMet:          "refused_subject",
 
 		queryEndpointEvents: "outbox_endpoint",
 		queryAhead:          "COVERING INDEX push_queue",

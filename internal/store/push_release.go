@@ -105,16 +105,19 @@ func (op *admitLate) apply(t *tx) error {
 
 // join makes an endpoint a target of those fan-outs that it matches and has not met. A fan-out that is still being accepted comes to it by itself.
 func (op *admitLate) join(t *tx, j *joiner, open []push.Fanout) error {
+	var met map[push.ID]bool // read once somebody asks
 	for i := range open {
 		f := &open[i]
 		if j.key.ID == "" || f.To.Domain != j.key.Domain || j.num > f.Reached || !f.Selector.Matches(j.labels, j.groups) {
 			continue
 		}
-		met, err := t.isTarget(f.ID, j)
-		if err != nil {
-			return err
+		if met == nil {
+			var err error
+			if met, err = t.met(j); err != nil {
+				return err
+			}
 		}
-		if !met {
+		if !met[f.ID] {
 			if err := op.admit(t, j, f); err != nil {
 				return err
 			}

@@ -26,7 +26,7 @@ type reader struct {
 	listOfEndpoint, listAll                *sql.Stmt
 	listState, listInterrupted             *sql.Stmt
 	lastPush, oldPushes                    *sql.Stmt
-	findFanout, countTargets               *sql.Stmt
+	findFanout, countTargets, findKey      *sql.Stmt
 	listTargets, listRefused, findRefused  *sql.Stmt
 	anyUntold, findByID, snapshot          *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
@@ -79,7 +79,8 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryAnyDue:      &r.anyDue,
 		queryAnyUntold:   &r.anyUntold,
 		queryAnyLate:     &r.anyLate,
-		selectFanout + " WHERE id = ? AND domain = ?":        &r.findFanout,
+		selectFanout + " WHERE id = ? AND domain = ?": &r.findFanout,
+		queryFindKey: &r.findKey,
 		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,
 	})
 	listing := map[string]**sql.Stmt{

@@ -17,7 +17,7 @@ const (
 type lateStmts struct {
 	count, open, over, close *direct.Stmt
 	joined, looked           *direct.Stmt
-	isTarget, body           *direct.Stmt
+	met, body                *direct.Stmt
 	due, release             *direct.Stmt
 
 	joiner [6]driver.Value
@@ -26,9 +26,8 @@ type lateStmts struct {
 const (
 	queryLateOpen = selectFanout + " WHERE late = 1 AND expires > ?"
 	queryLateOver = "SELECT id FROM fanout WHERE late = 1 AND expires <= ? LIMIT ?"
-	queryIsTarget = "SELECT 1 FROM push WHERE ep = ?1 AND place IN (0, 1, 2, 3, 4) AND +fanout = ?2" +
-		" UNION ALL SELECT 1 FROM refused WHERE fanout = ?2 AND subject = ?3 LIMIT 1"
-	queryDue = "SELECT p.id, e.domain, e.id FROM push p INDEXED BY push_due CROSS JOIN endpoint e ON e.num = p.ep" +
+	queryMet      = "SELECT fanout FROM push WHERE ep = ?1 AND place IN (0, 1, 2, 3, 4) AND +fanout IS NOT NULL UNION ALL SELECT fanout FROM refused WHERE subject = ?2"
+	queryDue      = "SELECT p.id, e.domain, e.id FROM push p INDEXED BY push_due CROSS JOIN endpoint e ON e.num = p.ep" +
 		" WHERE p.not_before <= ?1 AND p.place = 3 AND p.state = 0 ORDER BY p.not_before LIMIT ?2"
 	queryAnyDue  = "SELECT 1 FROM push INDEXED BY push_due WHERE not_before <= ?1 AND place = 3 AND state = 0 LIMIT 1"
 	queryAnyLate = "SELECT 1 WHERE EXISTS (SELECT 1 FROM joined) OR EXISTS (SELECT 1 FROM fanout WHERE late = 1 AND expires <= ?1)"
@@ -36,16 +35,16 @@ const (
 
 func newLateStmts(p *direct.Preparer) lateStmts {
 	return lateStmts{
-		count:    p.Prepare("SELECT count(*) FROM fanout WHERE late = 1"),
-		open:     p.Prepare(queryLateOpen),
-		over:     p.Prepare(queryLateOver),
-		close:    p.Prepare("UPDATE fanout SET late = 2 WHERE id = ? AND late = 1"),
-		joined:   p.Prepare("SELECT j.ep, e.domain, e.id, e.labels, e.groups FROM joined j LEFT JOIN endpoint e ON e.num = j.ep ORDER BY j.ep LIMIT ?"),
-		looked:   p.Prepare("DELETE FROM joined WHERE ep = ?"),
-		isTarget: p.Prepare(queryIsTarget),
-		body:     p.Prepare("SELECT body FROM push_body WHERE id = ?"),
-		due:      p.Prepare(queryDue),
-		release:  p.Prepare("UPDATE push SET place = priority WHERE id = ?"),
+		count:   p.Prepare("SELECT count(*) FROM fanout WHERE late = 1"),
+		open:    p.Prepare(queryLateOpen),
+		over:    p.Prepare(queryLateOver),
+		close:   p.Prepare("UPDATE fanout SET late = 2 WHERE id = ? AND late = 1"),
+		joined:  p.Prepare("SELECT j.ep, e.domain, e.id, e.labels, e.groups FROM joined j LEFT JOIN endpoint e ON e.num = j.ep ORDER BY j.ep LIMIT ?"),
+		looked:  p.Prepare("DELETE FROM joined WHERE ep = ?"),
+		met:     p.Prepare(queryMet),
+		body:    p.Prepare("SELECT body FROM push_body WHERE id = ?"),
+		due:     p.Prepare(queryDue),
+		release: p.Prepare("UPDATE push SET place = priority WHERE id = ?"),
 	}
 }
 
@@ -108,9 +107,14 @@ func (t *tx) joiners(limit int) (all []joiner, err error) {
 	return all, err
 }
 
-// isTarget reports whether an endpoint was a target of a fan-out, taken or refused.
-func (t *tx) isTarget(fanout push.ID, j *joiner) (bool, error) {
-	return t.late.isTarget.Row(t.row2[:1], j.num, int64(fanout), j.key.ID)
+// met returns the fan-outs of which an endpoint was a target, taken or refused: all at once, since an endpoint may have thousands of pushes.
+func (t *tx) met(j *joiner) (map[push.ID]bool, error) {
+	all := map[push.ID]bool{}
+	err := t.late.met.Each(t.row2[:1], func() error {
+		all[push.ID(direct.Int(t.row2[0]))] = true
+		return nil
+	}, j.num, j.key.ID)
+	return all, err
 }
 
 // due returns up to limit pushes that waited for their time until now, with their endpoints.

@@ -4,6 +4,7 @@ import (
 	"database/sql/driver"
 	"time"
 
+	"signalbox/internal/campaign"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
 )
@@ -18,7 +19,7 @@ type oldStmts struct {
 func newOldStmts(p *direct.Preparer) oldStmts {
 	return oldStmts{
 		push:   p.Prepare("DELETE FROM push WHERE id = ? AND place = 4"),
-		idem:   p.Prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push <= ? ORDER BY push LIMIT ?)"),
+		idem:   p.Prepare("DELETE FROM idem WHERE push IN (SELECT push FROM idem WHERE push <= ? AND token <> '" + campaign.KeyToken + "' ORDER BY push LIMIT ?)"),
 		outbox: p.Prepare("DELETE FROM outbox WHERE seq <= ?"),
 		gone:   p.Prepare("DELETE FROM gone WHERE seq < coalesce((SELECT min(seq) FROM outbox), 9223372036854775807)"),
 		fanout: p.Prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND late <> 1 AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
@@ -42,7 +43,7 @@ func (t *tx) deletePushes(ids []push.ID) error {
 	return nil
 }
 
-// deleteKeys deletes up to limit idempotency keys up to that of the push last.
+// deleteKeys deletes up to limit idempotency keys up to that of the push last. Those of campaigns go when their batches are noted.
 func (t *tx) deleteKeys(last int64, limit int) (int64, error) {
 	return t.old.idem.Exec(last, int64(limit))
 }

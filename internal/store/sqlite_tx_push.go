@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"time"
 
+	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
 )
 
 type pushStmts struct {
-	insert, insertSpecial, insertBody, find, findAll, status *direct.Stmt
-	update, deleteBody, expired                              *direct.Stmt
-	findKey, insertKey, insertBatch, updateBatch, batch      *direct.Stmt
+	insert, insertSpecial, insertBody, find, findAll, status       *direct.Stmt
+	update, deleteBody, expired                                    *direct.Stmt
+	findKey, insertKey, forgetKey, insertBatch, updateBatch, batch *direct.Stmt
 
 	found  [findColumns]driver.Value
 	row    [statusColumns]driver.Value
@@ -63,6 +64,7 @@ func newPushStmts(p *direct.Preparer) pushStmts {
 		deleteBody:  p.Prepare("DELETE FROM push_body WHERE id = ?"),
 		findKey:     p.Prepare(queryFindKey),
 		insertKey:   p.Prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
+		forgetKey:   p.Prepare("DELETE FROM idem WHERE push = ? AND token = '" + campaign.KeyToken + "'"),
 		insertBatch: p.Prepare("INSERT INTO batch (id, answers, created) VALUES (?, ?, ?)"),
 		updateBatch: p.Prepare("UPDATE batch SET answers = ? WHERE id = ?"),
 		batch:       p.Prepare("SELECT answers FROM batch WHERE id = ?"),
@@ -118,6 +120,9 @@ func (t *tx) findKey(i *push.Idempotency) (used usedKey, found bool, err error) 
 func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error {
 	return t.push.insertKey.Run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
 }
+
+// forgetBatchKey deletes the key with which a batch of a campaign was sent.
+func (t *tx) forgetBatchKey(fanout push.ID) error { return t.push.forgetKey.Run(int64(fanout)) }
 
 // batchAnswers returns what is kept of the answers to a batch; empty: there is no such batch.
 func (t *tx) batchAnswers(id push.ID) (string, error) {

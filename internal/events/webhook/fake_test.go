@@ -31,7 +31,9 @@ type memory struct {
 	hooks   map[string]Webhook
 	log     map[string][]Delivery
 	aside   map[string]map[int64]Aside
-	broken  bool // nothing is stored
+	broken  bool   // nothing is stored
+	refused int    // how often nothing was stored
+	listed  func() // called when the webhooks have been read; nil: nothing is
 	wake    chan struct{}
 }
 
@@ -133,9 +135,13 @@ func (m *memory) Webhook(_ context.Context, id string) (Webhook, error) {
 
 func (m *memory) Webhooks(context.Context) (all []Webhook, _ error) {
 	m.mu.Lock()
-	defer m.mu.Unlock()
 	for _, w := range m.hooks {
 		all = append(all, w)
+	}
+	listed := m.listed
+	m.mu.Unlock()
+	if listed != nil {
+		listed()
 	}
 	return all, nil
 }
@@ -146,6 +152,7 @@ func (m *memory) SaveWebhookProgress(_ context.Context, id string, p Progress) e
 	w, ok := m.hooks[id]
 	switch {
 	case m.broken:
+		m.refused++
 		return errBroken
 	case !ok:
 		return nil

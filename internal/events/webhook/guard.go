@@ -26,13 +26,14 @@ var forbidden = prefixes(
 // closed is reached where the configuration opens it. What NAT64 with a prefix of the network's own (RFC 8215) leads to cannot be told.
 var closed = prefixes("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "198.18.0.0/15", "::1/128", "fc00::/7", "64:ff9b:1::/48")
 
-// wrapped are ranges whose addresses carry an IPv4 address, beginning at this byte: NAT64 (RFC 6052), 6to4 (RFC 3056) and IPv4-compatible.
+// wrapped are ranges whose addresses carry an IPv4 address, beginning at this byte: NAT64 (RFC 6052), 6to4 (RFC 3056), IPv4-translated (RFC 2765) and IPv4-compatible.
 var wrapped = []struct {
 	in netip.Prefix
 	at int
 }{
 	{netip.MustParsePrefix("64:ff9b::/96"), 12},
 	{netip.MustParsePrefix("2002::/16"), 2},
+	{netip.MustParsePrefix("::ffff:0:0:0/96"), 12},
 	{netip.MustParsePrefix("::/96"), 12},
 }
 

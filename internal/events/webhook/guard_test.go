@@ -42,6 +42,8 @@ func TestGuard(t *testing.T) {
 		{"[64:ff9b::7f00:1]:9000", false, false, true, true},   // NAT64
 		{"[2002:7f00:1::]:9000", false, false, true, true},     // 6to4
 		{"[64:ff9b:1::7f00:1]:9000", false, false, true, true}, // NAT64 of one's own prefix
+		{"[::ffff:0:7f00:1]:9000", false, false, true, true},   // IPv4-translated
+		{"[::ffff:0:a9fe:a9fe]:80", false, false, false, true},
 		{"0.0.0.0:9000", false, false, false, true},
 		{"[::]:9000", false, false, false, true},
 		{"169.254.169.254:80", false, false, false, true},

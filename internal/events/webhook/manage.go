@@ -199,12 +199,12 @@ func whole(ctx context.Context) (context.Context, context.CancelFunc) {
 // changeTimeout bounds how long the store may take for a change.
 const changeTimeout = 10 * time.Second
 
-// again starts the sender of a webhook as it is stored. changing is held.
-func (s *Service) again(ctx context.Context, id string) {
+// again starts the sender of a webhook as it is stored, with the snapshot that was due. changing is held.
+func (s *Service) again(ctx context.Context, id, snapshot string) {
 	w, err := s.deps.Store.Webhook(context.WithoutCancel(ctx), id)
 	switch {
 	case err == nil:
-		s.start(w, "")
+		s.start(w, snapshot)
 	case !isUnknown(err):
 		s.log.Error("a webhook cannot be read: nothing is sent to it until the server is started again", telemetry.Webhook(id), telemetry.Cause(err))
 	}
@@ -220,13 +220,12 @@ func (s *Service) alter(ctx context.Context, id string, change func(*Webhook) er
 	if err != nil {
 		return fmt.Errorf("change webhook: %w", err)
 	}
-	s.halt(id)
+	snapshot := s.halt(id)
 	after, err := s.deps.Store.ChangeWebhook(ctx, id, change)
 	if err != nil {
-		s.again(ctx, id)
+		s.again(ctx, id, snapshot)
 		return fmt.Errorf("change webhook: %w", err)
 	}
-	snapshot := ""
 	if after.Enabled && !before.Enabled {
 		snapshot = snapshotStart
 	}
@@ -243,9 +242,9 @@ func (s *Service) Delete(ctx context.Context, id string) error {
 	defer s.changing.Unlock()
 	ctx, cancel := whole(ctx)
 	defer cancel()
-	s.halt(id)
+	snapshot := s.halt(id)
 	if err := s.deps.Store.DeleteWebhook(ctx, id); err != nil {
-		s.again(ctx, id)
+		s.again(ctx, id, snapshot)
 		return fmt.Errorf("delete webhook: %w", err)
 	}
 	return nil

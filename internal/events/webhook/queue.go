@@ -54,13 +54,16 @@ func (s *sender) skipGone(ctx context.Context) error {
 	return nil
 }
 
-// pump sends what is in the queue, events of different endpoints at the same time, until it is empty or one fails. It reports whether it sent anything.
+// pump sends what is in the queue, events of different endpoints at the same time, until it is empty or one fails, or until what was set aside is due and has its turn:
+// while events come as fast as they go the queue is never empty. It reports whether it sent anything.
 func (s *sender) pump(ctx context.Context) (sent bool, err error) {
 	results := make(chan result) // received from below until nothing is on the way
 	var bad []result
-	for {
-		for err == nil && len(bad) == 0 && ctx.Err() == nil && len(s.flying) < s.parallel && s.launch(ctx, results) {
+	due, waits := s.asideDue()
+	for n := 0; ; {
+		for err == nil && len(bad) == 0 && ctx.Err() == nil && len(s.flying) < s.parallel && (n < maxAsideRound || !waits || time.Now().Before(due)) && s.launch(ctx, results) {
 			sent = true
+			n++
 		}
 		if len(s.flying) == 0 {
 			break

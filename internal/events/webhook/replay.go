@@ -59,9 +59,9 @@ func (s *Service) revive(ctx context.Context, id string) (n int, err error) {
 	defer s.changing.Unlock()
 	ctx, cancel := whole(ctx)
 	defer cancel()
-	s.halt(id)
+	snapshot := s.halt(id)
 	n, err = s.deps.Store.ReviveWebhookAside(ctx, id)
-	s.again(ctx, id)
+	s.again(ctx, id, snapshot)
 	return n, err
 }
 

@@ -3,6 +3,7 @@ package webhook
 import (
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +16,8 @@ const maxRetryAfter = 24 * time.Hour
 type schedule interface {
 	// pause is the wait after the nth failure, 1 the first; false: there is no further attempt.
 	pause(n int) (time.Duration, bool)
+	// longest is a wait that no pause exceeds.
+	longest() time.Duration
 }
 
 // steps is a schedule that ends.
@@ -27,6 +30,8 @@ func (s steps) pause(n int) (time.Duration, bool) {
 	return jitter(s[max(n, 1)-1]), true
 }
 
+func (s steps) longest() time.Duration { return lateBy(slices.Max(s)) }
+
 // doubling is a schedule that begins with a second, doubles up to its value and never ends.
 type doubling time.Duration
 
@@ -34,6 +39,11 @@ func (d doubling) pause(n int) (time.Duration, bool) {
 	wait := time.Second << min(max(n, 1)-1, 20)
 	return jitter(min(wait, time.Duration(d))), true
 }
+
+func (d doubling) longest() time.Duration { return lateBy(time.Duration(d)) }
+
+// lateBy is the longest wait that jitter makes of one.
+func lateBy(d time.Duration) time.Duration { return d + d/10 + 1 }
 
 // jitter makes a wait up to a tenth shorter or longer, so that those who failed at the same time do not come back at the same time.
 func jitter(d time.Duration) time.Duration {

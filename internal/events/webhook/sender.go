@@ -95,6 +95,9 @@ func (s *sender) run(ctx context.Context) {
 			s.idle(ctx)
 		}
 	}
+	for s.ended && ctx.Err() == nil && s.save(ctx) != nil { // else it would be enabled, and nobody would send
+		s.sleep(ctx, storeAgain)
+	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeLast)
 	defer cancel()
 	if err := s.save(last); err != nil {
@@ -107,8 +110,10 @@ func (s *sender) begin(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		all, err := s.store.WebhookAside(ctx, s.hook.ID)
 		if err == nil {
+			s.state.Next = s.believed(s.state.Since, s.state.Next, time.Now())
 			for _, a := range all {
 				if !a.GivenUp {
+					a.Next = s.believed(a.Since, a.Next, time.Now())
 					s.aside[a.Endpoint] = append(s.aside[a.Endpoint], a)
 					s.asides++
 				}
@@ -119,6 +124,14 @@ func (s *sender) begin(ctx context.Context) bool {
 		s.sleep(ctx, storeAgain)
 	}
 	return false
+}
+
+// believed returns when an attempt is due that was planned before the server was started, which is now if the clock stood ahead then.
+func (s *sender) believed(since, next, now time.Time) time.Time {
+	if longest := max(s.plan.longest(), maxRetryAfter); since.After(now) || next.After(now.Add(longest)) {
+		return now
+	}
+	return next
 }
 
 // rest waits while the receiver is left in peace after a failure; false: ctx is done.

@@ -90,12 +90,8 @@ func (c Config) ManagementKeys(dataDir string) ([]Key, error) {
 
 // Run sends until ctx is done and all senders have ended. It is called once.
 func (s *Service) Run(ctx context.Context) error {
-	var all []Webhook
 	for {
-		err := s.prepare(ctx)
-		if err == nil {
-			all, err = s.deps.Store.Webhooks(ctx)
-		}
+		err := s.startAll(ctx)
 		if err == nil {
 			break
 		}
@@ -109,16 +105,28 @@ func (s *Service) Run(ctx context.Context) error {
 		case <-time.After(storeAgain):
 		}
 	}
+	s.follow(ctx)
+	s.end()
+	return nil
+}
+
+// startAll starts the senders of all that is stored. What is changed meanwhile waits, so that it is not started as it was.
+func (s *Service) startAll(ctx context.Context) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	if err := s.prepare(ctx); err != nil {
+		return err
+	}
+	all, err := s.deps.Store.Webhooks(ctx)
+	if err != nil {
+		return err
+	}
 	s.mu.Lock()
 	s.serving = ctx
 	s.mu.Unlock()
-	s.changing.Lock()
 	for _, w := range all {
 		s.start(w, snapshotStart)
 	}
-	s.changing.Unlock()
-	s.follow(ctx)
-	s.end()
 	return nil
 }
 
@@ -248,16 +256,18 @@ func (s *Service) newSender(w Webhook, t target, snapshot string) *sender {
 	}
 }
 
-// halt ends the sender of a webhook, if there is one, and waits for it. changing is held.
-func (s *Service) halt(id string) {
+// halt ends the sender of a webhook, if there is one, waits for it, and returns why a snapshot is still due, if one is. changing is held.
+func (s *Service) halt(id string) (snapshot string) {
 	s.mu.Lock()
 	r := s.senders[id]
 	delete(s.senders, id)
 	s.mu.Unlock()
-	if r != nil {
-		r.stop()
-		<-r.ended
+	if r == nil {
+		return ""
 	}
+	r.stop()
+	<-r.ended
+	return r.due
 }
 
 func (s *Service) statusOf(id string) *Status {

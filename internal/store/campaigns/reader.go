@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
@@ -20,13 +21,21 @@ type Reader struct {
 }
 
 const (
-	selectCampaign = "SELECT id, domain, spec, body, state, reason, history, targets, sent, canary_at, canary_passed, next_at, batches, cancelled, counts, created, updated FROM campaign"
+	selectCampaign = "SELECT id, domain, spec, body" + otherColumns
+	selectListed   = "SELECT id, domain, spec, NULL" + otherColumns // payloads are large, and a list shows none
+	otherColumns   = ", state, reason, history, targets, sent, canary_at, canary_passed, next_at, batches, cancelled, counts, created, updated FROM campaign"
 	columns        = 17
+
+	// One step in the index for each campaign, however many targets it has.
+	queryStrays = "WITH RECURSIVE kept (id) AS (SELECT min(campaign) FROM campaign_target UNION ALL" +
+		" SELECT (SELECT min(campaign) FROM campaign_target WHERE campaign > kept.id) FROM kept WHERE kept.id IS NOT NULL)" +
+		" SELECT id FROM kept WHERE id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM campaign c WHERE c.id = kept.id)"
+	queryOver = "SELECT id FROM campaign WHERE (state = 'finished' OR state = 'aborted' AND cancelled > batches) AND updated < ? ORDER BY id"
 )
 
 // Campaign returns one with its payload, or campaign.ErrUnknown.
 func (r Reader) Campaign(ctx context.Context, domain string, id campaign.ID) (campaign.Campaign, error) {
-	all, err := r.list(ctx, " WHERE id = ? AND domain = ?", int64(id), domain)
+	all, err := r.list(ctx, selectCampaign+" WHERE id = ? AND domain = ?", int64(id), domain)
 	if err == nil && len(all) == 0 {
 		err = campaign.ErrUnknown
 	}
@@ -38,17 +47,33 @@ func (r Reader) Campaign(ctx context.Context, domain string, id campaign.ID) (ca
 
 // Campaigns is as campaign.Store has it.
 func (r Reader) Campaigns(ctx context.Context, domain string, state campaign.State, before campaign.ID, limit int) ([]campaign.Campaign, error) {
-	return r.list(ctx, " WHERE domain = ?1 AND (?2 = 0 OR id < ?2) AND (?3 = '' OR state = ?3) ORDER BY id DESC LIMIT ?4", domain, int64(before), string(state), limit)
+	return r.list(ctx, selectListed+" WHERE domain = ?1 AND (?2 = 0 OR id < ?2) AND (?3 = '' OR state = ?3) ORDER BY id DESC LIMIT ?4", domain, int64(before), string(state), limit)
 }
 
 // Active returns the campaigns that campaign.Service carries on.
 func (r Reader) Active(ctx context.Context) ([]campaign.Campaign, error) {
-	return r.list(ctx, " INDEXED BY campaign_active WHERE state = 'running' OR state = 'aborted' AND cancelled < batches ORDER BY id")
+	return r.list(ctx, selectCampaign+" INDEXED BY campaign_active WHERE state = 'running' OR state = 'aborted' AND cancelled <= batches ORDER BY id")
 }
 
-func (r Reader) list(ctx context.Context, where string, args ...any) ([]campaign.Campaign, error) {
+// Strays returns the ids under which targets are kept without a campaign.
+func (r Reader) Strays(ctx context.Context) ([]campaign.ID, error) { return r.ids(ctx, queryStrays) }
+
+// Over returns the campaigns that have been over since before a time.
+func (r Reader) Over(ctx context.Context, before time.Time) ([]campaign.ID, error) {
+	return r.ids(ctx, queryOver, before.UnixMicro())
+}
+
+func (r Reader) ids(ctx context.Context, query string, args ...any) (ids []campaign.ID, err error) {
+	err = r.each(ctx, query, 1, func(row []driver.Value) error {
+		ids = append(ids, campaign.ID(direct.Int(row[0])))
+		return nil
+	}, args...)
+	return ids, err
+}
+
+func (r Reader) list(ctx context.Context, query string, args ...any) ([]campaign.Campaign, error) {
 	var all []campaign.Campaign
-	err := r.each(ctx, selectCampaign+where, columns, func(row []driver.Value) error {
+	err := r.each(ctx, query, columns, func(row []driver.Value) error {
 		c, err := campaignOf(row)
 		all = append(all, c)
 		return err

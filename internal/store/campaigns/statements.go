@@ -17,7 +17,7 @@ type Statements struct {
 	insert, find, update, count  *direct.Stmt
 	addTargets, dropTargets      *direct.Stmt
 	insertBatch, advance         *direct.Stmt
-	deleteOver                   *direct.Stmt
+	delete                       *direct.Stmt
 	deleteTargets, deleteBatches *direct.Stmt
 
 	row [columns]driver.Value // reused
@@ -33,13 +33,12 @@ func Prepare(c *direct.Conn) (*Statements, error) {
 		"UPDATE campaign SET state = ?2, reason = ?3, history = ?4, canary_passed = ?5, cancelled = ?6, counts = coalesce(?7, counts), updated = ?8 WHERE id = ?1": &s.update,
 		"SELECT count(*) FROM campaign WHERE state IN ('running', 'paused')":                                                                                       &s.count,
 		"INSERT INTO campaign_target (campaign, place, subject) SELECT ?1, ?2 + key, value FROM json_each(?3)":                                                     &s.addTargets,
-		"DELETE FROM campaign_target WHERE campaign NOT IN (SELECT id FROM campaign)":                                                                              &s.dropTargets,
+		"DELETE FROM campaign_target WHERE campaign = ?1 AND NOT EXISTS (SELECT 1 FROM campaign WHERE id = ?1) AND place IN" + firstOf("campaign_target"):          &s.dropTargets,
 		"INSERT INTO campaign_batch (campaign, place, fanout) VALUES (?, ?, ?)":                                                                                    &s.insertBatch,
 		"UPDATE campaign SET sent = sent + ?3, next_at = ?4, canary_at = max(canary_at, ?5), batches = batches + 1, updated = ?6 WHERE id = ?1 AND sent = ?2":      &s.advance,
-		"DELETE FROM campaign WHERE id IN (SELECT id FROM campaign WHERE state IN ('finished', 'aborted') AND cancelled >= batches * (state = 'aborted')" +
-			" AND updated < ?1 ORDER BY id LIMIT ?2) RETURNING id": &s.deleteOver,
-		"DELETE FROM campaign_target WHERE campaign = ?": &s.deleteTargets,
-		"DELETE FROM campaign_batch WHERE campaign = ?":  &s.deleteBatches,
+		"DELETE FROM campaign WHERE id = ?": &s.delete,
+		"DELETE FROM campaign_target WHERE campaign = ?1 AND place IN" + firstOf("campaign_target"): &s.deleteTargets,
+		"DELETE FROM campaign_batch WHERE campaign = ?1 AND place IN" + firstOf("campaign_batch"):   &s.deleteBatches,
 	} {
 		var err error
 		if *into, err = c.Prepare(query); err != nil {
@@ -47,6 +46,11 @@ func Prepare(c *direct.Conn) (*Statements, error) {
 		}
 	}
 	return s, nil
+}
+
+// firstOf selects the first places of a campaign in a table.
+func firstOf(table string) string {
+	return " (SELECT place FROM " + table + " WHERE campaign = ?1 ORDER BY place LIMIT ?2)"
 }
 
 // Insert makes a campaign.
@@ -112,8 +116,10 @@ func (s *Statements) AddTargets(id campaign.ID, place int, ids []string) error {
 	return s.addTargets.Run(int64(id), int64(place), string(list))
 }
 
-// DropTargets removes targets without a campaign.
-func (s *Statements) DropTargets() error { return s.dropTargets.Run() }
+// DropTargets removes up to limit targets that are kept under the id of a campaign that was not made, and returns how many.
+func (s *Statements) DropTargets(id campaign.ID, limit int) (int64, error) {
+	return s.dropTargets.Exec(int64(id), int64(limit))
+}
 
 // Advance notes a batch, if the campaign stands where it begins.
 func (s *Statements) Advance(b *campaign.Batch, now time.Time) error {
@@ -124,23 +130,18 @@ func (s *Statements) Advance(b *campaign.Batch, now time.Time) error {
 	return s.insertBatch.Run(int64(b.Campaign), int64(b.Place), int64(b.Fanout))
 }
 
-// DeleteOver deletes up to limit campaigns that have been over since before a time, with all that belongs to them, and returns how many.
-func (s *Statements) DeleteOver(before time.Time, limit int) (n int64, err error) {
-	var ids []int64
-	err = s.deleteOver.Each(s.row[:1], func() error {
-		id, _ := s.row[0].(int64)
-		ids = append(ids, id)
-		return nil
-	}, before.UnixMicro(), int64(limit))
-	for _, id := range ids {
-		for _, remove := range []*direct.Stmt{s.deleteTargets, s.deleteBatches} {
-			if err == nil {
-				err = remove.Run(id)
-			}
-		}
-	}
-	return int64(len(ids)), err
+// DeleteTargets deletes up to limit targets of a campaign and returns how many.
+func (s *Statements) DeleteTargets(id campaign.ID, limit int) (int64, error) {
+	return s.deleteTargets.Exec(int64(id), int64(limit))
 }
+
+// DeleteBatches deletes up to limit batches of a campaign and returns how many.
+func (s *Statements) DeleteBatches(id campaign.ID, limit int) (int64, error) {
+	return s.deleteBatches.Exec(int64(id), int64(limit))
+}
+
+// Delete deletes a campaign, of which nothing else is left.
+func (s *Statements) Delete(id campaign.ID) error { return s.delete.Run(int64(id)) }
 
 // spec is a campaign.Spec as it is stored.
 type spec struct {
