@@ -17,7 +17,7 @@ NPM_CLIENTS := tests/interop/testdata/npm
 SUITES := interop xml hostile crash powercut
 UNITS  = $$($(GO) list ./... | grep -v $(SUITES:%=-e /tests/%))
 
-.PHONY: build check fmt vet staticcheck unit fuzz test setup quickstart bench-peers bench-store interop-smack interop-table clean $(SUITES)
+.PHONY: build check fmt vet staticcheck unit fuzz test setup quickstart bench bench-peers bench-store interop-smack interop-table clean $(SUITES)
 
 build: ## the two static programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags=-s -o $(BIN)/ ./cmd/...
@@ -85,6 +85,8 @@ $(SUITES): ## suites on real processes, programs of others, file systems and net
 
 interop-table: ## the table of clients and features in docs/INTEROP.md, from a run with all of them
 	INTEROP_WRITE=1 $(GO) test -count=1 -timeout 10m -run '^TestClients$$' ./tests/interop
+
+bench: bench-peers bench-store ## both; on a machine that does nothing else
 
 bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a quarter of an hour per round; writes docs/BENCHMARKS.md
 	./tests/beside/install.sh ejabberd prosody
