@@ -59,6 +59,16 @@ func TestDiagnoses(t *testing.T) {
 			w.memory.Failed(a)
 		}, "login_unchecked", "ooooofnnU", []string{"disk I/O error"}},
 		{"no room for a session", "offline", "silent", func(w *world) { w.memory.Failed(failure("bind_limit", home).as("pc-1", true)) }, "bind_limit", "oooooofnU", []string{"as many as it may"}},
+		{"a clone is refused", "online", "", func(w *world) {
+			w.record.Unrest.Rival = &endpoint.Rival{RemoteAddr: "198.51.100.7:1", At: time.Now()}
+		}, "clone_refused", "ooooooooU", []string{"A machine at 198.51.100.7 logs in as pc-1", "last at"}},
+		{"it was refused as a clone", "offline", "silent", func(w *world) {
+			w.memory.Failed(failure("clone_refused", home).as("pc-1", true))
+		}, "clone_refused", "oooooofnU", []string{"A machine at " + home + " logs in as pc-1"}},
+		{"its name is said at home", "offline", "silent", func(w *world) { w.memory.Failed(failure("login_given_up", home).as("pc-1", false)) }, "login_given_up", "ooooofnnU", []string{"pc-1 saw which"}},
+		{"its name is said elsewhere", "offline", "silent", func(w *world) {
+			w.memory.Failed(failure("login_given_up", "198.51.100.7").as("pc-1", false))
+		}, "login_given_up", "ooooofnnU", []string{"A client at 198.51.100.7 that calls itself pc-1 saw which"}},
 		{"never", "never", "", func(w *world) {}, "never_seen", "UnnnnnnnU", []string{"DNS"}},
 		{"our ports are closed", "offline", "silent", func(w *world) { w.closed = "it expired" }, "server_certificate", "UfnnnnnnU", []string{"it expired"}},
 		{"our disk is full, too", "offline", "silent", func(w *world) { w.unwritable = "no space" }, "silent_death", "UUnnnnnnU", nil},

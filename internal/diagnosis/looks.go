@@ -10,19 +10,15 @@ import (
 
 // quarrelled looks for two programs with one identity.
 func (c *inquiry) quarrelled(context.Context) (bool, error) {
-	q := c.s.deps.Memory.quarrel(c.record.Key)
+	q := c.s.deps.Memory.quarrel(c.record.Key, c.address)
 	if q.turns == 0 {
 		return false, nil
 	}
-	places := q.places
-	if c.address.IsValid() && !slices.Contains(places, place(c.address)) {
-		places = append(places, place(c.address))
-	}
 	code := "takeover_loop"
-	if len(places) > 1 {
+	if len(q.places) > 1 {
 		code = "cloned"
 	}
-	f := c.facts().with("places", joined(places), "count", counted(q.turns, "time"))
+	f := c.facts().with("places", joined(q.places), "count", counted(q.turns, "time"))
 	return c.settle(code, f, c.climb(Bind, Failed, OK, Rung{At: q.at, Code: code}))
 }
 
@@ -38,6 +34,9 @@ func (c *inquiry) online(ctx context.Context) (bool, error) {
 	}
 	steps := c.climb(Event, c.told().Result, OK, up)
 	steps[len(steps)-1] = c.told()
+	if rival := c.record.Unrest.Rival; rival != nil {
+		return c.settle("clone_refused", c.facts().with("rival", host(rival.RemoteAddr), "when", ", last at "+stamp(rival.At)), steps)
+	}
 	n, oldest, err := c.s.deps.Pushes.Sent(ctx, c.record.Key)
 	switch {
 	case err != nil:

@@ -232,7 +232,8 @@ func (sh *shard) findLocked(k Key, s Session) *entry {
 // removeLocked takes an entry away and tells of its end if it led. The entries left have no lead then.
 func (sh *shard) removeLocked(k Key, e *entry, reason Reason, now time.Time) {
 	if e.epoch != 0 {
-		sh.changes.addLocked(Change{Kind: Ended, Key: k, Epoch: e.epoch, Session: e.session, Reason: reason, At: now})
+		open := reason == ReasonReplaced && !e.suspended
+		sh.changes.addLocked(Change{Kind: Ended, Key: k, Epoch: e.epoch, Session: e.session, Reason: reason, Open: open, At: now})
 	}
 	sh.overLocked(k, e, now)
 	all := sh.entries[k]

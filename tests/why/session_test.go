@@ -74,12 +74,12 @@ func TestSessions(t *testing.T) {
 				c.online()
 				twin.online()
 			}
-		}, []string{"Two machines log in as $ID", "$IP", "127.0.9.9"}, []string{"id and a secret of its own"}},
+		}, []string{"Sessions of $ID", "$IP", "127.0.9.9", "two machines"}, []string{"id and a secret of its own"}},
 		{"runs twice", "takeover_loop", func(c *scene) {
 			for range 4 {
 				c.online()
 			}
-		}, []string{"Two programs log in as $ID", "$IP"}, []string{"End one of the two"}},
+		}, []string{"Sessions of $ID from $IP", "two programs"}, []string{"End one of the two"}},
 	} {
 		r.run(t, s, false)
 	}
