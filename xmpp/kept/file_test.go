@@ -20,7 +20,7 @@ import (
 func sample(id string) Session {
 	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	return Session{
-		Domain: "example.org", Endpoint: id, Resource: "r\u00e9", ID: "id-" + id, Until: at.Add(time.Minute), Acked: 1<<32 - 1, Received: 7,
+		Domain: "example.org", Endpoint: id, Resource: "r\u00e9", Client: "r\u00e9", ID: "id-" + id, Until: at.Add(time.Minute), Acked: 1<<32 - 1, Received: 7,
 		Unacked: []Stanza{{Raw: []byte("<message>\x00\xff</message>"), Push: 3, Copies: 2}}, Pushes: []push.Carried{{ID: 3, Created: at, Ack: push.AckHandled, Written: true}},
 		Available: true, Client: "c", State: &feature.Kept{Carbons: true, Presence: feature.Presence{Available: true, Priority: -1, Raw: []byte("<presence/>")}},
 		Bound: at, Heard: at, Since: at, Reason: "shutdown", Remote: netip.MustParseAddrPort("[2001:db8::1]:5222"), Via: "tls", TLS: 0x0304,
@@ -121,18 +121,19 @@ func TestFailedSaveLeavesNothing(t *testing.T) {
 }
 
 func TestFresh(t *testing.T) {
-	a := sample("a")
+	a, unnamed := sample("a"), sample("a")
+	unnamed.ID = ""
 	for _, tc := range []struct {
-		name   string
-		domain string
-		now    time.Time
-		want   int
-	}{{"in time", "example.org", a.Since, 1}, {"too late", "example.org", a.Until, 0}, {"of another domain", "example.net", a.Since, 0}} {
-		if got := Fresh([]Session{a}, tc.domain, tc.now); len(got) != tc.want {
-			t.Errorf("%s: %d", tc.name, len(got))
+		name string
+		s    Session
+		now  time.Time
+		want int
+	}{{"in time", a, a.Since, 1}, {"too late", a, a.Until, 0}, {"without an id", unnamed, a.Since, 0}} {
+		if got := Carried([]Session{tc.s}, tc.now); tc.s.Fresh(tc.now) != (tc.want == 1) || len(got) != tc.want || got[3] != (tc.want == 1) {
+			t.Errorf("%s: %v, carries %v", tc.name, tc.s.Fresh(tc.now), got)
 		}
 	}
-	if got := Carried([]Session{a}); !got[3] || len(got) != 1 {
-		t.Errorf("Carried = %v", got)
+	if got := len(Of("example.net", []Session{a})) + len(Of("example.org", []Session{a})); got != 1 {
+		t.Errorf("a session is of %d domains, want 1", got)
 	}
 }
