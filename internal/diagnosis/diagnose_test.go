@@ -69,6 +69,10 @@ func TestDiagnoses(t *testing.T) {
 		{"its name is said elsewhere", "offline", "silent", func(w *world) {
 			w.memory.Failed(failure("login_given_up", "198.51.100.7").as("pc-1", false))
 		}, "login_given_up", "ooooofnnU", []string{"A client at 198.51.100.7 that calls itself pc-1 saw which"}},
+		{"enabled since", "offline", "endpoint_disabled", func(w *world) {
+			w.memory.Failed(failure("endpoint_disabled", home).as("pc-1", true))
+		}, "enabled_later", "ooooofnnU", []string{"while it was disabled", "has not come back"}},
+		{"sent away", "offline", "shutdown", func(w *world) {}, "server_stopped", "UUnnnnnnU", []string{"sent its endpoints away or stopped"}},
 		{"never", "never", "", func(w *world) {}, "never_seen", "UnnnnnnnU", []string{"DNS"}},
 		{"our ports are closed", "offline", "silent", func(w *world) { w.closed = "it expired" }, "server_certificate", "UfnnnnnnU", []string{"it expired"}},
 		{"our disk is full, too", "offline", "silent", func(w *world) { w.unwritable = "no space" }, "silent_death", "UUnnnnnnU", nil},
@@ -144,6 +148,22 @@ func TestCatalogue(t *testing.T) {
 			if !strings.HasSuffix(text, ".") || strings.Contains(text, ". ") {
 				t.Errorf("%s: %q is not one sentence", c.Name, text)
 			}
+		}
+	}
+}
+
+// TestTimelineTellsThePast: what kept an endpoint out is told as it was then, whatever became of it.
+func TestTimelineTellsThePast(t *testing.T) {
+	w := newWorld(t, endpoint.StateOnline, "")
+	w.memory.Failed(failure("unknown_endpoint", home).as("pc-1", false))
+	w.memory.Failed(failure("endpoint_disabled", home).as("pc-1", true))
+	p, err := w.service.Timeline(t.Context(), "pc-1", "", 10)
+	if err != nil || len(p.Entries) != 2 {
+		t.Fatalf("timeline = %+v, %v", p, err)
+	}
+	for i, want := range []string{"pc-1 tried to log in from " + home + " and was disabled then, at ", "pc-1 tried to log in from " + home + " and was not registered then, at "} {
+		if got := p.Entries[i].Summary; !strings.HasPrefix(got, want) {
+			t.Errorf("entry %d: %s, want %s...", i, got, want)
 		}
 	}
 }

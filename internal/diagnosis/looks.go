@@ -99,8 +99,11 @@ func (c *inquiry) attempted(context.Context) (bool, error) {
 		return false, nil
 	}
 	code := s.Code
-	if code == "unknown_endpoint" && s.At.Before(c.record.Created) {
+	switch {
+	case code == "unknown_endpoint" && s.At.Before(c.record.Created):
 		code = "registered_later"
+	case code == "endpoint_disabled" && c.record.Enabled:
+		code = "enabled_later"
 	}
 	return c.settle(code, c.of(s), c.climb(find(code).Step, Failed, OK, s.rung()))
 }

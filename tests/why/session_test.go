@@ -164,7 +164,7 @@ func TestServerStopped(t *testing.T) {
 	s.Stop()
 	s.Run()
 	d := c.await("server_stopped")
-	says(t, "summary", d.Summary, c.id, "when this server stopped")
+	says(t, "summary", d.Summary, c.id, "when this server sent its endpoints away or stopped")
 	says(t, "action", d.Action, "Wait some minutes")
 }
 
