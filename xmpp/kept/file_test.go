@@ -120,6 +120,20 @@ func TestFailedSaveLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestDraftIsRemoved: what a stop that was cut off had begun to write does not stay.
+func TestDraftIsRemoved(t *testing.T) {
+	f := File{Path: filepath.Join(t.TempDir(), "kept"), Max: 1 << 20}
+	if err := os.WriteFile(f.Path+".new", []byte("payloads"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := f.Load(); all != nil || err != nil {
+		t.Errorf("Load = %v, %v", all, err)
+	}
+	if _, err := os.Stat(f.Path + ".new"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the draft: %v", err)
+	}
+}
+
 func TestFresh(t *testing.T) {
 	a, unnamed := sample("a"), sample("a")
 	unnamed.ID = ""
