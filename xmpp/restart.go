@@ -116,7 +116,7 @@ func (s *session) record(messages *feature.CopyNumbers) (kept.Session, bool) {
 		return kept.Session{}, false
 	}
 	r := kept.Session{
-		Domain: s.key.Domain, Endpoint: s.key.ID, Resource: s.facts.Resource, Client: s.facts.Client, ID: s.sm.id, Until: s.expiry.at,
+		Domain: s.key.Domain, Endpoint: s.key.ID, Resource: s.facts.Resource, ID: s.sm.id, Until: s.expiry.at,
 		Acked: s.sm.acked, Received: s.sm.handledLocked(), Available: s.available,
 		Bound: s.facts.Bound, Heard: s.heard, Client: s.facts.Client,
 		Remote: s.facts.Remote, Via: s.facts.Via, TLS: s.facts.TLSVersion,

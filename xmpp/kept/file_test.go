@@ -20,7 +20,7 @@ import (
 func sample(id string) Session {
 	at := time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC)
 	return Session{
-		Domain: "example.org", Endpoint: id, Resource: "r\u00e9", Client: "r\u00e9", ID: "id-" + id, Until: at.Add(time.Minute), Acked: 1<<32 - 1, Received: 7,
+		Domain: "example.org", Endpoint: id, Resource: "r\u00e9", ID: "id-" + id, Until: at.Add(time.Minute), Acked: 1<<32 - 1, Received: 7,
 		Unacked: []Stanza{{Raw: []byte("<message>\x00\xff</message>"), Push: 3, Copies: 2}}, Pushes: []push.Carried{{ID: 3, Created: at, Ack: push.AckHandled, Written: true}},
 		Available: true, Client: "c", State: &feature.Kept{Carbons: true, Presence: feature.Presence{Available: true, Priority: -1, Raw: []byte("<presence/>")}},
 		Bound: at, Heard: at, Since: at, Reason: "shutdown", Remote: netip.MustParseAddrPort("[2001:db8::1]:5222"), Via: "tls", TLS: 0x0304,

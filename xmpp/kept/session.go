@@ -17,8 +17,7 @@ type Session struct {
 	Domain   string    `json:"domain"`
 	Endpoint string    `json:"endpoint"`
 	Resource string    `json:"resource"`
-	Client   string    `json:"client,omitempty"` // as in endpoint.Facts
-	ID       string    `json:"id"`               // by which it is resumed
+	ID       string    `json:"id"` // by which it is resumed
 	Until    time.Time `json:"until"`
 
 	Acked    uint32         `json:"acked"`             // stanzas that the endpoint acknowledged
