@@ -78,7 +78,7 @@ func sessionCodes() []Code {
 			Summary: "Sessions of {id} from {places} threw each other out {count} in the last ten minutes, as two programs with one identity do.",
 			Action:  "End one of the two programs on the endpoint, or let it reconnect less often if it is one."},
 		{Name: "flapping", Seen: "an endpoint that comes and goes",
-			Summary: "{id} comes and goes too often to be called online or offline, last at {at}.",
+			Summary: "{id} comes and goes too often to be called online or offline, with {count} that began in the last minute.",
 			Action:  "Look at the timeline for the reason that repeats: a wireless network, sleep, or a proxy that cuts idle connections."},
 		{Name: "conflict", Step: TCP, Seen: "the last session was replaced by a newer one that is gone, too",
 			Summary: "{id} is offline since {since} because a newer session of it took over and ended.",

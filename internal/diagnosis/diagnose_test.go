@@ -27,8 +27,10 @@ func TestDiagnoses(t *testing.T) {
 		{"online, nothing told yet", "online", "", func(w *world) { w.management = &Management{Host: "itsm"} }, "online", "ooooooooU", nil},
 		{"no receipts", "online", "", func(w *world) { w.sent, w.oldest = 3, hour }, "unresponsive", "ooooooooU", []string{"3 pushes", "not acknowledged"}},
 		{"a receipt is due", "online", "", func(w *world) { w.sent, w.oldest = 3, time.Now() }, "online", "ooooooooU", nil},
-		{"flaps", "online", "", func(w *world) { w.events = []StoredEvent{stored(1, time.Now(), "endpoint.flapping", "{}")} }, "flapping", "ooooooooU", []string{"comes and goes"}},
-		{"flapped long ago", "online", "", func(w *world) { w.events = []StoredEvent{stored(1, hour.Add(-time.Hour), "endpoint.flapping", "{}")} }, "online", "ooooooooU", nil},
+		{"flaps", "online", "", func(w *world) {
+			w.record.Unrest = endpoint.Unrest{Flapping: true, Sessions: 7}
+		}, "flapping", "ooooooooU", []string{"comes and goes", "7 sessions"}},
+		{"flapped, and is calm", "online", "", func(w *world) { w.events = []StoredEvent{stored(1, time.Now(), "endpoint.flapping", "{}")} }, "online", "ooooooooU", nil},
 		{"the name is not known", "online", "", manager("management_not_resolved", ""), "management_not_resolved", "oooooooof", []string{"not told of pc-1", "itsm.example", "resolved"}},
 		{"nobody is there", "online", "", manager("management_unreachable", "connection refused"), "management_unreachable", "oooooooof", []string{"connection refused"}},
 		{"bad certificate", "online", "", manager("management_certificate", "unknown authority"), "management_certificate", "oooooooof", []string{"certificate of itsm.example"}},

@@ -44,9 +44,8 @@ func (c *inquiry) online(ctx context.Context) (bool, error) {
 	case n > 0 && time.Since(oldest) > patience:
 		return c.settle("unresponsive", c.facts().with("count", counted(n, "push"), "sent", stamp(oldest)), steps)
 	}
-	if flapped, err := c.flapped(ctx); err != nil || !flapped.IsZero() {
-		_, _ = c.settle("flapping", c.facts().with("at", stamp(flapped)), steps)
-		return err == nil, err
+	if c.record.Unrest.Flapping {
+		return c.settle("flapping", c.facts().with("count", counted(c.record.Unrest.Sessions, "session")), steps)
 	}
 	if f := c.untold(); f.Code != "" {
 		c.found.Finding, c.found.Steps = f, steps
@@ -57,17 +56,6 @@ func (c *inquiry) online(ctx context.Context) (bool, error) {
 
 // patience is how long an endpoint may take for a receipt.
 const patience = time.Minute
-
-// flapped returns when the endpoint was last said to flap in the last hour, the zero time if it was not.
-func (c *inquiry) flapped(ctx context.Context) (time.Time, error) {
-	events, err := c.s.deps.Events.EndpointEvents(ctx, c.record.Key, time.Now(), 50)
-	for _, e := range events {
-		if e.Kind == "endpoint.flapping" && time.Since(e.At) < time.Hour {
-			return e.At, nil
-		}
-	}
-	return time.Time{}, err
-}
 
 // closed looks whether this server lets anybody in.
 func (c *inquiry) closed(context.Context) (bool, error) {
