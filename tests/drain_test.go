@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/config"
 	"signalbox/tests/harness"
 )
 
@@ -94,6 +95,28 @@ func TestDrain(t *testing.T) {
 		t.Errorf("got %s, want push %s", item, push)
 	}
 	s.AwaitPresence(t, "pc-1", "online")
+}
+
+// TestStopIsNotTakenBack: who asks while the server stops hears so at once, not when everybody is gone.
+func TestStopIsNotTakenBack(t *testing.T) {
+	t.Parallel()
+	const period = 6 * time.Second
+	s := harness.Start(t, func(c *config.Config) { c.Drain.Period = period })
+	for i := range 3 {
+		id := fmt.Sprintf("pc-%d", i)
+		register(t, s, id)
+		resumable(t, s.Connect(t, id), id)
+	}
+	stopped := make(chan struct{})
+	go func() { defer close(stopped); s.Stop() }()
+	harness.Await(t, func() bool { return draining(t, s).State == "stopping" }, func() string { return fmt.Sprint(draining(t, s)) })
+	asked := time.Now()
+	s.Call(t, "DELETE", "/v1/drain", "", http.StatusConflict)
+	s.Call(t, "POST", "/v1/drain", `{"period":1}`, http.StatusConflict)
+	if took := time.Since(asked); took > period/3 {
+		t.Errorf("the answers took %v", took)
+	}
+	<-stopped
 }
 
 // TestDrainTellsComponents: they hear of it after the endpoints, and may come again when it is taken back.

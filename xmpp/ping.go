@@ -10,7 +10,7 @@ func (s *session) Ping(heard func(alive bool)) bool {
 	}
 	st.listening.Store(&heard)
 	st.ask(s)
-	if st.over.Load() { // perhaps before it listened
+	if st.gone.Load() { // perhaps before it listened
 		st.hear(false)
 	}
 	return true
@@ -24,4 +24,10 @@ func (st *stream) hear(alive bool) {
 	if heard := st.listening.Swap(nil); heard != nil {
 		(*heard)(alive)
 	}
+}
+
+// depart tells who waits for a sign of life that none will come, now that they find the endpoint offline.
+func (st *stream) depart() {
+	st.gone.Store(true)
+	st.hear(false)
 }

@@ -41,6 +41,35 @@ func TestLossAndResumptionAtOnce(t *testing.T) {
 	}
 }
 
+// TestResumedWhereItDoesNotFit: what ends a session that is resumed is what happened, and a connection that is lost meanwhile ends none.
+func TestResumedWhereItDoesNotFit(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		cut  func(*wire)
+		want string
+	}{
+		{"no room for what is sent again", func(w *wire) { w.full = true }, " ended:queue_full"},
+		{"the connection is lost", func(w *wire) { w.finished = true }, " suspended:connection_lost"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t)
+			k, id := b.resumable(t)
+			if err := b.deliver(t, "<message/>"); err != nil {
+				t.Fatal(err)
+			}
+			k.lose()
+			again := b.connect(t)
+			again.feed(header + authPC1 + header)
+			tc.cut(again.wire)
+			again.feed(resumeOf(id, 0))
+			again.lose()
+			if got := b.changes.String(); !strings.HasSuffix(got, tc.want) {
+				t.Errorf("changes: %s, want%s at the end", got, tc.want)
+			}
+		})
+	}
+}
+
 // TestLateExpiry: the timer of a suspension that is over ends nothing.
 func TestLateExpiry(t *testing.T) {
 	b := newBench(t)

@@ -16,9 +16,10 @@ import (
 type Carrier interface {
 	// Flush returns once what sessions have answered, and what was written to them, is durable.
 	Flush(ctx context.Context) error
-	// Carried returns what is on the way to the endpoint's leading session, and Carry puts it there again when that was restored.
+	// Carried returns what is on the way to the endpoint's leading session. Carry puts it there again when that was restored, and Drop into the queue when it was not.
 	Carried(k endpoint.Key) []push.Carried
 	Carry(k endpoint.Key, all []push.Carried)
+	Drop(k endpoint.Key, all []push.Carried)
 	// Wrote returns what is called when the write of a push that a restored session carries returned.
 	Wrote(k endpoint.Key, id push.ID) func(time.Time)
 }
@@ -138,9 +139,11 @@ func (o *outbound) record(messages *feature.CopyNumbers) kept.Stanza {
 	return st
 }
 
-// Restore makes the sessions that were kept resumable again, and returns how many. Call it before connections come.
+// Restore makes the sessions that were kept resumable again, and returns how many. Those whose time is over, or that find no place, end: what was on the way to them
+// comes back. Call it before connections come.
 func (s *Server) Restore(all []kept.Session) (restored int) {
 	var messages feature.NumberedCopies
+	var late []*session
 	for i := range all {
 		for _, st := range all[i].Unacked {
 			messages.Count(st.Copies)
@@ -149,13 +152,19 @@ func (s *Server) Restore(all []kept.Session) (restored int) {
 	for i := range all {
 		r := &all[i]
 		sess := s.revive(r, &messages)
-		if s.deps.Registry.Restore(sess.key, sess, r.Available, r.Since, endpoint.ReasonNamed(r.Reason)) {
-			restored++
-			s.metrics.restored.Inc()
-			s.deps.Resumptions.Keep(r.ID, sess)
-			sess.await(r.Until)
+		if !r.Fresh(time.Now()) || !s.deps.Registry.Restore(sess.key, sess, r.Available, r.Since, endpoint.ReasonNamed(r.Reason)) {
+			late = append(late, sess)
+			s.deps.Carrier.Drop(sess.key, r.Pushes)
+			continue
 		}
+		restored++
+		s.metrics.restored.Inc()
+		s.deps.Resumptions.Keep(r.ID, sess)
 		s.deps.Carrier.Carry(sess.key, r.Pushes)
+		sess.await(r.Until)
+	}
+	for _, sess := range late { // when all are there whom it may concern
+		sess.finish(endpoint.ReasonResumeExpired)
 	}
 	return restored
 }

@@ -21,6 +21,7 @@ import (
 type carrier struct {
 	on      []push.Carried
 	carried []push.Carried
+	dropped []push.Carried
 	wrote   []push.ID
 	flushed int
 }
@@ -28,6 +29,7 @@ type carrier struct {
 func (c *carrier) Flush(context.Context) error              { c.flushed++; return nil }
 func (c *carrier) Carried(endpoint.Key) []push.Carried      { return c.on }
 func (c *carrier) Carry(_ endpoint.Key, all []push.Carried) { c.carried = append(c.carried, all...) }
+func (c *carrier) Drop(_ endpoint.Key, all []push.Carried)  { c.dropped = append(c.dropped, all...) }
 func (c *carrier) Wrote(_ endpoint.Key, id push.ID) func(time.Time) {
 	return func(time.Time) { c.wrote = append(c.wrote, id) }
 }
@@ -186,6 +188,63 @@ func TestCopiesOverRestart(t *testing.T) {
 	slices.Sort(back)
 	if want := []string{"<message id='both'/>", "<message id='own'/>", "<message id='own'/>"}; !slices.Equal(back, want) {
 		t.Errorf("came back: %v, want %v", back, want)
+	}
+}
+
+// TestLateSessionsGiveBack: of a session that was kept and cannot be resumed any more, or finds no place, the messages come back to the account and the pushes to the queue.
+func TestLateSessionsGiveBack(t *testing.T) {
+	later := time.Now().Add(time.Minute)
+	record := func(id string, until time.Time) kept.Session {
+		message := kept.Stanza{Raw: []byte("<message from='a@" + testDomain + "/r' id='" + id + "' type='chat'><body>x</body></message>"), Copies: len(id)} // a number for each message
+		return kept.Session{
+			Domain: testDomain, Endpoint: "pc-1", Resource: id, ID: id, Until: until, Reason: "shutdown", Unacked: []kept.Stanza{message},
+			Pushes: []push.Carried{{ID: 7, Written: true}},
+		}
+	}
+	for _, tc := range []struct {
+		name     string
+		sessions []kept.Session
+		back     string
+	}{
+		{"its time is over", []kept.Session{record("late", time.Now().Add(-time.Second))}, "late"},
+		{"there are as many as may be", []kept.Session{record("first", later), record("second", later)}, "second"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			b := newBench(t, func(c *Config) { c.Routing, c.MaxResources = RoutingOpen, 1 })
+			c, _ := b.onShelf()
+			var back []string
+			b.deps.IM.SetFeatures(feature.NewSet(nil, feature.Feature{Stored: func(_ context.Context, m *feature.Message) bool {
+				back = append(back, string(m.Stanza.ID()))
+				return true
+			}}))
+			if n := b.Restore(tc.sessions); n != len(tc.sessions)-1 {
+				t.Errorf("restored %d sessions", n)
+			}
+			done, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := b.deps.IM.Run(done); err != nil { // until nothing is left to do
+				t.Fatal(err)
+			}
+			if len(back) != 1 || back[0] != tc.back || len(c.dropped) != 1 || c.dropped[0].ID != 7 || len(c.carried) != len(tc.sessions)-1 {
+				t.Errorf("messages back: %v; pushes back: %v, carried: %v", back, c.dropped, c.carried)
+			}
+		})
+	}
+}
+
+// TestRestoredIsKnownAgain: by what tells the installation of its client from others.
+func TestRestoredIsKnownAgain(t *testing.T) {
+	b := newBench(t)
+	_, s := b.onShelf()
+	k, _ := b.resumable(t)
+	before, _ := b.deps.Registry.Live(keyPC1)
+	k.lose()
+	b.keep()
+	after := newBench(t)
+	after.onShelf()
+	after.Restore(s.kept)
+	if p, ok := after.deps.Registry.Live(keyPC1); !ok || p.Place() != before.Place() {
+		t.Errorf("a session from %q is restored as one from %q", before.Place(), p.Place())
 	}
 }
 

@@ -56,7 +56,10 @@ func (s *session) resumeOn(st *stream, h uint32, a answer) (next transport.Next,
 	if sw.old != nil {
 		sw.old.end(endpoint.ReasonReplaced)
 	}
-	if sw.full || !s.srv.deps.Registry.Resume(s.key, s, sw.round) {
+	if sw.full {
+		return st.end(endpoint.ReasonQueueFull), true
+	}
+	if !s.srv.deps.Registry.Resume(s.key, s, sw.round) {
 		return st.end(endpoint.ReasonReplaced), true
 	}
 	if s.srv.deps.IM != nil {
@@ -100,7 +103,7 @@ func (s *session) switchTo(st *stream, h uint32, a answer) (sw switched) {
 	sw.round = s.sm.round
 	st.conn.Control(a(s.jid, []byte("<resumed xmlns='"+nsSM+"' previd='"+s.sm.id+"' h='"+count(handled)+"'/>")))
 	for _, o := range s.sm.unacked {
-		sw.full = sw.full || st.conn.Send(o.raw, nil, o.done()) != nil
+		sw.full = sw.full || st.conn.Send(o.raw, nil, o.done()) == transport.ErrFull // a connection that is lost is heard of by Closed
 	}
 	s.sm.requested, s.sm.due, s.sm.asked = false, false, 0
 	if len(s.sm.unacked) > 0 {

@@ -42,6 +42,8 @@ type stream struct {
 	session atomic.Pointer[session]
 	timer   transport.Timer
 
+	gone atomic.Bool // over, and everybody who looks knows it
+
 	listening atomic.Pointer[func(alive bool)] // waits for a sign of life
 }
 
@@ -211,7 +213,7 @@ func (st *stream) Secured(t link.TLS) {
 // Closed implements transport.Handler.
 func (st *stream) Closed(err error) {
 	st.over.Store(true)
-	st.hear(false)
+	defer st.depart()
 	st.giveUp()
 	st.srv.wheel.Stop(&st.timer)
 	if s := st.session.Load(); s != nil {
@@ -232,7 +234,7 @@ func (st *stream) endWith(r endpoint.Reason, application string) transport.Next 
 	if st.over.Swap(true) {
 		return transport.Stop
 	}
-	st.hear(false)
+	defer st.depart()
 	st.giveUp()
 	if s := st.session.Load(); s != nil {
 		s.detach(st, r)

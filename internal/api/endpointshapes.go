@@ -49,7 +49,7 @@ type presenceBody struct {
 	presenceRest
 	Flapping bool       `json:"flapping,omitempty" doc:"More sessions began within a minute than events.flapping_sessions: its events wait until it is calm, its logins are slowed."`
 	Sessions int        `json:"sessions_last_minute,omitempty" doc:"Sessions that began or were resumed within the last minute, as far as they are counted."`
-	Cloned   *rivalBody `json:"cloned,omitempty" doc:"Another machine logs in with this identity while this session answers; it is refused. Give one of them an identity of its own, or a new secret to the right one (POST /v1/endpoints/{id}/secret). Gone ten minutes after its last try."`
+	Cloned   *rivalBody `json:"cloned,omitempty" doc:"Another machine logs in with this identity while this session answers; it is refused. Give one of them an identity of its own, or a new secret to the right one (POST /v1/endpoints/{id}/secret). Gone twenty minutes after its last try."`
 }
 
 // presenceRest is what there is to a state.

@@ -189,6 +189,8 @@ func codeOfEnd(f xmpp.Failure) string {
 	switch {
 	case f.Phase == xmpp.PhaseBind && f.Reason.Name == "":
 		return "bind_limit"
+	case f.Phase == xmpp.PhaseBind && f.Reason.Name == endpoint.ReasonCloned.Name:
+		return "clone_refused"
 	case f.Phase == xmpp.PhaseBind:
 		return "bind_given_up"
 	case f.Reason.Name == endpoint.ReasonHostUnknown.Name:

@@ -45,6 +45,7 @@ func TestCodesOfEnds(t *testing.T) {
 		{xmpp.PhaseLogin, endpoint.ReasonHandshakeTimeout, link.TLS{}, "starttls_not_asked"},
 		{xmpp.PhaseLogin, endpoint.ReasonFlood, inTLS, "login_refused"},
 		{xmpp.PhaseBind, endpoint.ReasonHandshakeTimeout, inTLS, "bind_given_up"},
+		{xmpp.PhaseBind, endpoint.ReasonCloned, inTLS, "clone_refused"},
 	} {
 		if got := codeOfEnd(xmpp.Failure{Phase: tt.phase, Reason: tt.reason, TLS: tt.tls}); got != tt.want {
 			t.Errorf("code of %s at %s = %s, want %s", tt.reason, tt.phase, got, tt.want)

@@ -59,6 +59,13 @@ func (a *App) shelf() kept.File {
 // run waits for the stop of the server and then sends everybody away, while all else goes on.
 func (d *drainer) run(ctx context.Context) error {
 	<-ctx.Done()
+	d.xmpp.Drain(context.WithoutCancel(ctx), d.stop())
+	d.running.Wait()
+	return nil
+}
+
+// stop ends the drain under way and notes that the server stops; from then on every command is refused. It returns when the last endpoint is told.
+func (d *drainer) stop() time.Time {
 	d.turn.Lock()
 	defer d.turn.Unlock()
 	d.halt()
@@ -69,9 +76,7 @@ func (d *drainer) run(ctx context.Context) error {
 	}
 	d.mu.Unlock()
 	d.begin(api.Stopping, until, "")
-	d.xmpp.Drain(context.WithoutCancel(ctx), until)
-	d.running.Wait()
-	return nil
+	return until
 }
 
 // halt ends the drain under way, if there is one, and waits for that; turn is locked.

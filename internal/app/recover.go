@@ -31,25 +31,30 @@ func (a *App) recover(ctx context.Context) error {
 	}
 }
 
-// loadSessions returns those of the last run that can still be resumed. Without them all goes on as after a crash.
+// loadSessions returns those of the last run. Without them all goes on as after a crash.
 func (a *App) loadSessions() []kept.Session {
 	all, err := a.shelf().Load()
 	if err != nil {
 		a.log.Warn("the sessions of the last run cannot be resumed; their endpoints log in again", telemetry.Cause(err))
 		return nil
 	}
-	fresh := kept.Fresh(all, a.cfg.Domain, time.Now())
-	if len(all) > 0 {
-		a.log.Info("sessions of the last run can be resumed", telemetry.Count(len(fresh)), telemetry.Dropped(len(all)-len(fresh)))
+	ours, now, fresh := kept.Of(a.cfg.Domain, all), time.Now(), 0
+	for i := range ours {
+		if ours[i].Fresh(now) {
+			fresh++
+		}
 	}
-	return fresh
+	if len(all) > 0 {
+		a.log.Info("sessions of the last run can be resumed", telemetry.Count(fresh), telemetry.Dropped(len(all)-fresh))
+	}
+	return ours
 }
 
 func (a *App) tryRecover(ctx context.Context, sessions []kept.Session) error {
 	if err := a.endpoint.Recover(ctx); err != nil {
 		return err
 	}
-	if err := a.pushes.Recover(ctx, kept.Carried(sessions)); err != nil {
+	if err := a.pushes.Recover(ctx, kept.Carried(sessions, time.Now())); err != nil {
 		return fmt.Errorf("recover pushes of the last run: %w", err)
 	}
 	if a.accounts != nil {

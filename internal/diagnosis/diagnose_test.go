@@ -27,8 +27,10 @@ func TestDiagnoses(t *testing.T) {
 		{"online, nothing told yet", "online", "", func(w *world) { w.management = &Management{Host: "itsm"} }, "online", "ooooooooU", nil},
 		{"no receipts", "online", "", func(w *world) { w.sent, w.oldest = 3, hour }, "unresponsive", "ooooooooU", []string{"3 pushes", "not acknowledged"}},
 		{"a receipt is due", "online", "", func(w *world) { w.sent, w.oldest = 3, time.Now() }, "online", "ooooooooU", nil},
-		{"flaps", "online", "", func(w *world) { w.events = []StoredEvent{stored(1, time.Now(), "endpoint.flapping", "{}")} }, "flapping", "ooooooooU", []string{"comes and goes"}},
-		{"flapped long ago", "online", "", func(w *world) { w.events = []StoredEvent{stored(1, hour.Add(-time.Hour), "endpoint.flapping", "{}")} }, "online", "ooooooooU", nil},
+		{"flaps", "online", "", func(w *world) {
+			w.record.Unrest = endpoint.Unrest{Flapping: true, Sessions: 7}
+		}, "flapping", "ooooooooU", []string{"comes and goes", "7 sessions"}},
+		{"flapped, and is calm", "online", "", func(w *world) { w.events = []StoredEvent{stored(1, time.Now(), "endpoint.flapping", "{}")} }, "online", "ooooooooU", nil},
 		{"the name is not known", "online", "", manager("management_not_resolved", ""), "management_not_resolved", "oooooooof", []string{"not told of pc-1", "itsm.example", "resolved"}},
 		{"nobody is there", "online", "", manager("management_unreachable", "connection refused"), "management_unreachable", "oooooooof", []string{"connection refused"}},
 		{"bad certificate", "online", "", manager("management_certificate", "unknown authority"), "management_certificate", "oooooooof", []string{"certificate of itsm.example"}},
@@ -59,6 +61,20 @@ func TestDiagnoses(t *testing.T) {
 			w.memory.Failed(a)
 		}, "login_unchecked", "ooooofnnU", []string{"disk I/O error"}},
 		{"no room for a session", "offline", "silent", func(w *world) { w.memory.Failed(failure("bind_limit", home).as("pc-1", true)) }, "bind_limit", "oooooofnU", []string{"as many as it may"}},
+		{"a clone is refused", "online", "", func(w *world) {
+			w.record.Unrest.Rival = &endpoint.Rival{RemoteAddr: "198.51.100.7:1", At: time.Now()}
+		}, "clone_refused", "ooooooooU", []string{"A machine at 198.51.100.7 logs in as pc-1", "last at"}},
+		{"it was refused as a clone", "offline", "silent", func(w *world) {
+			w.memory.Failed(failure("clone_refused", home).as("pc-1", true))
+		}, "clone_refused", "oooooofnU", []string{"A machine at " + home + " logs in as pc-1"}},
+		{"its name is said at home", "offline", "silent", func(w *world) { w.memory.Failed(failure("login_given_up", home).as("pc-1", false)) }, "login_given_up", "ooooofnnU", []string{"pc-1 saw which"}},
+		{"its name is said elsewhere", "offline", "silent", func(w *world) {
+			w.memory.Failed(failure("login_given_up", "198.51.100.7").as("pc-1", false))
+		}, "login_given_up", "ooooofnnU", []string{"A client at 198.51.100.7 that calls itself pc-1 saw which"}},
+		{"enabled since", "offline", "endpoint_disabled", func(w *world) {
+			w.memory.Failed(failure("endpoint_disabled", home).as("pc-1", true))
+		}, "enabled_later", "ooooofnnU", []string{"while it was disabled", "has not come back"}},
+		{"sent away", "offline", "shutdown", func(w *world) {}, "server_stopped", "UUnnnnnnU", []string{"sent its endpoints away or stopped"}},
 		{"never", "never", "", func(w *world) {}, "never_seen", "UnnnnnnnU", []string{"DNS"}},
 		{"our ports are closed", "offline", "silent", func(w *world) { w.closed = "it expired" }, "server_certificate", "UfnnnnnnU", []string{"it expired"}},
 		{"our disk is full, too", "offline", "silent", func(w *world) { w.unwritable = "no space" }, "silent_death", "UUnnnnnnU", nil},
@@ -134,6 +150,22 @@ func TestCatalogue(t *testing.T) {
 			if !strings.HasSuffix(text, ".") || strings.Contains(text, ". ") {
 				t.Errorf("%s: %q is not one sentence", c.Name, text)
 			}
+		}
+	}
+}
+
+// TestTimelineTellsThePast: what kept an endpoint out is told as it was then, whatever became of it.
+func TestTimelineTellsThePast(t *testing.T) {
+	w := newWorld(t, endpoint.StateOnline, "")
+	w.memory.Failed(failure("unknown_endpoint", home).as("pc-1", false))
+	w.memory.Failed(failure("endpoint_disabled", home).as("pc-1", true))
+	p, err := w.service.Timeline(t.Context(), "pc-1", "", 10)
+	if err != nil || len(p.Entries) != 2 {
+		t.Fatalf("timeline = %+v, %v", p, err)
+	}
+	for i, want := range []string{"pc-1 tried to log in from " + home + " and was disabled then, at ", "pc-1 tried to log in from " + home + " and was not registered then, at "} {
+		if got := p.Entries[i].Summary; !strings.HasPrefix(got, want) {
+			t.Errorf("entry %d: %s, want %s...", i, got, want)
 		}
 	}
 }

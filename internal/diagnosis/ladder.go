@@ -74,7 +74,7 @@ func (c *inquiry) of(s Sighting) facts {
 		asked = " (it asked for " + s.Detail.ServerName + ")"
 	}
 	return c.facts().with(
-		"who", c.who(s), "address", s.Remote.Addr().String(), "when", s.when(), "cause", s.Detail.Cause, "listener", s.Detail.Listener, "alpn", s.Detail.ALPN,
+		"who", c.who(s), "address", s.Remote.Addr().String(), "rival", s.Remote.Addr().String(), "when", s.when(), "cause", s.Detail.Cause, "listener", s.Detail.Listener, "alpn", s.Detail.ALPN,
 		"version", s.Detail.Version, "sni", s.Detail.ServerName, "mechanism", s.Detail.Mechanism, "to", s.Detail.To, "asked", asked,
 		"names", strings.Join(cert.Names, ", "), "from", stamp(cert.From), "until", stamp(cert.Until),
 	)
@@ -84,8 +84,10 @@ func (c *inquiry) of(s Sighting) facts {
 func (c *inquiry) who(s Sighting) string {
 	at := s.Remote.Addr().String()
 	switch {
-	case s.Named:
+	case s.Named && c.address.IsValid() && place(c.address) == place(s.Remote.Addr()):
 		return c.record.ID
+	case s.Named: // anybody can say a name
+		return "a client at " + at + " that calls itself " + c.record.ID
 	case s.Others > 0:
 		return "a client at " + at + ", where " + c.record.ID + " and " + counted(s.Others, "other endpoint") + " were last seen,"
 	}
@@ -100,11 +102,19 @@ func (a Attempt) when() string {
 	return ", at " + stamp(a.At)
 }
 
-func (c *inquiry) where() string {
-	if !c.address.IsValid() {
+func (c *inquiry) where() string { return shown(c.address) }
+
+func shown(a netip.Addr) string {
+	if !a.IsValid() {
 		return "an unknown address"
 	}
-	return c.address.String()
+	return a.String()
+}
+
+// host returns the address of host:port as sentences have it.
+func host(remote string) string {
+	at, _ := netip.ParseAddrPort(remote)
+	return shown(at.Addr())
 }
 
 // with returns a copy with these names and values in turn.

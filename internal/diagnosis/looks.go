@@ -10,19 +10,15 @@ import (
 
 // quarrelled looks for two programs with one identity.
 func (c *inquiry) quarrelled(context.Context) (bool, error) {
-	q := c.s.deps.Memory.quarrel(c.record.Key)
+	q := c.s.deps.Memory.quarrel(c.record.Key, c.address)
 	if q.turns == 0 {
 		return false, nil
 	}
-	places := q.places
-	if c.address.IsValid() && !slices.Contains(places, place(c.address)) {
-		places = append(places, place(c.address))
-	}
 	code := "takeover_loop"
-	if len(places) > 1 {
+	if len(q.places) > 1 {
 		code = "cloned"
 	}
-	f := c.facts().with("places", joined(places), "count", counted(q.turns, "time"))
+	f := c.facts().with("places", joined(q.places), "count", counted(q.turns, "time"))
 	return c.settle(code, f, c.climb(Bind, Failed, OK, Rung{At: q.at, Code: code}))
 }
 
@@ -38,6 +34,9 @@ func (c *inquiry) online(ctx context.Context) (bool, error) {
 	}
 	steps := c.climb(Event, c.told().Result, OK, up)
 	steps[len(steps)-1] = c.told()
+	if rival := c.record.Unrest.Rival; rival != nil {
+		return c.settle("clone_refused", c.facts().with("rival", host(rival.RemoteAddr), "when", ", last at "+stamp(rival.At)), steps)
+	}
 	n, oldest, err := c.s.deps.Pushes.Sent(ctx, c.record.Key)
 	switch {
 	case err != nil:
@@ -45,9 +44,8 @@ func (c *inquiry) online(ctx context.Context) (bool, error) {
 	case n > 0 && time.Since(oldest) > patience:
 		return c.settle("unresponsive", c.facts().with("count", counted(n, "push"), "sent", stamp(oldest)), steps)
 	}
-	if flapped, err := c.flapped(ctx); err != nil || !flapped.IsZero() {
-		_, _ = c.settle("flapping", c.facts().with("at", stamp(flapped)), steps)
-		return err == nil, err
+	if c.record.Unrest.Flapping {
+		return c.settle("flapping", c.facts().with("count", counted(c.record.Unrest.Sessions, "session")), steps)
 	}
 	if f := c.untold(); f.Code != "" {
 		c.found.Finding, c.found.Steps = f, steps
@@ -58,17 +56,6 @@ func (c *inquiry) online(ctx context.Context) (bool, error) {
 
 // patience is how long an endpoint may take for a receipt.
 const patience = time.Minute
-
-// flapped returns when the endpoint was last said to flap in the last hour, the zero time if it was not.
-func (c *inquiry) flapped(ctx context.Context) (time.Time, error) {
-	events, err := c.s.deps.Events.EndpointEvents(ctx, c.record.Key, time.Now(), 50)
-	for _, e := range events {
-		if e.Kind == "endpoint.flapping" && time.Since(e.At) < time.Hour {
-			return e.At, nil
-		}
-	}
-	return time.Time{}, err
-}
 
 // closed looks whether this server lets anybody in.
 func (c *inquiry) closed(context.Context) (bool, error) {
@@ -100,8 +87,11 @@ func (c *inquiry) attempted(context.Context) (bool, error) {
 		return false, nil
 	}
 	code := s.Code
-	if code == "unknown_endpoint" && s.At.Before(c.record.Created) {
+	switch {
+	case code == "unknown_endpoint" && s.At.Before(c.record.Created):
 		code = "registered_later"
+	case code == "endpoint_disabled" && c.record.Enabled:
+		code = "enabled_later"
 	}
 	return c.settle(code, c.of(s), c.climb(find(code).Step, Failed, OK, s.rung()))
 }

@@ -185,34 +185,63 @@ func tallied(m *Memory) (all []string) {
 	return all
 }
 
+// takenOver tells m that an open session of pc-1 from this address was taken over.
+func takenOver(m *Memory, from string) {
+	m.SessionChanged(endpoint.Change{Kind: endpoint.Ended, Key: key("pc-1"), Reason: endpoint.ReasonReplaced, Open: true, Session: session{from}, At: time.Now()})
+}
+
 // TestQuarrels: takeovers within minutes are a quarrel, spread over hours they are none.
 func TestQuarrels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := NewMemory()
-		turn := func(from string, reason endpoint.Reason) {
-			m.SessionChanged(endpoint.Change{Kind: endpoint.Ended, Key: key("pc-1"), Reason: reason, Session: session{from}, At: time.Now()})
-		}
+		m, nowhere := NewMemory(), netip.Addr{}
 		for range 5 {
-			turn("192.0.2.1", endpoint.ReasonConnectionLost)
-			turn("192.0.2.1", endpoint.ReasonReplaced)
+			takenOver(m, "192.0.2.1")
 			time.Sleep(time.Hour)
 		}
-		if q := m.quarrel(key("pc-1")); q.turns != 0 || m.Quarrels() != nil {
+		if q := m.quarrel(key("pc-1"), nowhere); q.turns != 0 || m.Quarrels() != nil {
 			t.Errorf("takeovers over hours are a quarrel: %+v", q)
 		}
 		for i := range 3 {
-			turn(fmt.Sprintf("192.0.2.%d", i%2), endpoint.ReasonReplaced)
+			takenOver(m, fmt.Sprintf("192.0.2.%d", i%2))
 		}
-		if q := m.quarrel(key("pc-1")); q.turns != 3 || len(q.places) != 2 || fmt.Sprint(m.Quarrels()) != "[pc-1]" {
+		if q := m.quarrel(key("pc-1"), nowhere); q.turns != 3 || len(q.places) != 2 || fmt.Sprint(m.Quarrels()) != "[pc-1]" {
 			t.Errorf("quarrel = %+v", q)
 		}
 		for range 100 {
-			turn("192.0.2.1", endpoint.ReasonReplaced)
+			takenOver(m, "192.0.2.1")
 		}
 		if n := len(m.endpoints.records[key("pc-1")].turns); n != maxTurns {
 			t.Errorf("%d turns are kept, want %d", n, maxTurns)
 		}
 	})
+}
+
+// TestNoQuarrels: what looks like two programs that throw each other out, and is none.
+func TestNoQuarrels(t *testing.T) {
+	ended := func(reason endpoint.Reason) func(*Memory, int) {
+		return func(m *Memory, i int) {
+			m.SessionChanged(endpoint.Change{Kind: endpoint.Ended, Key: key("pc-1"), Reason: reason, Session: session{fmt.Sprintf("192.0.2.%d", i%2)}, At: time.Now()})
+		}
+	}
+	for _, tc := range []struct {
+		name string
+		turn func(m *Memory, i int)
+		now  string
+	}{
+		{"connections that are lost", ended(endpoint.ReasonConnectionLost), "192.0.2.1"},
+		{"logins over sessions that lost their connection, and clients that take turns", ended(endpoint.ReasonReplaced), "192.0.2.1"},
+		{"a machine that moves from network to network", func(m *Memory, i int) { takenOver(m, fmt.Sprintf("192.0.2.%d", i)) }, "192.0.2.99"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			m := NewMemory()
+			for i := range 6 {
+				tc.turn(m, i)
+			}
+			if q := m.quarrel(key("pc-1"), netip.MustParseAddr(tc.now)); q.turns != 0 || m.Quarrels() != nil {
+				t.Errorf("quarrel = %+v, quarrels = %v", q, m.Quarrels())
+			}
+		})
+	}
 }
 
 // TestTenantsAreBounded: an address that a thousand endpoints share remembers the newest.

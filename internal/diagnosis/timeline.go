@@ -142,10 +142,21 @@ func (s *Service) entries(ctx context.Context, r endpoint.Record, until time.Tim
 	c := s.open(ctx, r)
 	for _, a := range s.sightings(r.Key, c.address, time.Time{}) {
 		all = append(all, Entry{
-			At: a.At, Kind: "attempt.failed", Summary: c.of(a).finding(a.Code).Summary, Code: a.Code, Address: a.Remote.Addr().String(), Count: a.Count,
+			At: a.At, Kind: "attempt.failed", Summary: c.then(a), Code: a.Code, Address: a.Remote.Addr().String(), Count: a.Count,
 		})
 	}
 	return all, since, nil
+}
+
+// then says what kept an attempt from a session when it came.
+func (c *inquiry) then(s Sighting) string {
+	switch s.Code {
+	case "unknown_endpoint":
+		return c.of(s).fill("{id} tried to log in from {address} and was not registered then{when}.")
+	case "endpoint_disabled":
+		return c.of(s).fill("{id} tried to log in from {address} and was disabled then{when}.")
+	}
+	return c.of(s).finding(s.Code).Summary
 }
 
 // changesOf tells each state of a push.

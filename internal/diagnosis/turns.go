@@ -8,22 +8,23 @@ import (
 	"signalbox/internal/endpoint"
 )
 
-// turn is a takeover: a newer session took the place of the one from this address.
+// turn is a takeover: a newer session took the place of an open one from this address.
 type turn struct {
 	at   time.Time
 	from netip.Addr
 }
 
-// Turns within turnWindow that make a quarrel: two programs with one identity, of which each throws the other out.
+// Turns within turnWindow that make a quarrel: two programs with one identity, of which each throws the other out. A machine that moves from network to network takes
+// over its own sessions, too, and does not come back to where it was in between.
 const (
 	turnWindow = 10 * time.Minute
 	manyTurns  = 3
 	turnBytes  = 48
 )
 
-// SessionChanged implements endpoint.Watcher: it remembers takeovers.
+// SessionChanged implements endpoint.Watcher: it remembers takeovers. Who logs in over a session that lost its connection, or beside one, takes nothing from anybody.
 func (m *Memory) SessionChanged(c endpoint.Change) {
-	if c.Kind != endpoint.Ended || c.Reason.Name != endpoint.ReasonReplaced.Name {
+	if c.Kind != endpoint.Ended || !c.Open {
 		return
 	}
 	from := place(c.Session.Facts().Remote.Addr())
@@ -44,27 +45,40 @@ func (m *Memory) SessionChanged(c endpoint.Change) {
 type quarrel struct {
 	turns  int // in the last minutes
 	at     time.Time
-	places []netip.Addr // of the sessions that lost, at most maxTurns
+	places []netip.Addr // of the sessions that lost, and of the one that is there; at most maxTurns+1
 }
 
-func (m *Memory) quarrel(k endpoint.Key) (q quarrel) {
-	since := time.Now().Add(-turnWindow)
+// quarrel looks at the takeovers of an endpoint that is, or was last, at an address; not valid: nobody knows.
+func (m *Memory) quarrel(k endpoint.Key, now netip.Addr) quarrel {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	r := m.endpoints.records[k]
+	return m.endpoints.records[k].quarrel(now)
+}
+
+func (r *record[K]) quarrel(now netip.Addr) (q quarrel) {
 	if r == nil {
 		return quarrel{}
 	}
+	since := time.Now().Add(-turnWindow)
+	var path []netip.Addr
 	for _, t := range r.turns {
-		if t.at.Before(since) {
-			continue
-		}
-		q.turns, q.at = q.turns+1, t.at
-		if !slices.Contains(q.places, t.from) {
-			q.places = append(q.places, t.from)
+		if !t.at.Before(since) {
+			q.turns, q.at, path = q.turns+1, t.at, append(path, t.from)
 		}
 	}
 	if q.turns < manyTurns {
+		return quarrel{}
+	}
+	if now.IsValid() {
+		path = append(path, place(now))
+	}
+	moves := slices.Compact(path)
+	for _, p := range moves {
+		if !slices.Contains(q.places, p) {
+			q.places = append(q.places, p)
+		}
+	}
+	if len(moves) > 1 && len(moves) == len(q.places) { // it was nowhere twice
 		return quarrel{}
 	}
 	return q
@@ -72,17 +86,10 @@ func (m *Memory) quarrel(k endpoint.Key) (q quarrel) {
 
 // Quarrels returns the ids of endpoints as which two programs log in and throw each other out, in their order.
 func (m *Memory) Quarrels() (ids []string) {
-	since := time.Now().Add(-turnWindow)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for k, r := range m.endpoints.records {
-		n := 0
-		for _, t := range r.turns {
-			if !t.at.Before(since) {
-				n++
-			}
-		}
-		if n >= manyTurns {
+		if r.quarrel(netip.Addr{}).turns > 0 {
 			ids = append(ids, k.ID)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 const (
 	beginsWindow  = time.Minute
 	maxBegins     = 101              // that are counted within it
-	contestWindow = 10 * time.Minute // in which takeovers count, and after which machines that no longer try are no rivals
+	contestWindow = 20 * time.Minute // in which takeovers count, and after which who no longer tries is no rival; a refused agent tries every 16 minutes
 	maxTakeovers  = 8                // that are remembered
 	manyTakeovers = 3                // after which each further one is looked at, wherever it comes from
 	habitsSweep   = 10 * time.Second // between two looks for habits that are over
@@ -128,7 +128,10 @@ func (sh *shard) tookOverLocked(k Key, old Session, now time.Time) {
 
 // tellLocked returns when events may tell of a presence: of offline after the grace, of an endpoint that is flapping once it is calm.
 func (r *Registry) tellLocked(sh *shard, k Key, p Presence, now time.Time) (at time.Time) {
-	if p.State == StateOffline && p.Reason != ReasonDisabled.Name { // one that is disabled does not come back
+	switch {
+	case p.State == StateOffline && p.Reason == ReasonDisabled.Name: // it does not come back
+		return time.Time{}
+	case p.State == StateOffline:
 		at = r.backBy(p.Since, p.Reason).Add(r.cfg.OfflineGrace)
 	}
 	h := sh.habits[k]

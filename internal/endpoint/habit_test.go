@@ -192,7 +192,47 @@ func TestClones(t *testing.T) {
 		}
 		time.Sleep(contestWindow)
 		if got := r.Unrest(pc1); got.Rival != nil {
-			t.Errorf("ten minutes later: %+v", got)
+			t.Errorf("twenty minutes later: %+v", got)
+		}
+	})
+}
+
+// TestPatientClone: a machine that is refused and tries again as seldom as an agent does is known again each time, and told of once.
+func TestPatientClone(t *testing.T) {
+	const slowest = 16 * time.Minute // between two tries of an agent that is refused
+	synctest.Test(t, func(t *testing.T) {
+		r, p, _ := newTestRegistry(t)
+		newMachine(r, "old").login(t)
+		young := newMachine(r, "young")
+		young.login(t)
+		for i := range 4 {
+			if why := newMachine(r, "old").login(t); why.Name != ReasonCloned.Name || young.ended.Name != "" {
+				t.Fatalf("try %d: %q, the one that is there ended as %q", i+1, why, young.ended)
+			}
+			time.Sleep(slowest)
+			r.forgetHabits()
+		}
+		if len(p.troubles) != 1 {
+			t.Errorf("told of %d times, want once", len(p.troubles))
+		}
+	})
+}
+
+// TestDisabledIsToldAtOnce: one that is disabled while it flaps does not come back.
+func TestDisabledIsToldAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, p, _ := newTestRegistry(t)
+		var last *machine
+		for range r.cfg.FlappingSessions + 2 {
+			if last != nil {
+				last.End(ReasonConnectionLost)
+			}
+			last = newMachine(r, "a")
+			last.login(t)
+		}
+		last.End(ReasonDisabled)
+		if got := p.all[pc1]; !r.Unrest(pc1).Flapping || got.State != StateOffline || !got.Tell.IsZero() {
+			t.Errorf("presence %+v of an endpoint with %+v", got, r.Unrest(pc1))
 		}
 	})
 }

@@ -78,10 +78,15 @@ func (r *Registry) Available(k Key, s Session, available bool) {
 }
 
 // Suspend says that the session lost its connection and may be resumed: it does not make the endpoint online any more. Round counts the session's resumptions:
-// word of the loss of a connection that comes after the session got its next one is late and says nothing.
+// word of the loss of a connection that comes after the session got its next one is late and says nothing, and word of that of a connection which the registry has not
+// heard of yet is early: Resume with its round changes nothing then.
 func (r *Registry) Suspend(k Key, s Session, round uint32, reason Reason) {
 	r.change(k, s, func(sh *shard, e *entry) (Change, bool) {
-		if e.round != round || e.suspended {
+		if round < e.round {
+			return Change{}, false
+		}
+		e.round = round
+		if e.suspended {
 			return Change{}, false
 		}
 		now := clock()
@@ -95,8 +100,14 @@ func (r *Registry) Suspend(k Key, s Session, round uint32, reason Reason) {
 // took its place meanwhile.
 func (r *Registry) Resume(k Key, s Session, round uint32) bool {
 	ok := r.change(k, s, func(sh *shard, e *entry) (Change, bool) {
-		e.round = max(e.round, round)
+		if round <= e.round {
+			return Change{}, false
+		}
+		e.round = round
 		if !e.suspended {
+			if e.epoch != 0 {
+				r.saveLocked(sh, k, e.presence()) // from elsewhere, perhaps
+			}
 			return Change{}, false
 		}
 		e.suspended, e.since, e.reason = false, clock(), Reason{}
@@ -221,7 +232,8 @@ func (sh *shard) findLocked(k Key, s Session) *entry {
 // removeLocked takes an entry away and tells of its end if it led. The entries left have no lead then.
 func (sh *shard) removeLocked(k Key, e *entry, reason Reason, now time.Time) {
 	if e.epoch != 0 {
-		sh.changes.addLocked(Change{Kind: Ended, Key: k, Epoch: e.epoch, Session: e.session, Reason: reason, At: now})
+		open := reason == ReasonReplaced && !e.suspended
+		sh.changes.addLocked(Change{Kind: Ended, Key: k, Epoch: e.epoch, Session: e.session, Reason: reason, Open: open, At: now})
 	}
 	sh.overLocked(k, e, now)
 	all := sh.entries[k]

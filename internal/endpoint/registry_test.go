@@ -185,6 +185,48 @@ func TestSuspendedIsOffline(t *testing.T) {
 	}
 }
 
+// TestLossBeforeResume: a connection that is lost while its resumption is still on the way to the registry makes nobody online.
+func TestLossBeforeResume(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		suspended bool // when it is resumed; else its older connection is still open
+	}{{"of a session without a connection", true}, {"of a session with an open one", false}} {
+		t.Run(tc.name, func(t *testing.T) {
+			r, p, _ := newTestRegistry(t)
+			s := &fake{r: r, k: pc1}
+			s.bind()
+			if tc.suspended {
+				r.Suspend(pc1, s, 0, ReasonSilent)
+			}
+			r.Suspend(pc1, s, 1, ReasonConnectionLost)
+			if !r.Resume(pc1, s, 1) {
+				t.Error("the session is none of the endpoint's any more")
+			}
+			if live, _ := r.Live(pc1); live.State != StateOffline || p.state(pc1) != StateOffline || testutil.ToFloat64(r.metrics.online) != 0 {
+				t.Errorf("a session without a connection is %s, stored as %s", live.State, p.state(pc1))
+			}
+			r.Suspend(pc1, s, 0, ReasonConnectionLost) // an older connection's
+			if !r.Resume(pc1, s, 2) || p.state(pc1) != StateOnline {
+				t.Errorf("resumed once more it is %s", p.state(pc1))
+			}
+		})
+	}
+}
+
+// TestResumedElsewhere: where a session takes a new connection while its older one is open, what is stored says from where.
+func TestResumedElsewhere(t *testing.T) {
+	r, p, w := newTestRegistry(t)
+	s := newMachine(r, "a")
+	s.login(t)
+	s.last = time.Unix(2, 0)
+	if !r.Resume(pc1, s, 1) || !p.all[pc1].LastHeard.Equal(s.last) {
+		t.Errorf("stored presence = %+v", p.all[pc1])
+	}
+	if got, want := fmt.Sprint(w.list), fmt.Sprintf("[%d]", Bound); got != want {
+		t.Errorf("watchers were told %s, want %s", got, want)
+	}
+}
+
 // TestOnlineIsTheTruth runs random lives of sessions: the gauge, the live presence and the stored presence always agree with what happened.
 func TestOnlineIsTheTruth(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {

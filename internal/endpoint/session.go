@@ -71,6 +71,7 @@ type Change struct {
 	Epoch   uint64 // of the lead; greater for every later one of the same endpoint
 	Session Session
 	Reason  Reason // of Suspended and Ended
+	Open    bool   // of Ended: a newer login took the place of this session, whose connection was open as far as anybody knew
 	At      time.Time
 }
 

@@ -49,9 +49,7 @@ func (s *Service) Carried(k endpoint.Key) []Carried {
 func (s *Service) Carry(k endpoint.Key, all []Carried) {
 	l := s.lane(k)
 	if l == nil {
-		for _, c := range all {
-			s.requeue(Transition{ID: c.ID, Key: k})
-		}
+		s.Drop(k, all)
 		return
 	}
 	l.mu.Lock()
@@ -63,6 +61,13 @@ func (s *Service) Carry(k endpoint.Key, all []Carried) {
 		}
 		l.flights = append(l.flights, f)
 		l.onWay++
+	}
+}
+
+// Drop returns pushes to the queue that were on the way to a session of the endpoint which was not restored, whatever session it has by now.
+func (s *Service) Drop(k endpoint.Key, all []Carried) {
+	for _, c := range all {
+		s.requeue(Transition{ID: c.ID, Key: k})
 	}
 }
 

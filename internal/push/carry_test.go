@@ -95,6 +95,29 @@ func TestCarryWithoutSession(t *testing.T) {
 	})
 }
 
+// TestDrop: what a session carried that was not restored returns to the queue, and goes out on the session that there is.
+func TestDrop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.bind(pc1, 1)
+		id := r.submit(Push{}).ID
+		r.write(pc1)
+		r.settle()
+		carried := r.svc.Carried(pc1)
+		after := idleRig(t)
+		after.store.close()
+		after.store, after.carried = r.store, map[ID]bool{id: true}
+		after.start(nil, after.wire)
+		after.bind(pc1, 2)
+		after.settle()
+		after.svc.Drop(pc1, carried)
+		after.settle()
+		after.write(pc1)
+		after.settle()
+		after.wantHistory(id, "accepted", "sent", "accepted session_lost", "sent")
+	})
+}
+
 func TestFlushAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

@@ -95,7 +95,7 @@ func TestLogins(t *testing.T) {
 			st := c.stream()
 			st.Authenticate(c.id, secret)
 			st.Close()
-		}, []string{"$ID logged in from $IP", "connection_lost"}, []string{"RFC 6120 section 7"}},
+		}, []string{"$ID logged in from $IP", "ended before it had a session", "connection_lost"}, []string{"RFC 6120 section 7"}},
 		{"another token", "wrong_token", func(c *scene) {
 			st := c.stream()
 			st.Open()

@@ -74,12 +74,12 @@ func TestSessions(t *testing.T) {
 				c.online()
 				twin.online()
 			}
-		}, []string{"Two machines log in as $ID", "$IP", "127.0.9.9"}, []string{"id and a secret of its own"}},
+		}, []string{"Sessions of $ID", "$IP", "127.0.9.9", "two machines"}, []string{"id and a secret of its own"}},
 		{"runs twice", "takeover_loop", func(c *scene) {
 			for range 4 {
 				c.online()
 			}
-		}, []string{"Two programs log in as $ID", "$IP"}, []string{"End one of the two"}},
+		}, []string{"Sessions of $ID from $IP", "two programs"}, []string{"End one of the two"}},
 	} {
 		r.run(t, s, false)
 	}
@@ -164,7 +164,7 @@ func TestServerStopped(t *testing.T) {
 	s.Stop()
 	s.Run()
 	d := c.await("server_stopped")
-	says(t, "summary", d.Summary, c.id, "when this server stopped")
+	says(t, "summary", d.Summary, c.id, "when this server sent its endpoints away or stopped")
 	says(t, "action", d.Action, "Wait some minutes")
 }
 

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"signalbox/internal/config"
 	"signalbox/tests/harness"
 )
 
@@ -41,7 +42,7 @@ func (l timeline) kinds() (kinds []string) {
 // TestTimeline: what happened to an endpoint, in one row.
 func TestTimeline(t *testing.T) {
 	t.Parallel()
-	s := harness.Start(t, quick)
+	s := harness.Start(t, quick, func(c *config.Config) { c.Events.OfflineGrace = 0 })
 	c := newScene(t, s)
 	c.home()
 	plain("$ID", "wrong-secret")(c)

@@ -70,7 +70,7 @@ func (f File) write(n int, body []byte) error {
 	if err != nil {
 		return err
 	}
-	draft := f.Path + ".new"
+	draft := f.draft()
 	if err := writeSynced(draft, append(first, '\n'), body); err != nil {
 		return errors.Join(err, removeIfThere(draft))
 	}
@@ -79,6 +79,9 @@ func (f File) write(n int, body []byte) error {
 	}
 	return f.syncDir()
 }
+
+// draft is the file's name while it is written.
+func (f File) draft() string { return f.Path + ".new" }
 
 func writeSynced(path string, parts ...[]byte) error {
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
@@ -93,11 +96,11 @@ func writeSynced(path string, parts ...[]byte) error {
 	return errors.Join(file.Sync(), file.Close())
 }
 
-// Load returns the sessions of the last run, none if it left no file, and removes the file for good before: what it says is true once. An error that is
-// ErrUnusable tells what is wrong with a file that is gone now; with any other the file may be there still, and nothing of it is returned.
+// Load returns the sessions of the last run, none if it left no file, and removes the file for good before, and what was only begun of one: what it says is true once.
+// An error that is ErrUnusable tells what is wrong with a file that is gone now; with any other the file may be there still, and nothing of it is returned.
 func (f File) Load() ([]Session, error) {
 	all, errRead := f.read()
-	if err := f.remove(); err != nil {
+	if err := errors.Join(f.remove(), removeIfThere(f.draft())); err != nil {
 		return nil, fmt.Errorf("remove the sessions of the last run: %w", err)
 	}
 	if errors.Is(errRead, os.ErrNotExist) {

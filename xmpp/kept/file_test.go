@@ -120,19 +120,34 @@ func TestFailedSaveLeavesNothing(t *testing.T) {
 	}
 }
 
+// TestDraftIsRemoved: what a stop that was cut off had begun to write does not stay.
+func TestDraftIsRemoved(t *testing.T) {
+	f := File{Path: filepath.Join(t.TempDir(), "kept"), Max: 1 << 20}
+	if err := os.WriteFile(f.Path+".new", []byte("payloads"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := f.Load(); all != nil || err != nil {
+		t.Errorf("Load = %v, %v", all, err)
+	}
+	if _, err := os.Stat(f.Path + ".new"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the draft: %v", err)
+	}
+}
+
 func TestFresh(t *testing.T) {
-	a := sample("a")
+	a, unnamed := sample("a"), sample("a")
+	unnamed.ID = ""
 	for _, tc := range []struct {
-		name   string
-		domain string
-		now    time.Time
-		want   int
-	}{{"in time", "example.org", a.Since, 1}, {"too late", "example.org", a.Until, 0}, {"of another domain", "example.net", a.Since, 0}} {
-		if got := Fresh([]Session{a}, tc.domain, tc.now); len(got) != tc.want {
-			t.Errorf("%s: %d", tc.name, len(got))
+		name string
+		s    Session
+		now  time.Time
+		want int
+	}{{"in time", a, a.Since, 1}, {"too late", a, a.Until, 0}, {"without an id", unnamed, a.Since, 0}} {
+		if got := Carried([]Session{tc.s}, tc.now); tc.s.Fresh(tc.now) != (tc.want == 1) || len(got) != tc.want || got[3] != (tc.want == 1) {
+			t.Errorf("%s: %v, carries %v", tc.name, tc.s.Fresh(tc.now), got)
 		}
 	}
-	if got := Carried([]Session{a}); !got[3] || len(got) != 1 {
-		t.Errorf("Carried = %v", got)
+	if got := len(Of("example.net", []Session{a})) + len(Of("example.org", []Session{a})); got != 1 {
+		t.Errorf("a session is of %d domains, want 1", got)
 	}
 }

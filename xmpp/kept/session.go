@@ -3,6 +3,7 @@ package kept
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -47,21 +48,21 @@ type Stanza struct {
 // Key returns whose session it is.
 func (s *Session) Key() endpoint.Key { return endpoint.Key{Domain: s.Domain, ID: s.Endpoint} }
 
-// Fresh returns those of the sessions that can still be resumed at now on the server of a domain.
-func Fresh(all []Session, domain string, now time.Time) []Session {
-	var fresh []Session
-	for _, s := range all {
-		if s.Domain == domain && s.Until.After(now) && s.ID != "" {
-			fresh = append(fresh, s)
-		}
-	}
-	return fresh
+// Fresh reports whether the session can still be resumed at now.
+func (s *Session) Fresh(now time.Time) bool { return s.Until.After(now) && s.ID != "" }
+
+// Of returns those of the sessions that are of a domain.
+func Of(domain string, all []Session) []Session {
+	return slices.DeleteFunc(slices.Clone(all), func(s Session) bool { return s.Domain != domain })
 }
 
-// Carried returns the pushes that sessions carry.
-func Carried(all []Session) map[push.ID]bool {
+// Carried returns the pushes that sessions carry which can still be resumed at now.
+func Carried(all []Session, now time.Time) map[push.ID]bool {
 	ids := make(map[push.ID]bool)
 	for i := range all {
+		if !all[i].Fresh(now) {
+			continue
+		}
 		for _, c := range all[i].Pushes {
 			ids[c.ID] = true
 		}

@@ -126,11 +126,13 @@ func (f *Finder) Routes(ctx context.Context) ([]Route, error) {
 	return f.remembered(append(proxied, direct...)), errors.Join(append(errs, err)...)
 }
 
-// Toward returns the ways to another address of the server, in the order in which they are to be tried.
+// Toward returns the ways to another address of the server, in the order in which they are to be tried: none where its proxy cannot be used and must not be passed by.
 func (f *Finder) Toward(address string) []Route {
 	r := To(address)
 	p, err := f.Proxies.For(address)
 	switch {
+	case err != nil && !f.Proxies.Fallback:
+		return nil // Routes says why
 	case err != nil || p.IsZero():
 		return []Route{r}
 	case f.Proxies.Fallback:

@@ -95,6 +95,18 @@ func code(err error) string {
 }
 
 // What worked goes first for a day, as long as it is still a way.
+// TestTowardAnUnusableProxy: where the server sends the agent does not lead past a proxy that must not be passed by.
+func TestTowardAnUnusableProxy(t *testing.T) {
+	for fallback, want := range map[bool]int{false: 0, true: 1} {
+		ps, err := NewProxies("", "", fallback, &httpproxy.Config{HTTPSProxy: "socks5://p:1080"})
+		must(t, err)
+		f := &Finder{Domain: testDomain, Proxies: ps}
+		if got := f.Toward("other:443"); len(got) != want || want == 1 && !got[0].Proxy.IsZero() {
+			t.Errorf("with fallback %v: %v", fallback, got)
+		}
+	}
+}
+
 func TestRouteThatWorked(t *testing.T) {
 	for _, tt := range []struct {
 		name         string
