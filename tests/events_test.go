@@ -2,6 +2,8 @@ package tests
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -230,5 +232,40 @@ func TestServerEvents(t *testing.T) {
 	})
 	if !errors.Is(err, done) {
 		t.Errorf("FollowEvents = %v; not seen: %q", err, want)
+	}
+}
+
+// TestRefusedHandshakesAreTold has a client that does not trust the server try twice, which is one event with a count.
+func TestRefusedHandshakesAreTold(t *testing.T) {
+	s := harness.Start(t)
+	for range 2 {
+		c, err := tls.Dial("tcp", s.Addr("tls"), &tls.Config{ServerName: harness.Domain, RootCAs: x509.NewCertPool(), NextProtos: []string{"xmpp-client"}})
+		if err == nil {
+			_ = c.Close()
+			t.Fatal("a client without authorities trusts the server")
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	done := errors.New("done")
+	count := 0
+	err := apiClient(t, s.URL(), s.Token).FollowEvents(ctx, client.EventFilter{After: "0", Types: []string{"tls.refused"}}, nil, func(e client.Event) error {
+		var data struct {
+			Source, Listener, Reason, Alert string
+			Count                           int
+		}
+		if err := json.Unmarshal(e.Data, &data); err != nil {
+			return err
+		}
+		if data.Source != "127.0.0.1" || data.Listener != "tls" || data.Reason != "handshake_failed" || data.Alert == "" {
+			t.Errorf("data %s", e.Data)
+		}
+		if count += data.Count; count == 2 {
+			return done
+		}
+		return nil
+	})
+	if !errors.Is(err, done) {
+		t.Errorf("FollowEvents = %v after %d refusals", err, count)
 	}
 }

@@ -55,6 +55,7 @@ type App struct {
 	events    *events.Hub
 	certWatch *events.CertWatch
 	campaigns *campaign.Service
+	refusals  *events.Refusals
 	accounts  *account.Service // nil unless routing is open
 	im        *im.Service      // nil unless routing is open
 	xmpp      *xmpp.Server
@@ -154,7 +155,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 		return err
 	}
 	a.listen.AskClients(a.clients)
-	a.listen.Observe(a.attempts)
+	a.listen.Observe(refusals{a.refusals, a.attempts})
 	if err := a.buildComponents(); err != nil {
 		return err
 	}
@@ -277,6 +278,7 @@ func (a *App) Run(ctx context.Context) error {
 		part{"events", a.events.Run},
 		part{"cert events", a.certWatch.Run},
 		part{"webhook", a.sendEvents},
+		part{"refusals", a.refusals.Run},
 		part{"push", a.pushes.Run},
 		part{"campaign", a.carryOn},
 		part{"presence", a.tellPresences},

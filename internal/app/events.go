@@ -11,6 +11,7 @@ import (
 
 // buildEvents builds what tells of what happens, and what finds out what there is to tell of certificates.
 func (a *App) buildEvents(context.Context) (err error) {
+	a.refusals = events.NewRefusals(a.store, a.log)
 	a.certWatch = events.NewCertWatch(certEvents{a.certs}, a.store, a.log)
 	a.events, err = events.NewHub(a.cfg.Events.Config, a.store, a.log, a.registry)
 	return err
