@@ -63,9 +63,11 @@ func (d *selfDoctor) running(ctx context.Context) doctor.Running {
 		})
 	}
 	if m, ok := a.why.Management(ctx); ok {
-		r.Backlog, r.Waited = m.Waiting, time.Since(m.Oldest)
-		if m.Code != "" {
-			f := diagnosis.Tell(m)
+		switch f := diagnosis.Tell(m); f.Code {
+		case "":
+		case "event_backlog":
+			r.Backlog, r.Waited = m.Waiting, time.Since(m.Oldest)
+		default:
 			r.Untold = doctor.Refused{Summary: f.Summary, Action: f.Action}
 		}
 	}

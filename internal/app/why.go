@@ -16,7 +16,7 @@ import (
 func (a *App) buildWhy() *diagnosis.Service {
 	return diagnosis.New(diagnosis.Deps{
 		Domain: a.cfg.Domain, Memory: a.attempts.memory, Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
-		Flows: flows{a.pushes}, Pushes: whyPushes{a}, Events: whyEvents{a}, Server: whyServer{a},
+		Flows: flows{a.pushes}, Pushes: whyPushes{a}, Events: whyEvents{a}, Server: whyServer{a}, Management: whyManagement{a},
 	})
 }
 

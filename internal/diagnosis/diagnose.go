@@ -142,6 +142,7 @@ func (c *inquiry) addAlso(ctx context.Context) {
 	}
 	add(c.unwritable(ctx))
 	add(c.untold())
+	add(c.refused())
 	if c.found.Code == "never_seen" {
 		add(c.s.strangersRefused())
 	}
@@ -156,20 +157,19 @@ func (c *inquiry) unwritable(ctx context.Context) Finding {
 
 // untold is why the management server does not know, or knows late.
 func (c *inquiry) untold() Finding {
-	m := c.manager
-	f := c.facts().with("host", m.Host, "cause", m.Cause, "when", ", last tried at "+stamp(m.At), "count", counted(m.Waiting, "event"), "since", stamp(m.Oldest))
-	switch {
-	case !c.managed:
-	case m.Code != "":
-		return f.finding(m.Code)
-	case m.Waiting > 0 && time.Since(m.Oldest) > lateAfter:
-		return f.finding("event_backlog")
+	if !c.managed {
+		return Finding{}
 	}
-	return Finding{}
+	return c.manager.facts().with("id", c.record.ID).finding(c.manager.Code)
 }
 
-// lateAfter is how old an event may be before the management server counts as late.
-const lateAfter = 30 * time.Second
+// refused tells of events that the management server refuses while it takes others.
+func (c *inquiry) refused() Finding {
+	if !c.managed || c.manager.Aside == 0 {
+		return Finding{}
+	}
+	return c.manager.facts().with("id", c.record.ID).finding("events_set_aside")
+}
 
 // strangersRefused tells of refusals that nobody can be told to be of an endpoint.
 func (s *Service) strangersRefused() Finding {

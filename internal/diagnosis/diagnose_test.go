@@ -36,10 +36,13 @@ func TestDiagnoses(t *testing.T) {
 		{"bad certificate", "online", "", manager("management_certificate", "unknown authority"), "management_certificate", "oooooooof", []string{"certificate of itsm.example"}},
 		{"4xx", "online", "", manager("management_refuses", "403 Forbidden"), "management_refuses", "oooooooof", []string{"403 Forbidden"}},
 		{"5xx", "online", "", manager("management_fails", "502 Bad Gateway"), "management_fails", "oooooooof", []string{"502 Bad Gateway"}},
-		{"slow", "online", "", func(w *world) { w.management = &Management{Host: "itsm.example", Waiting: 7, Oldest: hour} }, "event_backlog", "oooooooof", []string{"7 events wait"}},
+		{"slow", "online", "", func(w *world) {
+			w.management = &Management{Host: "itsm.example", Code: "event_backlog", Waiting: 7, Oldest: hour, Since: hour}
+		}, "event_backlog", "oooooooof", []string{"7 events wait"}},
 		{"not slow yet", "online", "", func(w *world) {
 			w.management = &Management{Host: "itsm.example", Waiting: 7, Oldest: time.Now(), Told: hour}
 		}, "online", "ooooooooo", nil},
+		{"refuses some", "online", "", func(w *world) { w.management = &Management{Host: "itsm.example", Aside: 2, Oldest: hour, Told: hour} }, "online", "ooooooooo", nil},
 		{"conflict", "offline", "replaced", func(w *world) {}, "conflict", "UUnnnnnnU", []string{"newer session"}},
 		{"not stored", "offline", "not_stored", func(w *world) {}, "session_ended", "UUnnnnnnU", []string{"not_stored"}},
 		{"resume too late", "offline", "resume_expired", func(w *world) {}, "connection_lost", "UUnnnnnnU", nil},
@@ -94,6 +97,9 @@ func TestDiagnoses(t *testing.T) {
 					t.Errorf("summary does not say %q: %s", words, d.Summary)
 				}
 			}
+			if tt.name == "refuses some" && (len(d.Also) != 1 || d.Also[0].Code != "events_set_aside") {
+				t.Errorf("also = %+v", d.Also)
+			}
 			if w.unwritable != "" && (len(d.Also) != 1 || d.Also[0].Code != "disk_full") {
 				t.Errorf("also = %+v", d.Also)
 			}
@@ -104,7 +110,7 @@ func TestDiagnoses(t *testing.T) {
 // manager has a management server that does not take events.
 func manager(code, cause string) func(*world) {
 	return func(w *world) {
-		w.management = &Management{Host: "itsm.example", Code: code, Cause: cause, At: time.Now()}
+		w.management = &Management{Host: "itsm.example", Code: code, Cause: cause, Since: time.Now(), Next: time.Now().Add(time.Second)}
 	}
 }
 

@@ -46,9 +46,11 @@ func (c *inquiry) told() Rung {
 	case !c.managed:
 		return Rung{Step: Event, Result: Unknown, Detail: "no management server is configured that events go to"}
 	case f.Code != "":
-		return Rung{Step: Event, Result: Failed, At: c.manager.At, Code: f.Code, Detail: f.Summary}
+		return Rung{Step: Event, Result: Failed, At: c.manager.Since, Code: f.Code, Detail: f.Summary}
 	case c.manager.Told.IsZero():
-		return Rung{Step: Event, Result: Unknown, Detail: "nothing was to be told since the start"}
+		return Rung{Step: Event, Result: Unknown, Detail: "it has taken nothing yet"}
+	case !c.manager.Oldest.IsZero():
+		return Rung{Step: Event, Result: OK, At: c.manager.Told, Detail: c.manager.Host + " takes what happens; what is newest is on its way"}
 	}
 	return Rung{Step: Event, Result: OK, At: c.manager.Told, Detail: c.manager.Host + " took everything"}
 }

@@ -51,12 +51,23 @@ type Server interface {
 // Management is how far the management server knows what happened. The zero value means that it knows everything.
 type Management struct {
 	Host    string
-	Code    string    // of the catalogue: why the last try failed; empty: it did not
-	Cause   string    // of that
-	At      time.Time // of that
-	Waiting int       // events that it has not taken
-	Oldest  time.Time // of them
-	Told    time.Time // when it last took one; zero: never since the start
+	Code    string    // of the catalogue: why it is not told, or told late; empty: it is told
+	Cause   string    // of that, as a part of a sentence
+	Since   time.Time // since when that is so
+	Next    time.Time // when the next try is due
+	Waiting int       // events that it has not taken, at most
+	Aside   int       // of them, those that it refuses while it takes others
+	Oldest  time.Time // of them; zero: none waits
+	Told    time.Time // when it last took one; zero: never
+}
+
+// facts are what sentences may say of the management server.
+func (m Management) facts() facts {
+	when := ", since " + stamp(m.Since)
+	if !m.Next.IsZero() {
+		when += ", with the next try at " + stamp(m.Next)
+	}
+	return facts{"id": "anything", "host": m.Host, "cause": m.Cause, "when": when, "count": counted(m.Waiting, "event"), "since": stamp(m.Oldest), "aside": counted(m.Aside, "event")}
 }
 
 // Managements knows the management server. It may be called concurrently.
@@ -94,10 +105,8 @@ func (s *Service) Management(ctx context.Context) (Management, bool) {
 	return s.deps.Management.Management(ctx)
 }
 
-// Tell says why the management server does not take events.
-func Tell(m Management) Finding {
-	return facts{"id": "anything", "host": m.Host, "cause": m.Cause, "when": ", last tried at " + stamp(m.At)}.finding(m.Code)
-}
+// Tell says why the management server is not told, or told late; the zero Finding: it is told.
+func Tell(m Management) Finding { return m.facts().finding(m.Code) }
 
 func (s *Service) key(id string) endpoint.Key { return endpoint.Key{Domain: s.deps.Domain, ID: id} }
 

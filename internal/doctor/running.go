@@ -26,7 +26,7 @@ type Running struct {
 	FilesMost  int           // as many may be open; 0: not known
 	Refused    []Refused     // in the last hour, the most frequent first
 	Quarrels   []string      // endpoints as which two programs log in
-	Backlog    int           // events that the management server has not taken
+	Backlog    int           // events that the management server takes too late, at most
 	Waited     time.Duration // as long as the oldest of them
 	Untold     Refused       // why it takes none: Summary and Action alone; zero: it does
 }
@@ -139,7 +139,7 @@ func (x *examination) ownEvents(r *Running) {
 	switch {
 	case r.Untold.Summary != "":
 		x.wrong("events", r.Untold.Summary, r.Untold.Action)
-	case r.Backlog > 0 && r.Waited > time.Minute:
+	case r.Backlog > 0:
 		x.warn("events", fmt.Sprintf("%d wait for the management server, the oldest for %s", r.Backlog, r.Waited.Round(time.Second)), "look why it takes them so slowly")
 	default:
 		x.well("events", "none waits for long", "")

@@ -7,7 +7,7 @@ import (
 )
 
 // slow is how old the oldest event may be that waits for a receiver which takes events, before that is told.
-const slow = time.Minute
+const slow = 15 * time.Second
 
 // Backlog is the code of the fault that a receiver takes events more slowly than they come.
 const Backlog = "backlog"
@@ -68,7 +68,8 @@ func (s *Service) info(w Webhook, newest int64) Info {
 	return in
 }
 
-func (in Info) trouble(now time.Time) (Trouble, bool) {
+// Trouble returns why the receiver does not get events as it should; false: it gets them.
+func (in Info) Trouble(now time.Time) (Trouble, bool) {
 	t := Trouble{Webhook: in.ID, Receiver: hostOf(in.URL), Fault: in.Fault, Since: in.Since, Next: in.Next, Pending: in.Pending}
 	switch {
 	case in.Disabled != "":
@@ -93,7 +94,7 @@ func (s *Service) Troubles(ctx context.Context) ([]Trouble, error) {
 	}
 	var list []Trouble
 	for _, in := range all {
-		if t, ok := in.trouble(time.Now()); ok {
+		if t, ok := in.Trouble(time.Now()); ok {
 			list = append(list, t)
 		}
 	}

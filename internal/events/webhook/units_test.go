@@ -188,19 +188,19 @@ func TestConfig(t *testing.T) {
 func TestTrouble(t *testing.T) {
 	now := time.Now()
 	in := Info{Webhook: Webhook{ID: "whk_1", URL: "https://a.example:8443/x", Enabled: true}, Pending: 5}
-	if tr, ok := in.trouble(now); ok {
+	if tr, ok := in.Trouble(now); ok {
 		t.Errorf("trouble of one that is well: %+v", tr)
 	}
 	in.Oldest = now.Add(-time.Hour)
-	if tr, ok := in.trouble(now); !ok || tr.Code != Backlog || !strings.Contains(tr.Sentence(), "Up to 5 events wait for a.example:8443") {
+	if tr, ok := in.Trouble(now); !ok || tr.Code != Backlog || !strings.Contains(tr.Sentence(), "Up to 5 events wait for a.example:8443") {
 		t.Errorf("trouble of a slow one: %+v", tr)
 	}
 	in.Failures, in.Since, in.Next, in.Fault = 3, now.Add(-time.Hour), now.Add(time.Minute), faultOfStatus(500)
-	if tr, ok := in.trouble(now); !ok || tr.Code != ServerFailed || !strings.Contains(tr.Sentence(), "the next attempt is at "+in.Next.UTC().Format(time.RFC3339)) {
+	if tr, ok := in.Trouble(now); !ok || tr.Code != ServerFailed || !strings.Contains(tr.Sentence(), "the next attempt is at "+in.Next.UTC().Format(time.RFC3339)) {
 		t.Errorf("trouble of a failing one: %q", tr.Sentence())
 	}
 	in.Enabled, in.Disabled = false, "Nothing was taken."
-	if tr, ok := in.trouble(now); !ok || !strings.Contains(tr.Sentence(), "nothing is sent until it is enabled again") {
+	if tr, ok := in.Trouble(now); !ok || !strings.Contains(tr.Sentence(), "nothing is sent until it is enabled again") {
 		t.Errorf("trouble of a disabled one: %q", tr.Sentence())
 	}
 }
