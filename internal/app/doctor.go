@@ -48,7 +48,7 @@ func (d *selfDoctor) running(ctx context.Context) doctor.Running {
 	server := whyServer{a}
 	r := doctor.Running{
 		Now: time.Now(), Started: d.started, Unsynced: unsynced(), Closed: server.Closed(), Bundles: a.certs.Report(), Unwritable: server.Unwritable(ctx),
-		Quarrels: a.attempts.memory.Quarrels(),
+		Restless: d.restless(ctx),
 	}
 	addrs := a.Addrs()
 	for _, name := range slices.Sorted(maps.Keys(addrs)) {
@@ -72,6 +72,27 @@ func (d *selfDoctor) running(ctx context.Context) doctor.Running {
 		}
 	}
 	return r
+}
+
+// restless returns what is said of endpoints that flap, or as which two programs log in.
+func (d *selfDoctor) restless(ctx context.Context) (all []doctor.Restless) {
+	ids := d.app.attempts.memory.Quarrels()
+	for _, k := range d.app.endpoint.Restless() {
+		ids = append(ids, k.ID)
+	}
+	slices.Sort(ids)
+	for _, id := range slices.Compact(ids) {
+		r := doctor.Restless{ID: id}
+		if len(all) < doctor.MostNamed {
+			found, err := d.app.why.Endpoint(ctx, id)
+			if err != nil {
+				continue // it was deleted meanwhile
+			}
+			r.Code = found.Code
+		}
+		all = append(all, r)
+	}
+	return all
 }
 
 // files returns how many file descriptors are in use and how many may be, 0 for what is not known.

@@ -25,11 +25,14 @@ type Running struct {
 	FilesOpen  int           // file descriptors; 0: not known
 	FilesMost  int           // as many may be open; 0: not known
 	Refused    []Refused     // in the last hour, the most frequent first
-	Quarrels   []string      // endpoints as which two programs log in
+	Restless   []Restless    // endpoints that flap, or as which two programs log in
 	Backlog    int           // events that the management server takes too late, at most
 	Waited     time.Duration // as long as the oldest of them
 	Untold     Refused       // why it takes none: Summary and Action alone; zero: it does
 }
+
+// Restless is an endpoint with what its diagnosis says; the code is empty where it was not asked for.
+type Restless struct{ ID, Code string }
 
 // Refused is how often connections or logins were refused for one reason.
 type Refused struct {
@@ -107,14 +110,14 @@ func (x *examination) ownFiles(r *Running) {
 	}
 }
 
-// most is how many reasons or endpoints are named.
-const most = 10
+// MostNamed is how many reasons or endpoints are named.
+const MostNamed = 10
 
 func (x *examination) ownRefusals(r *Running) {
 	if len(r.Refused) == 0 {
 		x.well("refusals", "nothing was refused in the last hour", "")
 	}
-	for _, f := range r.Refused[:min(most, len(r.Refused))] {
+	for _, f := range r.Refused[:min(MostNamed, len(r.Refused))] {
 		check := "refusals, " + f.Code
 		if f.Throttled {
 			check = "limits, " + f.Code
@@ -127,12 +130,16 @@ func (x *examination) ownRefusals(r *Running) {
 }
 
 func (x *examination) ownEndpoints(r *Running) {
-	if len(r.Quarrels) == 0 {
-		x.well("endpoints", "no two programs log in as the same one", "")
+	if len(r.Restless) == 0 {
+		x.well("endpoints", "none comes and goes, and no two programs log in as the same one", "")
 		return
 	}
-	named := strings.Join(r.Quarrels[:min(most, len(r.Quarrels))], ", ")
-	x.warn("endpoints", fmt.Sprintf("two programs log in as each of %d: %s", len(r.Quarrels), named), "look at the diagnosis of each; clones of one image need an id and a secret of their own")
+	var named []string
+	for _, e := range r.Restless[:min(MostNamed, len(r.Restless))] {
+		named = append(named, e.ID+" ("+e.Code+")")
+	}
+	x.warn("endpoints", fmt.Sprintf("%d come and go, or two programs log in as one: %s", len(r.Restless), strings.Join(named, ", ")),
+		"look at signalbox endpoint diagnose of each; clones of one image need an id and a secret of their own")
 }
 
 func (x *examination) ownEvents(r *Running) {

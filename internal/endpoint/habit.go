@@ -158,6 +158,26 @@ func (r *Registry) Unrest(k Key) Unrest {
 	return Unrest{Sessions: len(h.begins), Flapping: h.flapping, Rival: h.rival}
 }
 
+// Restless returns the endpoints that flap or have a rival.
+func (r *Registry) Restless() (keys []Key) {
+	now := clock()
+	for i := range r.shards {
+		keys = r.restlessOf(keys, &r.shards[i], now)
+	}
+	return keys
+}
+
+func (r *Registry) restlessOf(keys []Key, sh *shard, now time.Time) []Key {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	for k, h := range sh.habits {
+		if r.forgetLocked(h, now); h.flapping || h.rival != nil {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
 // freshLocked counts the sessions of an endpoint without habits that began within the last minute.
 func (sh *shard) freshLocked(k Key, now time.Time) (n int) {
 	for _, e := range sh.entries[k] {

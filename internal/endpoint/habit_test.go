@@ -251,7 +251,10 @@ func TestManyTakeovers(t *testing.T) {
 		if refused != 1 {
 			t.Errorf("%d logins were refused, want the one after %d takeovers", refused, manyTakeovers)
 		}
-		if !r.Disconnect(pc1, ReasonDisconnected) || r.Unrest(pc1).Rival != nil {
+		if all := r.Restless(); len(all) != 1 || all[0] != pc1 {
+			t.Errorf("restless are %v", all)
+		}
+		if !r.Disconnect(pc1, ReasonDisconnected) || r.Unrest(pc1).Rival != nil || len(r.Restless()) != 0 {
 			t.Error("an operator ended the session, and the endpoint still counts as cloned")
 		}
 	})
