@@ -120,6 +120,7 @@ type phaseBody struct {
 	State   string    `json:"state"`
 	At      time.Time `json:"at"`
 	Reason  string    `json:"reason,omitempty"`
+	By      string    `json:"by,omitempty" doc:"Of replaced: the newer push."`
 	Seconds float64   `json:"seconds" doc:"Time that it spent in the state until now; 0 in the one in which it stays."`
 }
 
@@ -163,7 +164,7 @@ func showExplanation(e diagnosis.Explanation) explanationBody {
 		b.Endpoint = &findingBody{Code: f.Code, Summary: f.Summary, Action: f.Action}
 	}
 	for _, p := range e.Phases {
-		b.History = append(b.History, phaseBody{State: p.State, At: utc(p.At), Reason: p.Reason, Seconds: p.Lasted.Seconds()})
+		b.History = append(b.History, phaseBody{State: p.State, At: utc(p.At), Reason: p.Reason, By: p.By, Seconds: p.Lasted.Seconds()})
 	}
 	for _, g := range e.Groups {
 		b.Groups = append(b.Groups, groupBody{

@@ -103,10 +103,19 @@ func (w whyPushes) Push(ctx context.Context, text string) (*diagnosis.Push, *dia
 func whyPush(st push.Status) diagnosis.Push {
 	p := diagnosis.Push{
 		ID: st.ID.String(), To: st.To, Type: st.Type, State: string(st.State), Done: push.Final(st.State, st.Ack), Created: st.Created,
-		Expires: st.Expires(), NotBefore: st.NotBefore, Result: st.Result, History: make([]diagnosis.Change, len(st.History)),
+		Expires: st.Expires(), NotBefore: st.NotBefore, Result: st.Result, CollapseKey: st.CollapseKey, History: make([]diagnosis.Change, len(st.History)),
 	}
 	for i, c := range st.History {
 		p.History[i] = diagnosis.Change{State: string(c.State), At: c.At, Reason: c.Reason}
+		if c.By != 0 {
+			p.History[i].By = c.By.String()
+		}
+	}
+	switch {
+	case st.Message:
+		p.What = "a message of XMPP"
+	case st.Type == push.ResyncType && st.CollapseKey == push.ResyncKey:
+		p.What = "by which this server tells of pushes that it dropped"
 	}
 	return p
 }

@@ -42,6 +42,9 @@ func doneCodes() []Code {
 			Action: "Nothing is to be done."},
 		{Name: "push_delivered", fine: true, Seen: "a receipt", Summary: "{push} is delivered: {id} acknowledged it at {since}.", Action: "Nothing is to be done."},
 		{Name: "push_handled", fine: true, Seen: "a result with status ok", Summary: "{push} is done: {id} handled it and said so at {since}.", Action: "Nothing is to be done."},
+		{Name: "handled_without_result", Seen: "a result with status ok that is too large",
+			Summary: "{push} is done: {id} handled it and said so at {since}, with a result that was too large and is not kept.",
+			Action:  "Let the handler on {id} answer with 64 KiB of JSON at most if its result is wanted."},
 		{Name: "failed_by_handler", Seen: "a result with status failed", Summary: "{id} could not do what {push} asks, and said so at {since}{result}.",
 			Action: "Look at the result and at the log of the agent on {id}, and send a new push when the reason is gone."},
 		{Name: "failed_interrupted", Seen: "a result with reason interrupted", Summary: "The agent on {id} was restarted while it handled {push}, so whether it took effect is not known.",
@@ -58,8 +61,9 @@ func doneCodes() []Code {
 		{Name: "expired_now_or_never", Seen: "TTL 0, and no session that takes pushes",
 			Summary: "{push} was now or never (ttl 0), and {id} had no session that takes pushes at {since}.",
 			Action:  "Give it a ttl above 0 if it may wait, else send it again when {id} is online."},
-		{Name: "push_replaced", fine: true, Seen: "a newer push with the same collapse key", Summary: "{push} was replaced at {since} by a newer push with the same collapse key.",
-			Action: "Nothing is to be done; the newer push tells the rest."},
+		{Name: "push_replaced", fine: true, Seen: "a newer push with the same collapse key",
+			Summary: "{push} was replaced at {since}, before it was sent, by {by}, a newer push for {id} with the same collapse key {key}.",
+			Action:  "Nothing is to be done; signalbox push explain {by} tells the rest."},
 		{Name: "push_cancelled", Seen: "cancelled by the API", Summary: "{push} was cancelled by the management server at {since}, before it was sent.",
 			Action: "Send a new push if it is wanted after all."},
 		{Name: "rejected_unknown_endpoint", Seen: "a target that is not registered", Summary: "{push} was rejected because no endpoint {id} is registered.",
@@ -68,6 +72,10 @@ func doneCodes() []Code {
 			Action: "Enable {id} with PATCH /v1/endpoints/{id} {\"enabled\":true}, and send it again."},
 		{Name: "rejected_queue_full", Seen: "a target with a full queue", Summary: "{push} was rejected because as much waits for {id} as may wait for one endpoint.",
 			Action: "Look at the diagnosis of {id} for why it takes nothing, or raise push.queue_count and push.queue_bytes."},
+		{Name: "rejected_dropped_oldest", Seen: "a full queue, and push.queue_policy is drop_oldest",
+			Summary: "{push} was dropped at {since} to make room for a newer one, because as much waited for {id} as may wait for one endpoint.",
+			Action: "Look at the diagnosis of {id} for why it takes nothing; a push of type signalbox.resync tells it to read its state anew, and push.queue_count and push.queue_bytes " +
+				"say how much may wait."},
 		{Name: "push_rejected", Seen: "rejected for another reason", Summary: "{push} was rejected at {since} ({reason}).", Action: "Look the reason up in REASONS.md."},
 	}
 }

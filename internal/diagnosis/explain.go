@@ -142,7 +142,12 @@ func (s *Service) explainOffline(ctx context.Context, p *Push, f facts, e *Expla
 func codeOfDone(p *Push) string {
 	last := p.last()
 	switch p.State {
-	case "sent", "delivered", "handled", "replaced", "cancelled":
+	case "handled":
+		if last.Reason == "result_dropped" {
+			return "handled_without_result"
+		}
+		return "push_handled"
+	case "sent", "delivered", "replaced", "cancelled":
 		return "push_" + p.State
 	case "failed":
 		switch last.Reason {
@@ -160,7 +165,7 @@ func codeOfDone(p *Push) string {
 		return "expired_waiting"
 	}
 	switch last.Reason {
-	case "unknown_endpoint", "endpoint_disabled", "queue_full":
+	case "unknown_endpoint", "endpoint_disabled", "queue_full", "dropped_oldest":
 		return "rejected_" + last.Reason
 	}
 	return "push_rejected"
@@ -179,7 +184,7 @@ func wasSent(p *Push) bool {
 func pushFacts(p *Push) facts {
 	last := p.last()
 	f := facts{
-		"push": p.ID, "id": p.To.ID, "created": stamp(p.Created), "until": stamp(p.Expires), "since": stamp(last.At), "reason": last.Reason, "notbefore": stamp(p.NotBefore),
+		"push": p.ID + p.what(), "by": last.By, "key": p.CollapseKey, "id": p.To.ID, "created": stamp(p.Created), "until": stamp(p.Expires), "since": stamp(last.At), "reason": last.Reason, "notbefore": stamp(p.NotBefore),
 		"lived": p.Expires.Sub(p.Created).String(),
 	}
 	if p.Result != nil {

@@ -28,7 +28,12 @@ func TestExplanations(t *testing.T) {
 			w.record.Presence.State, w.record.Presence.Reason = endpoint.StateOffline, "connection_lost"
 		}, "waits_for_endpoint", []string{"since this server was restarted", "pc-1 lost its connection"}},
 		{"came back a moment ago", pushOf("psh_1", "accepted"), func(w *world) { w.flow = nil }, "being_sent", nil},
-		{"replaced", pushOf("psh_1", "accepted", "replaced"), func(w *world) {}, "push_replaced", []string{"newer push"}},
+		{"replaced", pushOf("psh_1", "accepted", "replaced:collapse_key"), func(w *world) {
+			w.pushes[0].CollapseKey, w.pushes[0].History[1].By = "inventory", "psh_2"
+		}, "push_replaced", []string{"by psh_2, a newer push", "key inventory"}},
+		{"handled, and nothing is kept of it", pushOf("psh_1", "accepted", "sent", "handled:result_dropped"), func(w *world) {}, "handled_without_result", []string{"is not kept"}},
+		{"dropped", pushOf("psh_1", "accepted", "rejected:dropped_oldest"), func(w *world) {}, "rejected_dropped_oldest", []string{"to make room"}},
+		{"a message", pushOf("psh_1", "accepted", "sent"), func(w *world) { w.pushes[0].What = "a message of XMPP" }, "sent_no_receipt", []string{"psh_1, a message of XMPP, was sent"}},
 		{"rejected", pushOf("psh_1", "rejected:queue_full"), func(w *world) {}, "rejected_queue_full", []string{"as may wait"}},
 		{"rejected otherwise", pushOf("psh_1", "rejected:new_reason"), func(w *world) {}, "push_rejected", []string{"new_reason"}},
 	} {

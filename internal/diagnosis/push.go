@@ -13,6 +13,7 @@ type Push struct {
 	ID        string
 	To        endpoint.Key
 	Type      string
+	What      string // what it is, for people, where it is no push of the management server's own making; empty: it is one
 	State     string // as the API shows it
 	Done      bool   // it stays in this state
 	Created   time.Time
@@ -20,6 +21,8 @@ type Push struct {
 	NotBefore time.Time // zero: at once
 	History   []Change  // the oldest first; never empty
 	Result    json.RawMessage
+
+	CollapseKey string // a newer push with the same one replaces it; empty: none
 }
 
 // Change is one state that a push was in.
@@ -27,6 +30,15 @@ type Change struct {
 	State  string
 	At     time.Time
 	Reason string
+	By     string // of replaced: the id of the newer push
+}
+
+// what says behind the id what it is.
+func (p *Push) what() string {
+	if p.What == "" {
+		return ""
+	}
+	return ", " + p.What + ","
 }
 
 // last is the newest change.

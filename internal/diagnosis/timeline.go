@@ -176,6 +176,8 @@ func changeText(p *Push, i int) string {
 		return text + "was accepted."
 	case c.State == "accepted":
 		return text + "waits again, because its session ended without a receipt" + inBrackets(c.Reason) + "."
+	case c.State == "replaced":
+		return text + "was replaced by " + c.By + inBrackets(c.Reason) + "."
 	case c.State == "handled":
 		return text + "was handled by the endpoint" + inBrackets(c.Reason) + "."
 	case c.State == "failed":

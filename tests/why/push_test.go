@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"signalbox/internal/config"
+	"signalbox/internal/push"
 	"signalbox/tests/harness"
 )
 
@@ -55,6 +57,27 @@ func (c *scene) submit(rest string) string {
 	return c.s.Submit(c.t, `{"to":"`+c.id+`","type":"demo.work"`+rest+`}`)
 }
 
+// message posts a message as the API of a Tigase takes it, and returns the id of the push that it is.
+func (c *scene) message() string {
+	c.t.Helper()
+	body := "<message to='" + c.id + "@" + harness.Domain + "' type='chat'><body>hello</body></message>"
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodPost, c.s.URL()+"/rest/stream?api-key="+c.s.Token, strings.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/xml")
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	id, ok := strings.CutPrefix(res.Header.Get("Location"), "/v1/pushes/")
+	if !ok {
+		c.t.Fatalf("the message is answered by %s: no push", res.Status)
+	}
+	return id
+}
+
 // receipt acknowledges the next push.
 func receipt(st *harness.Stream, id string) {
 	st.Want(id)
@@ -79,7 +102,7 @@ type pushRow struct {
 // TestPushes: every state that a push can be in, and why.
 func TestPushes(t *testing.T) {
 	t.Parallel()
-	s := harness.Start(t, quick, func(c *config.Config) { c.Push.Window = 2 })
+	s := harness.Start(t, quick, func(c *config.Config) { c.Push.Window, c.API.TigaseCompat = 2, true })
 	for _, r := range []pushRow{
 		{"endpoint is offline", "waits_for_endpoint", func(c *scene) string { c.home(); return c.submit(`,"ttl":600`) },
 			[]string{"$PUSH waits until", "$ID, which is offline: $ID ended its session by itself"}, []string{"Start the machine"}},
@@ -166,6 +189,25 @@ func TestPushes(t *testing.T) {
 			return id
 		}, []string{"$PUSH expired", "was sent to $ID at", "not known"}, []string{"Find out on $ID"}},
 		{"now or never", "expired_now_or_never", func(c *scene) string { return c.submit(`,"ttl":0`) }, []string{"ttl 0", "$ID had no session"}, []string{"ttl above 0"}},
+		{"its time has not come", "not_before", func(c *scene) string {
+			c.online()
+			return c.submit(`,"not_before":"` + time.Now().Add(time.Hour).UTC().Format(time.RFC3339) + `"`)
+		}, []string{"$PUSH waits for its time", "before which it is not sent"}, []string{"Nothing"}},
+		{"replaced", "push_replaced", func(c *scene) string {
+			id := c.submit(`,"collapse_key":"inventory"`)
+			newer := c.submit(`,"collapse_key":"inventory"`)
+			says(c.t, "summary", c.explain(id, "push_replaced").Summary, "by "+newer+", a newer push for "+c.id)
+			return id
+		}, []string{"$PUSH was replaced", "before it was sent", "the same collapse key inventory"}, []string{"signalbox push explain psh_"}},
+		{"result too large", "handled_without_result", func(c *scene) string {
+			st := c.online()
+			id := c.submit(`,"ack":"handled"`)
+			st.Want(id)
+			result(st, id, "ok", `"`+strings.Repeat("x", push.MaxResultBytes)+`"`)
+			return id
+		}, []string{"$ID handled it", "too large and is not kept"}, []string{"handler on $ID"}},
+		{"a message waits", "waits_for_first_login", func(c *scene) string { return c.message() }, []string{"$PUSH, a message of XMPP, waits until"}, nil},
+		{"a message was sent", "push_sent", func(c *scene) string { c.online(); return c.message() }, []string{"$PUSH, a message of XMPP, was written", "nobody asked"}, nil},
 		{"cancelled", "push_cancelled", func(c *scene) string {
 			id := c.submit("")
 			c.s.Call(c.t, "DELETE", "/v1/pushes/"+id, "", http.StatusOK)
@@ -282,6 +324,41 @@ func TestFanouts(t *testing.T) {
 
 	all := s.Submit(t, `{"to":["`+online.id+`"],"type":"demo.other","ack":"none"}`)
 	online.explain(all, "fanout_done")
+}
+
+// TestFullQueues: what becomes of pushes beyond what may wait, by both policies.
+func TestFullQueues(t *testing.T) {
+	t.Parallel()
+	t.Run("reject", func(t *testing.T) {
+		t.Parallel()
+		c := newScene(t, harness.Start(t, quick, func(c *config.Config) { c.Push.QueueCount = 1 }))
+		c.submit("")
+		id := c.s.Submit(t, `{"to":["`+c.id+`"],"type":"demo.work"}`)
+		e := c.explain(id, "fanout_failed")
+		if len(e.Groups) != 1 || e.Groups[0].Code != "rejected_queue_full" {
+			t.Fatalf("groups = %+v", e.Groups)
+		}
+		says(t, "summary", e.Groups[0].Summary, "as much waits for "+c.id)
+	})
+	t.Run("drop_oldest", func(t *testing.T) {
+		t.Parallel()
+		c := newScene(t, harness.Start(t, quick, func(c *config.Config) { c.Push.QueueCount, c.Push.QueuePolicy = 1, push.DropOldest }))
+		first := c.submit("")
+		c.submit("")
+		e := c.explain(first, "rejected_dropped_oldest")
+		says(t, "summary", e.Summary, first+" was dropped", "waited for "+c.id)
+		says(t, "action", e.Action, "diagnosis of "+c.id, "signalbox.resync")
+		_, text := c.s.Call(t, "GET", "/v1/pushes?endpoint="+c.id, "", http.StatusOK)
+		var page struct{ Items []struct{ ID, Type string } }
+		if err := json.Unmarshal([]byte(text), &page); err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(page.Items, func(p struct{ ID, Type string }) bool { return p.Type == push.ResyncType })
+		if i < 0 {
+			t.Fatalf("no push tells of it: %s", text)
+		}
+		says(t, "summary", c.explain(page.Items[i].ID, "waits_for_first_login").Summary, page.Items[i].ID+", by which this server tells of pushes that it dropped, waits until")
+	})
 }
 
 // TestUnknownPush: there is nothing to explain.

@@ -3,6 +3,7 @@ package why
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,6 +42,7 @@ func TestFlapping(t *testing.T) {
 	if !c.presence().Flapping {
 		t.Error("presence says nothing of it")
 	}
+	c.awaitEntry("endpoint.flapping")
 	says(t, "timeline", c.timeline("").text(), c.id+" comes and goes too often")
 	c.doctorNames(c.id + " (flapping)")
 	c.await("connection_lost") // it is calm
@@ -48,6 +50,12 @@ func TestFlapping(t *testing.T) {
 		t.Error("presence still says that it flaps")
 	}
 	c.doctorNames("none comes and goes")
+}
+
+// awaitEntry waits until the timeline has an entry, which is stored a moment after the thing.
+func (c *scene) awaitEntry(kind string) {
+	c.t.Helper()
+	harness.Await(c.t, func() bool { return slices.Contains(c.timeline("").kinds(), kind) }, func() string { return strings.Join(c.timeline("").kinds(), " ") })
 }
 
 // doctorNames holds what /v1/doctor says of endpoints.
@@ -90,6 +98,7 @@ func TestClonedIdentity(t *testing.T) {
 	if p := c.presence(); p.Cloned == nil || !strings.HasPrefix(p.Cloned.RemoteAddr, c.ip+":") {
 		t.Errorf("presence = %+v", p)
 	}
+	c.awaitEntry("endpoint.cloned")
 	says(t, "timeline", c.timeline("").text(), "Two machines log in as "+c.id, "A machine at "+c.ip+" logged in as "+c.id+" and was refused")
 	c.doctorNames(c.id + " (clone_refused)")
 }
