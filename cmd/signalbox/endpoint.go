@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"strings"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -15,7 +14,13 @@ import (
 func endpointCommand() *cobra.Command {
 	return group("endpoint", "Endpoints, over the HTTP API",
 		"  signalbox endpoint create pc-1 --label site=paris",
-		endpointCreateCommand(), endpointImportCommand(), endpointListCommand(), endpointShowCommand(), endpointProbeCommand(), endpointDiagnoseCommand(), endpointTimelineCommand(), endpointWatchCommand(),
+		endpointCreateCommand(), endpointImportCommand(), endpointListCommand(), endpointShowCommand(), endpointProbeCommand(), endpointDiagnoseCommand(), endpointTimelineCommand(), endpointWatchCommand(), endpointSecretCommand(),
+		endpointActCommand("enable", "Let endpoints log in", func(ctx context.Context, api *client.Client, id string) (string, error) {
+			return "enabled", setEnabled(ctx, api, id, true)
+		}),
+		endpointActCommand("disable", "Let endpoints no longer log in; their sessions end, and their pushes are kept until they expire", func(ctx context.Context, api *client.Client, id string) (string, error) {
+			return "disabled", setEnabled(ctx, api, id, false)
+		}),
 		endpointActCommand("delete", "Remove an endpoint with its pushes; its session ends", func(ctx context.Context, api *client.Client, id string) (string, error) {
 			return "deleted", api.DeleteEndpoint(ctx, id)
 		}),
@@ -46,12 +51,9 @@ func endpointCreateCommand() *cobra.Command {
 			if disabled {
 				e.Enabled = new(bool)
 			}
-			if secretFile != "" {
-				secret, err := readInput(c.InOrStdin(), secretFile)
-				if err != nil {
-					return failed(err)
-				}
-				e.Secret = strings.TrimSpace(string(secret))
+			var err error
+			if e.Secret, err = readSecret(c.InOrStdin(), secretFile); err != nil {
+				return failed(err)
 			}
 			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
 				made, err := api.CreateEndpoint(ctx, e)
@@ -75,16 +77,20 @@ func endpointListCommand() *cobra.Command {
 	var r remote
 	var out output
 	var f client.EndpointFilter
+	var flapping, cloned bool
 	c := &cobra.Command{
 		Use:     "list",
 		Short:   "List endpoints",
-		Example: "  signalbox endpoint list --state offline --label site=paris",
+		Example: "  signalbox endpoint list --state offline --label site=paris\n  signalbox endpoint list --flapping --cloned",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
 				all, err := allEndpoints(ctx, api, f)
 				if err != nil {
 					return err
+				}
+				if flapping || cloned {
+					all = slices.DeleteFunc(all, func(e client.Endpoint) bool { return !(flapping && e.Presence.Flapping || cloned && e.Presence.Cloned != nil) })
 				}
 				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writeEndpoints(w, all) })
 			})
@@ -96,6 +102,8 @@ func endpointListCommand() *cobra.Command {
 	c.Flags().StringVar(&f.Label, "label", "", "name=value")
 	c.Flags().StringVar(&f.Group, "group", "", "group that the endpoints are in")
 	c.Flags().StringVar(&f.Search, "search", "", "part of the id")
+	c.Flags().BoolVar(&flapping, "flapping", false, "only those that come and go too often; with --cloned, those as well")
+	c.Flags().BoolVar(&cloned, "cloned", false, "only those as which two machines log in; with --flapping, those as well")
 	return c
 }
 
@@ -144,6 +152,11 @@ func endpointShowCommand() *cobra.Command {
 	return c
 }
 
+func setEnabled(ctx context.Context, api *client.Client, id string, enabled bool) error {
+	_, err := api.ChangeEndpoint(ctx, id, client.EndpointChange{Enabled: &enabled})
+	return err
+}
+
 // endpointActCommand is a command that does something to endpoints and says what became of each.
 func endpointActCommand(use, short string, act func(context.Context, *client.Client, string) (string, error)) *cobra.Command {
 	var r remote
@@ -164,12 +177,4 @@ func endpointActCommand(use, short string, act func(context.Context, *client.Cli
 	}
 	r.flags(c)
 	return c
-}
-
-// readInput reads a small file, or standard input if it is named -.
-func readInput(stdin io.Reader, path string) ([]byte, error) {
-	if path == "-" {
-		return io.ReadAll(stdin)
-	}
-	return os.ReadFile(path)
 }

@@ -8,9 +8,9 @@ func PushCodes() []Code {
 func waitingCodes() []Code {
 	return []Code{
 		{Name: "waits_for_endpoint", Seen: "accepted, and the endpoint is offline",
-			Summary: "{push} waits{before} until {until} for {id}, which is offline: {why}.", Action: "Look at the diagnosis of {id}."},
+			Summary: "{push} waits{before} until {until} for {id}, which is offline: {why}.", Action: "Look at signalbox endpoint diagnose {id}."},
 		{Name: "waits_for_first_login", Seen: "accepted, and the endpoint was never online",
-			Summary: "{push} waits until {until} for {id}, which has never been online: {why}.", Action: "Look at the diagnosis of {id}."},
+			Summary: "{push} waits until {until} for {id}, which has never been online: {why}.", Action: "Look at signalbox endpoint diagnose {id}."},
 		{Name: "waits_for_presence", Seen: "accepted, and the endpoint's session sent no presence",
 			Summary: "{push} waits{before} until {until} because {id} is connected and sent no presence, so it gets no pushes.",
 			Action:  "Let the program on the endpoint send <presence/> once it is ready (RFC 6121 section 4.2)."},
@@ -54,7 +54,7 @@ func doneCodes() []Code {
 			Action:  "Look at the log of the agent on {id}, and give such pushes a longer ttl if they take longer."},
 		{Name: "expired_waiting", Seen: "the TTL ended before it was ever sent",
 			Summary: "{push} expired at {since} after {lived}, in which {id} had no session that takes pushes.",
-			Action:  "Look at the timeline of {id} for why it was away, and send a new push with a longer ttl."},
+			Action:  "Look at signalbox endpoint timeline {id} for why it was away, and send a new push with a longer ttl."},
 		{Name: "expired_no_receipt", Seen: "the TTL ended after it was sent, without a receipt",
 			Summary: "{push} expired at {since}: it was sent{again} to {id} at {sent} and no receipt came, so whether it took effect is not known.",
 			Action:  "Find out on {id} whether it took effect, and send a new push if not."},
@@ -67,14 +67,14 @@ func doneCodes() []Code {
 		{Name: "push_cancelled", Seen: "cancelled by the API", Summary: "{push} was cancelled by the management server at {since}, before it was sent.",
 			Action: "Send a new push if it is wanted after all."},
 		{Name: "rejected_unknown_endpoint", Seen: "a target that is not registered", Summary: "{push} was rejected because no endpoint {id} is registered.",
-			Action: "Register {id}, or correct the id, and send it again."},
+			Action: "Register it with signalbox endpoint create {id}, or correct the id, and send it again."},
 		{Name: "rejected_endpoint_disabled", Seen: "a target that is disabled", Summary: "{push} was rejected because {id} is disabled.",
-			Action: "Enable {id} with PATCH /v1/endpoints/{id} {\"enabled\":true}, and send it again."},
+			Action: "Enable it with signalbox endpoint enable {id}, and send it again."},
 		{Name: "rejected_queue_full", Seen: "a target with a full queue", Summary: "{push} was rejected because as much waits for {id} as may wait for one endpoint.",
-			Action: "Look at the diagnosis of {id} for why it takes nothing, or raise push.queue_count and push.queue_bytes."},
+			Action: "Look at signalbox endpoint diagnose {id} for why it takes nothing, or raise push.queue_count and push.queue_bytes."},
 		{Name: "rejected_dropped_oldest", Seen: "a full queue, and push.queue_policy is drop_oldest",
 			Summary: "{push} was dropped at {since} to make room for a newer one, because as much waited for {id} as may wait for one endpoint.",
-			Action: "Look at the diagnosis of {id} for why it takes nothing; a push of type signalbox.resync tells it to read its state anew, and push.queue_count and push.queue_bytes " +
+			Action: "Look at signalbox endpoint diagnose {id} for why it takes nothing; a push of type signalbox.resync tells it to read its state anew, and push.queue_count and push.queue_bytes " +
 				"say how much may wait."},
 		{Name: "push_rejected", Seen: "rejected for another reason", Summary: "{push} was rejected at {since} ({reason}).", Action: "Look the reason up in REASONS.md."},
 	}

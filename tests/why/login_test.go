@@ -75,7 +75,7 @@ func TestLogins(t *testing.T) {
 			_, _ = conn.Read(make([]byte, 4096))
 			conn.Close()
 		}, []string{"plain text"}, []string{"STARTTLS"}},
-		{"wrong secret", "wrong_secret", plain("$ID", "wrong-secret"), []string{"$ID is registered", "does not know its secret", "$IP"}, []string{"/v1/endpoints/$ID/secret"}},
+		{"wrong secret", "wrong_secret", plain("$ID", "wrong-secret"), []string{"$ID is registered", "does not know its secret", "$IP"}, []string{"signalbox endpoint secret $ID"}},
 		{"unknown mechanism", "mechanism_not_offered", sends(named, "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='DIGEST-MD5'/>", "</stream:stream>"),
 			[]string{"DIGEST-MD5", "$ID wants"}, []string{"SCRAM-SHA-256"}},
 		{"a malformed login", "login_malformed", leaves("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AAAA</auth>"), []string{"cannot be read"}, []string{"Update"}},
@@ -111,7 +111,7 @@ func TestLogins(t *testing.T) {
 		}, []string{"$ID is disabled", ", at "}, []string{"Enable"}},
 		{"disabled and gone", "endpoint_disabled", func(c *scene) {
 			c.s.Call(c.t, "PATCH", "/v1/endpoints/"+c.id, `{"enabled":false}`, http.StatusOK)
-		}, []string{"$ID is disabled"}, []string{"/v1/endpoints/$ID"}},
+		}, []string{"$ID is disabled"}, []string{"signalbox endpoint enable $ID"}},
 	} {
 		r.run(t, s, true)
 	}

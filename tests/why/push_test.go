@@ -347,7 +347,7 @@ func TestFullQueues(t *testing.T) {
 		c.submit("")
 		e := c.explain(first, "rejected_dropped_oldest")
 		says(t, "summary", e.Summary, first+" was dropped", "waited for "+c.id)
-		says(t, "action", e.Action, "diagnosis of "+c.id, "signalbox.resync")
+		says(t, "action", e.Action, "signalbox endpoint diagnose "+c.id, "signalbox.resync")
 		_, text := c.s.Call(t, "GET", "/v1/pushes?endpoint="+c.id, "", http.StatusOK)
 		var page struct{ Items []struct{ ID, Type string } }
 		if err := json.Unmarshal([]byte(text), &page); err != nil {

@@ -109,9 +109,9 @@ var (
 // Reasons of the login.
 var (
 	NotAuthorized = Reason{"not_authorized", Auth, "The server refuses the id or the secret; it does not tell which.",
-		"See that the endpoint exists on the server (signalbox endpoint show ID), and give the agent its secret anew (POST /v1/endpoints/ID/secret)."}
+		"See that the endpoint exists on the server (signalbox endpoint show ID), and give the agent its secret anew (signalbox endpoint secret ID)."}
 	Disabled = Reason{"account_disabled", Auth, "The endpoint is disabled on the server.",
-		"Enable it there, if it should be (PATCH /v1/endpoints/ID with enabled true)."}
+		"Enable it there, if it should be (signalbox endpoint enable ID)."}
 	AuthUnavailable = Reason{"auth_unavailable", Auth, "The server cannot check logins at the moment.",
 		"See the server's log and its database; the agent tries again by itself."}
 	NoMechanism = Reason{"no_mechanism", Auth, "The server offers no login that the agent makes.",
