@@ -12,6 +12,7 @@ type PushData struct {
 	Type   string          `json:"type,omitempty"`   // of the push; empty when the push is not kept any more
 	State  string          `json:"state"`            // that the push came into, which is its type's second word
 	Reason string          `json:"reason,omitempty"` // why
+	By     string          `json:"by,omitempty"`     // id of the newer push, in the event of replaced
 	Fanout string          `json:"fanout,omitempty"` // id of the push to several endpoints that it is a target of
 	Result json.RawMessage `json:"result,omitempty"` // what the endpoint answered, in the events of handled and failed
 }

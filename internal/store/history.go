@@ -59,7 +59,7 @@ func entrySize(h []byte) int {
 	return entryHead + int(h[entryHead-1])
 }
 
-// byNewer is the reason of Replaced as the history keeps it.
+// byNewer is the reason of Replaced as the history and the outbox keep it.
 func byNewer(reason string, id push.ID) string { return reason + ":" + id.String() }
 
 // replacedBy takes apart what byNewer made.

@@ -76,17 +76,12 @@ func outdate(t *tx, row *pushRow, changed bool) (bool, error) {
 
 // replace ends a waiting push because of a newer one.
 func replace(t *tx, row *pushRow, newer push.ID) error {
-	return changeAs(t, row, push.Replaced, t.now, push.ReasonCollapsed, byNewer(push.ReasonCollapsed, newer), nil)
+	return change(t, row, push.Replaced, t.now, byNewer(push.ReasonCollapsed, newer), nil)
 }
 
 // change takes a push to another state, with history and event. The row is written before anybody else looks at it: what happens to one push in a row, such as
 // the write to its session and the receipt, is one write.
 func change(t *tx, r *pushRow, to push.State, at time.Time, reason string, result json.RawMessage) error {
-	return changeAs(t, r, to, at, reason, reason, result)
-}
-
-// changeAs is change where the history knows more than the reason.
-func changeAs(t *tx, r *pushRow, to push.State, at time.Time, reason, history string, result json.RawMessage) error {
 	if at.IsZero() {
 		at = t.now
 	}
@@ -95,7 +90,7 @@ func changeAs(t *tx, r *pushRow, to push.State, at time.Time, reason, history st
 	if err != nil {
 		return err
 	}
-	r.history, r.state = appendChange(bounded, code, micros, history), to
+	r.history, r.state = appendChange(bounded, code, micros, reason), to
 	if push.Final(to, r.ack) {
 		r.ended = micros
 	}

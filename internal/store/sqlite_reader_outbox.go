@@ -82,7 +82,11 @@ func eventOf(row []driver.Value) (events.Event, error) {
 	}
 	id := push.ID(direct.Int(row[5]))
 	e.Push = id.String()
-	data := events.PushData{ID: e.Push, To: e.Endpoint, Type: direct.Text(row[7]), State: string(states[kind]), Reason: direct.Text(row[6])}
+	reason, by := replacedBy(direct.Text(row[6]))
+	data := events.PushData{ID: e.Push, To: e.Endpoint, Type: direct.Text(row[7]), State: string(states[kind]), Reason: reason}
+	if by != 0 {
+		data.By = by.String()
+	}
 	if fanout := push.ID(direct.Int(row[8])); fanout != 0 {
 		e.Fanout = fanout.String()
 		data.Fanout = e.Fanout

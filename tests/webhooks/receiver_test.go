@@ -39,7 +39,8 @@ type event struct {
 		Reason   string
 		Path     string
 	}
-	at time.Time
+	at   time.Time
+	body []byte
 }
 
 // receiver is an HTTPS server that verifies what it gets with the published library, and answers what the test says.
@@ -100,7 +101,7 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err != nil {
 		return // the server stopped in between
 	}
-	e := event{ID: req.Header.Get("webhook-id"), at: time.Now()}
+	e := event{ID: req.Header.Get("webhook-id"), at: time.Now(), body: body}
 	r.mu.Lock()
 	if err := r.verify(body, req.Header); err != nil {
 		r.wrong = append(r.wrong, fmt.Sprintf("%s: %v", body, err))

@@ -44,7 +44,7 @@ func testCollapse(t *testing.T, s Subject) {
 	diff(t, "outcome", out, []push.Outcome{{Found: true, Applied: true, State: push.Replaced}})
 	events, err := s.Events(t.Context())
 	noError(t, err)
-	if last := events[len(events)-1]; last.Kind != "push.replaced" || last.Data != push.ReasonCollapsed || last.Push != sent.ID {
+	if last := events[len(events)-1]; last.Kind != "push.replaced" || last.Data != push.ReasonCollapsed+":"+second.ID.String() || last.Push != sent.ID {
 		t.Errorf("last event = %+v", last)
 	}
 	waiting, err := s.WaitingPushes(t.Context(), k, push.Cursor{}, 10)
