@@ -42,9 +42,14 @@ func makeGate(most int, now func() time.Time, waits func() time.Duration) *gate 
 	return &gate{places: newQueue(most, math.MaxInt), most: most, now: now, waits: waits, width: most}
 }
 
-// enter waits for a place; nobody keeps one for longer than a few milliseconds of computing.
-func (g *gate) enter(source netip.Addr) {
+// enter waits for a place, and returns for how long; nobody keeps one for longer than a few milliseconds of computing.
+func (g *gate) enter(source netip.Addr) time.Duration {
+	if g.places.tryEnter() {
+		return 0
+	}
+	began := g.now()
 	_ = g.places.enter(context.Background(), source) // there is room for all, and the context has no end
+	return g.now().Sub(began)
 }
 
 func (g *gate) leave() {

@@ -1,6 +1,7 @@
 package listen
 
 import (
+	"io"
 	"math"
 	"net/netip"
 	"runtime"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -129,4 +131,26 @@ func TestWaiting(t *testing.T) {
 	if d := new(waiting).read(); d < 0 || d > time.Hour {
 		t.Errorf("this process: %v", d)
 	}
+}
+
+// TestTimeAtTheGate: a handshake that had no time because it waited here is not said to be its client's fault.
+func TestTimeAtTheGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, testConfig(), XMPP)
+		c := dialPipe(t, w.pipes("tls"))
+		elsewhere := netip.MustParseAddr("192.0.2.7")
+		for range w.server.gate.most {
+			w.server.gate.enter(elsewhere)
+		}
+		go func() { // ends when the connection is closed
+			_, _ = c.Write(clientHello(t))
+		}()
+		time.Sleep(Default().HandshakeTimeout + time.Second)
+		for range w.server.gate.most {
+			w.server.gate.leave()
+		}
+		_, _ = io.Copy(io.Discard, c)
+		w.wantClosed(QueueTimeout)
+		w.stop()
+	})
 }

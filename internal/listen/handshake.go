@@ -99,7 +99,7 @@ func (s *Server) handshake(ctx context.Context, c *conn, p *policies) (*tls.Conn
 		return nil, link.TLS{}, refuse(ClosedEarly, err)
 	}
 	c.work = &work{gate: s.gate, source: c.source()}
-	c.work.gate.enter(c.work.source)
+	c.work.enter()
 	defer func() {
 		c.work.gate.leave()
 		c.work = nil
@@ -119,7 +119,11 @@ func (s *Server) handshake(ctx context.Context, c *conn, p *policies) (*tls.Conn
 		if how != "" {
 			s.refused(c, how, err)
 		}
-		return nil, link.TLS{}, &refusal{handshakeReason(err, asked, mismatch), err, &handshakeFacts{how, asked, shown(h.Leaf())}}
+		reason := handshakeReason(err, asked, mismatch)
+		if reason == HandshakeTimeout && c.work.waited > s.cfg.HandshakeTimeout/2 {
+			reason = QueueTimeout // the time went by here, not at the client
+		}
+		return nil, link.TLS{}, &refusal{reason, err, &handshakeFacts{how, asked, shown(h.Leaf())}}
 	}
 	facts, err := tlsFacts(secured, h.Leaf())
 	if err != nil {

@@ -45,7 +45,7 @@ func Reasons() []ReasonDoc {
 		{UnknownProtocol, "the first bytes are of no protocol that this listener speaks"},
 		{NoHandler, "the protocol is known but switched off"},
 		{QueueFull, "listen.handshake_queue connections wait for their TLS handshake already, or half as many of the same source"},
-		{QueueTimeout, "the turn to make the TLS handshake did not come within listen.handshake_queue_timeout"},
+		{QueueTimeout, "the turn to make the TLS handshake did not come within listen.handshake_queue_timeout, or the time for the handshake went by while it waited for a processor"},
 		{HandshakeTimeout, "the client's hello or the rest of the TLS handshake took longer than listen.handshake_timeout"},
 		{HandshakeFailed, "the TLS handshake failed"},
 		{ALPNMismatch, "the client offers by ALPN only protocols that are not spoken here"},

@@ -3,6 +3,7 @@ package listen
 import (
 	"net"
 	"net/netip"
+	"time"
 )
 
 // work is what a connection has only during its handshake, when one goroutine reads and writes: a place at the gate, which it
@@ -10,13 +11,16 @@ import (
 type work struct {
 	gate   *gate
 	source netip.Addr
-	wrote  bool // our flight, with the certificate
-	alert  byte // description of the plain alert that came last; 0: none
+	waited time.Duration // at the gate
+	wrote  bool          // our flight, with the certificate
+	alert  byte          // description of the plain alert that came last; 0: none
 }
+
+func (w *work) enter() { w.waited += w.gate.enter(w.source) }
 
 func (w *work) read(c net.Conn, b []byte) (int, error) {
 	w.gate.leave()
-	defer w.gate.enter(w.source)
+	defer w.enter()
 	n, err := c.Read(b)
 	if n > 0 {
 		w.alert = plainAlert(b[:n])
@@ -26,7 +30,7 @@ func (w *work) read(c net.Conn, b []byte) (int, error) {
 
 func (w *work) write(c net.Conn, b []byte) (int, error) {
 	w.gate.leave()
-	defer w.gate.enter(w.source)
+	defer w.enter()
 	w.wrote = true
 	return c.Write(b)
 }
