@@ -65,6 +65,9 @@ func (w whyServer) Closed() string {
 	return ""
 }
 
+// Draining implements diagnosis.Server.
+func (w whyServer) Draining() time.Time { return w.app.drainer.Draining().Since }
+
 // Unwritable implements diagnosis.Server.
 func (w whyServer) Unwritable(ctx context.Context) string { return causeText(w.app.store.Ready(ctx)) }
 

@@ -26,6 +26,7 @@ type world struct {
 	oldest     time.Time
 	ahead      int
 	closed     string
+	draining   time.Time
 	unwritable string
 	management *Management // nil: none is configured
 }
@@ -107,6 +108,7 @@ func (w *world) Sent(context.Context, endpoint.Key) (int, time.Time, error) {
 }
 func (w *world) Ahead(context.Context, *Push) (int, error) { return w.ahead, nil }
 func (w *world) Closed() string                            { return w.closed }
+func (w *world) Draining() time.Time                       { return w.draining }
 func (w *world) Unwritable(context.Context) string         { return w.unwritable }
 func (w *world) Certificate(string) Certificate {
 	return Certificate{Names: []string{"xmpp.example.test"}, From: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour)}

@@ -66,6 +66,15 @@ func (c *inquiry) closed(context.Context) (bool, error) {
 	return c.settle("server_certificate", c.facts().with("cause", cause), c.climb(TCP, Failed, Unknown, Rung{At: c.found.At, Code: "server_certificate"}))
 }
 
+// drained looks whether this server sends its endpoints away: that of one without a session is no other reason's doing.
+func (c *inquiry) drained(context.Context) (bool, error) {
+	since := c.s.deps.Server.Draining()
+	if since.IsZero() {
+		return false, nil
+	}
+	return c.settle("server_draining", c.facts().with("at", stamp(since)), c.climb(Stream, Failed, Unknown, Rung{At: since, Code: "server_draining"}))
+}
+
 func (c *inquiry) disabled(context.Context) (bool, error) {
 	if c.record.Enabled {
 		return false, nil

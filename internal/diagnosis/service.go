@@ -44,6 +44,8 @@ type Server interface {
 	Certificate(serverName string) Certificate
 	// Closed returns why endpoints cannot connect; empty: they can.
 	Closed() string
+	// Draining returns since when this server sends its endpoints away; the zero time: it does not.
+	Draining() time.Time
 	// Unwritable returns why the store takes no writes; empty: it does.
 	Unwritable(ctx context.Context) string
 }

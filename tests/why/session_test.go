@@ -168,6 +168,24 @@ func TestServerStopped(t *testing.T) {
 	says(t, "action", d.Action, "Wait some minutes")
 }
 
+// TestServerDraining: endpoints are sent away, and may come back when the drain is undone.
+func TestServerDraining(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t, quick)
+	c := newScene(t, s)
+	c.online()
+	s.Call(t, "POST", "/v1/drain", `{"period":1}`, http.StatusAccepted)
+	d := c.await("server_draining")
+	says(t, "summary", d.Summary, c.id+" has no session", "sends its endpoints away")
+	says(t, "action", d.Action, "signalbox drain --undo")
+	push := c.submit("")
+	says(t, "summary", c.explain(push, "waits_for_endpoint").Summary, "this server sends its endpoints away")
+	s.Call(t, "DELETE", "/v1/drain", "", http.StatusOK)
+	c.await("server_stopped")
+	c.online()
+	c.await("online")
+}
+
 // TestServerCertificate: our own certificate expires, and nobody can connect.
 func TestServerCertificate(t *testing.T) {
 	t.Parallel()
