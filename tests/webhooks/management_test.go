@@ -76,6 +76,7 @@ func TestManagementServer(t *testing.T) {
 	r.expect(secretOf(t, s))
 	endpoints(t, c, "pc-1")
 	r.await(t, 1, "endpoint.created")
+	r.await(t, 1, "server.started") // it is told of the first start, too
 	r.check(t)
 	if _, reason := ready(t, s); reason != "" {
 		t.Errorf("readiness says %q of a management server that takes everything", reason)

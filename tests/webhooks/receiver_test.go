@@ -211,6 +211,7 @@ func quick(a authority) func(*config.Config) {
 		c.Events.Retries = append([]string{"30ms", "50ms", "100ms", "200ms", "400ms", "800ms"}, slices.Repeat([]string{"1s"}, 26)...)
 		c.Events.ManagementRetry = time.Second
 		c.Events.Timeout = 2 * time.Second
+		c.Events.OfflineGrace = 0
 	}
 }
 

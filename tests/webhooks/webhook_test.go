@@ -168,7 +168,7 @@ func TestRefusedEvent(t *testing.T) {
 func TestGivenUp(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t, certs.CAOptions{})
-	s := harness.Start(t, quick(a), func(c *configType) { c.Events.Retries = []string{"10ms", "20ms", "30ms"} })
+	s := harness.Start(t, quick(a), func(c *configType) { c.Events.Retries = []string{"300ms", "300ms", "300ms"} })
 	c, r := api(t, s), listen(t, a, "")
 	r.answers(func(_ http.ResponseWriter, _ *http.Request, e event) int {
 		if e.Data.Endpoint == "bad" {

@@ -59,6 +59,7 @@ func (s *sender) skipGone(ctx context.Context) error {
 func (s *sender) pump(ctx context.Context) (sent bool, err error) {
 	results := make(chan result) // received from below until nothing is on the way
 	var bad []result
+	var taken time.Time // when an event was taken last
 	due, waits := s.asideDue()
 	for n := 0; ; {
 		for err == nil && len(bad) == 0 && ctx.Err() == nil && len(s.flying) < s.parallel && (n < maxAsideRound || !waits || time.Now().Before(due)) && s.launch(ctx, results) {
@@ -76,6 +77,7 @@ func (s *sender) pump(ctx context.Context) (sent bool, err error) {
 				err = r.err
 			case r.fault.Code == "":
 				s.succeeded(r)
+				taken = time.Now()
 			default:
 				bad = append(bad, r)
 			}
@@ -90,6 +92,15 @@ func (s *sender) pump(ctx context.Context) (sent bool, err error) {
 	}
 	if len(bad) > 0 {
 		slices.SortFunc(bad, func(a, b result) int { return int(a.event.Seq - b.event.Seq) })
+		bad = slices.DeleteFunc(bad, func(r result) bool { // another one was taken while it was refused, so the fault lies in the event
+			aside := r.fault.concernsEvent() && r.at.Before(taken) && s.asides < maxAside
+			if aside {
+				s.setAside(r)
+			}
+			return aside
+		})
+	}
+	if len(bad) > 0 {
 		s.failed(bad...)
 	}
 	return sent, err

@@ -35,6 +35,7 @@ type Service struct {
 	allow   []netip.Prefix
 	retries steps
 	keys    []Key // of the management server; nil: there is none
+	from    int64 // number of the newest event when the service was built
 
 	changing sync.Mutex // held over a change of a receiver with the end of its sender and the start of the next
 
@@ -74,6 +75,13 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 			return nil, fmt.Errorf("secret_file: %w", err)
 		}
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), changeTimeout)
+	defer cancel()
+	b, err := deps.Outbox.EventBounds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read where events end: %w", err)
+	}
+	s.from = b.Newest
 	return s, nil
 }
 
@@ -164,7 +172,10 @@ func (s *Service) prepare(ctx context.Context) error {
 		return err
 	case !known && s.cfg.Host != "":
 		now := time.Now().UTC()
-		_, err := s.deps.Store.CreateWebhook(ctx, Webhook{ID: Management, Enabled: true, Created: now, Updated: now})
+		if _, err := s.deps.Store.CreateWebhook(ctx, Webhook{ID: Management, Enabled: true, Created: now, Updated: now}); err != nil {
+			return err
+		}
+		_, err := s.deps.Store.ChangeWebhook(ctx, Management, func(w *Webhook) error { w.Cursor = s.from; return nil }) // what happened since the start as well
 		return err
 	case known && s.cfg.Host == "":
 		return s.deps.Store.DeleteWebhook(ctx, Management)
