@@ -90,7 +90,9 @@ func endpointListCommand() *cobra.Command {
 					return err
 				}
 				if flapping || cloned {
-					all = slices.DeleteFunc(all, func(e client.Endpoint) bool { return !(flapping && e.Presence.Flapping || cloned && e.Presence.Cloned != nil) })
+					all = slices.DeleteFunc(all, func(e client.Endpoint) bool {
+						return !(flapping && e.Presence.Flapping || cloned && e.Presence.Cloned != nil)
+					})
 				}
 				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writeEndpoints(w, all) })
 			})

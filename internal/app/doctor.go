@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/api"
 	"signalbox/internal/diagnosis"
 	"signalbox/internal/doctor"
+	"signalbox/internal/endpoint"
 )
 
 // selfDoctor answers /v1/doctor. One examination runs at a time.
@@ -62,11 +63,13 @@ func (d *selfDoctor) running(ctx context.Context) doctor.Running {
 			Code: c.Code, Throttled: c.Limit(), N: c.N, At: c.At, From: c.From.String(), Seen: c.Seen(), Action: "see signalbox endpoint diagnose of the endpoint that is there",
 		})
 	}
-	if m, ok := a.why.Management(ctx); ok {
+	if m, ok := a.why.Management(ctx, endpoint.Key{}); ok {
 		switch f := diagnosis.Tell(m); f.Code {
 		case "":
 		case "event_backlog":
 			r.Backlog, r.Waited = m.Waiting, time.Since(m.Oldest)
+		case "events_set_aside":
+			r.Aside = m.Aside
 		default:
 			r.Untold = doctor.Refused{Summary: f.Summary, Action: f.Action}
 		}

@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"signalbox/internal/diagnosis"
+	"signalbox/internal/endpoint"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/telemetry"
 )
@@ -15,7 +16,7 @@ import (
 type whyManagement struct{ app *App }
 
 // Management implements diagnosis.Managements.
-func (w whyManagement) Management(ctx context.Context) (diagnosis.Management, bool) {
+func (w whyManagement) Management(ctx context.Context, k endpoint.Key) (diagnosis.Management, bool) {
 	host := w.app.cfg.Events.Host
 	if host == "" {
 		return diagnosis.Management{}, false
@@ -30,6 +31,11 @@ func (w whyManagement) Management(ctx context.Context) (diagnosis.Management, bo
 	m := diagnosis.Management{Host: host, Aside: in.Aside, Oldest: in.Oldest, Told: in.LastSuccess}
 	if !in.Oldest.IsZero() {
 		m.Waiting = int(in.Pending)
+	}
+	if k.ID != "" && m.Aside > 0 {
+		if m.Aside, err = w.app.webhooks.AsideOf(ctx, webhook.Management, k.ID); err != nil && ctx.Err() == nil {
+			w.app.log.Warn("which events the management server refuses could not be read; diagnoses know less", telemetry.Cause(err))
+		}
 	}
 	if t, ok := in.Trouble(time.Now()); ok {
 		m.Code, m.Cause, m.Since, m.Next = codeOfFault(t.Code), within(t.Detail), t.Since, t.Next

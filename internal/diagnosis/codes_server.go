@@ -39,8 +39,8 @@ func managementCodes() []Code {
 		{Name: "event_backlog", Step: Event, Seen: "events wait for longer than 15 seconds to be taken by the management server, which takes others",
 			Summary: "The management server learns of {id} late, because up to {count} wait for {host}, the oldest since {since}.",
 			Action:  "Look why {host} takes events so slowly; what it shows is as old as that."},
-		{Name: "events_set_aside", Seen: "the management server refuses some events and takes others; stands beside what is the case with the endpoint",
-			Summary: "{host} refuses {aside}, of this or of other endpoints, while it takes others.",
+		{Name: "events_set_aside", Step: Event, Seen: "the management server refuses events of the endpoint and takes those of others",
+			Summary: "The management server is not told of {id}, because {host} refuses {aside} while it takes others.",
 			Action:  "See with signalbox webhook deliveries management --failed which they are and why; they are tried again, and what follows of their endpoints waits for them."},
 	}
 }

@@ -75,7 +75,7 @@ func (s *Service) open(ctx context.Context, r endpoint.Record) *inquiry {
 	if at, err := netip.ParseAddrPort(r.Presence.RemoteAddr); err == nil {
 		c.address = at.Addr()
 	}
-	c.manager, c.managed = s.Management(ctx)
+	c.manager, c.managed = s.Management(ctx, r.Key)
 	c.sightings = s.sightings(r.Key, c.address, c.lastWell())
 	c.found.Attempts = c.sightings
 	return c
@@ -142,7 +142,6 @@ func (c *inquiry) addAlso(ctx context.Context) {
 	}
 	add(c.unwritable(ctx))
 	add(c.untold())
-	add(c.refused())
 	if c.found.Code == "never_seen" {
 		add(c.s.strangersRefused())
 	}
@@ -160,15 +159,7 @@ func (c *inquiry) untold() Finding {
 	if !c.managed {
 		return Finding{}
 	}
-	return c.manager.facts().with("id", c.record.ID).finding(c.manager.Code)
-}
-
-// refused tells of events that the management server refuses while it takes others.
-func (c *inquiry) refused() Finding {
-	if !c.managed || c.manager.Aside == 0 {
-		return Finding{}
-	}
-	return c.manager.facts().with("id", c.record.ID).finding("events_set_aside")
+	return c.manager.facts().with("id", c.record.ID).finding(c.manager.code())
 }
 
 // strangersRefused tells of refusals that nobody can be told to be of an endpoint.

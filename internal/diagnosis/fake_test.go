@@ -114,7 +114,7 @@ func (w *world) Certificate(string) Certificate {
 	return Certificate{Names: []string{"xmpp.example.test"}, From: time.Now().Add(-time.Hour), Until: time.Now().Add(time.Hour)}
 }
 
-func (w *world) Management(context.Context) (Management, bool) {
+func (w *world) Management(context.Context, endpoint.Key) (Management, bool) {
 	if w.management == nil {
 		return Management{}, false
 	}

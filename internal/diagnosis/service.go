@@ -58,7 +58,7 @@ type Management struct {
 	Since   time.Time // since when that is so
 	Next    time.Time // when the next try is due
 	Waiting int       // events that it has not taken, at most
-	Aside   int       // of them, those that it refuses while it takes others
+	Aside   int       // events that it refuses while it takes others, or that follow such; of the endpoint, where one is asked for
 	Oldest  time.Time // of them; zero: none waits
 	Told    time.Time // when it last took one; zero: never
 }
@@ -74,8 +74,8 @@ func (m Management) facts() facts {
 
 // Managements knows the management server. It may be called concurrently.
 type Managements interface {
-	// Management is false where none is configured.
-	Management(ctx context.Context) (Management, bool)
+	// Management is false where none is configured. The zero key asks for no endpoint.
+	Management(ctx context.Context, k endpoint.Key) (Management, bool)
 }
 
 // Deps are the parts that know what happened. Only Management may be nil: no management server is told anything.
@@ -99,16 +99,24 @@ func New(deps Deps) *Service { return &Service{deps} }
 // LastHour returns what was refused in the last hour, the most frequent first.
 func (s *Service) LastHour() []Count { return s.deps.Memory.LastHour() }
 
-// Management returns how far the management server knows what happened; false where none is configured.
-func (s *Service) Management(ctx context.Context) (Management, bool) {
+// Management returns how far the management server knows what happened, to an endpoint or, with the zero key, in general; false where none is configured.
+func (s *Service) Management(ctx context.Context, k endpoint.Key) (Management, bool) {
 	if s.deps.Management == nil {
 		return Management{}, false
 	}
-	return s.deps.Management.Management(ctx)
+	return s.deps.Management.Management(ctx, k)
 }
 
 // Tell says why the management server is not told, or told late; the zero Finding: it is told.
-func Tell(m Management) Finding { return m.facts().finding(m.Code) }
+func Tell(m Management) Finding { return m.facts().finding(m.code()) }
+
+// code is why the management server is not told, or told late; empty: it is told.
+func (m Management) code() string {
+	if m.Code == "" && m.Aside > 0 {
+		return "events_set_aside"
+	}
+	return m.Code
+}
 
 func (s *Service) key(id string) endpoint.Key { return endpoint.Key{Domain: s.deps.Domain, ID: id} }
 

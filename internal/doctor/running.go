@@ -28,6 +28,7 @@ type Running struct {
 	Restless   []Restless    // endpoints that flap, or as which two programs log in
 	Backlog    int           // events that the management server takes too late, at most
 	Waited     time.Duration // as long as the oldest of them
+	Aside      int           // events that it refuses while it takes others
 	Untold     Refused       // why it takes none: Summary and Action alone; zero: it does
 }
 
@@ -148,6 +149,8 @@ func (x *examination) ownEvents(r *Running) {
 		x.wrong("events", r.Untold.Summary, r.Untold.Action)
 	case r.Backlog > 0:
 		x.warn("events", fmt.Sprintf("%d wait for the management server, the oldest for %s", r.Backlog, r.Waited.Round(time.Second)), "look why it takes them so slowly")
+	case r.Aside > 0:
+		x.warn("events", fmt.Sprintf("%d are refused by the management server, which takes others", r.Aside), "see signalbox webhook deliveries management --failed which they are and why")
 	default:
 		x.well("events", "none waits for long", "")
 	}

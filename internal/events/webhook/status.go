@@ -86,6 +86,17 @@ func (in Info) Trouble(now time.Time) (Trouble, bool) {
 	return Trouble{}, false
 }
 
+// AsideOf returns how many events of an endpoint a webhook has set aside and tries again.
+func (s *Service) AsideOf(ctx context.Context, id, endpoint string) (n int, err error) {
+	all, err := s.deps.Store.WebhookAside(ctx, id)
+	for _, a := range all {
+		if a.Endpoint == endpoint && !a.GivenUp {
+			n++
+		}
+	}
+	return n, err
+}
+
 // Troubles returns what is wrong with receivers at the moment; none: events get where they should.
 func (s *Service) Troubles(ctx context.Context) ([]Trouble, error) {
 	all, err := s.List(ctx)
