@@ -116,7 +116,7 @@ func (s *Service) sightings(k endpoint.Key, at netip.Addr, since time.Time) (fou
 
 // conclude asks what can be wrong, the most certain first.
 func (c *inquiry) conclude(ctx context.Context) error {
-	for _, look := range []func(context.Context) (bool, error){c.quarrelled, c.online, c.closed, c.disabled, c.drained, c.attempted, c.ended} {
+	for _, look := range []func(context.Context) (bool, error){c.quarrelled, c.online, c.closed, c.disabled, c.drained, c.attempted, c.flapping, c.ended} {
 		if done, err := look(ctx); done || err != nil {
 			c.addAlso(ctx)
 			return err

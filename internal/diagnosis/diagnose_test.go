@@ -80,6 +80,7 @@ func TestDiagnoses(t *testing.T) {
 		{"sent away", "offline", "shutdown", func(w *world) {}, "server_stopped", "UUnnnnnnU", []string{"sent its endpoints away or stopped"}},
 		{"never", "never", "", func(w *world) {}, "never_seen", "UnnnnnnnU", []string{"DNS"}},
 		{"our ports are closed", "offline", "silent", func(w *world) { w.closed = "it expired" }, "server_certificate", "UfnnnnnnU", []string{"it expired"}},
+		{"flaps and is away", "offline", "connection_lost", func(w *world) { w.record.Unrest = endpoint.Unrest{Flapping: true, Sessions: 7} }, "flapping", "UUnnnnnnU", []string{"7 sessions"}},
 		{"we send everybody away", "offline", "shutdown", func(w *world) { w.draining = hour }, "server_draining", "UUUUfnnnU", []string{"sends its endpoints away since"}},
 		{"not yet", "online", "", func(w *world) { w.draining = hour }, "online", "ooooooooU", nil},
 		{"our disk is full, too", "offline", "silent", func(w *world) { w.unwritable = "no space" }, "silent_death", "UUnnnnnnU", nil},

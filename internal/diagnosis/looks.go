@@ -117,6 +117,15 @@ func (c *inquiry) telling() (Sighting, bool) {
 	return Sighting{}, false
 }
 
+// flapping looks at an endpoint that is away between two of many sessions: presence says that it flaps.
+func (c *inquiry) flapping(context.Context) (bool, error) {
+	u := c.record.Unrest
+	if !u.Flapping {
+		return false, nil
+	}
+	return c.settle("flapping", c.facts().with("count", counted(u.Sessions, "session")), c.climb(TCP, Unknown, Unknown, Rung{At: c.record.Presence.Since, Address: c.where()}))
+}
+
 // ended looks at how the last session ended: nothing came since then.
 func (c *inquiry) ended(context.Context) (bool, error) {
 	p := c.record.Presence

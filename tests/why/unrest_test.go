@@ -37,7 +37,7 @@ func TestFlapping(t *testing.T) {
 		c.s.AwaitPresence(t, c.id, "offline")
 	}
 	d := c.await("flapping")
-	says(t, "summary", d.Summary, c.id+" comes and goes", "3 sessions begun", "connection_lost")
+	says(t, "summary", d.Summary, c.id+" comes and goes", "3 sessions that began")
 	says(t, "action", d.Action, "timeline")
 	if !c.presence().Flapping {
 		t.Error("presence says nothing of it")
@@ -99,6 +99,6 @@ func TestClonedIdentity(t *testing.T) {
 		t.Errorf("presence = %+v", p)
 	}
 	c.awaitEntry("endpoint.cloned")
-	says(t, "timeline", c.timeline("").text(), "Two machines log in as "+c.id, "A machine at "+c.ip+" logged in as "+c.id+" and was refused")
+	says(t, "timeline", c.timeline("").text(), "Two machines log in as "+c.id, "A machine at "+c.ip+" logs in as "+c.id+" and is refused as a clone")
 	c.doctorNames(c.id + " (clone_refused)")
 }
