@@ -19,6 +19,7 @@ type book struct {
 	first     map[place]int         // newest order that came for the first time
 	confirmed map[string]push.State // push -> what the server counted of its answers
 	twice     int                   // pushes that came again
+	again     []string              // their ids
 	replayed  int                   // answers to a repeated request
 	faults    []string
 }
@@ -78,6 +79,7 @@ func (b *book) take(endpoint string, r rig.Received) (rig.Order, bool) {
 		b.faultLocked("order %d came as %s and again as %s", n, id, r.ID)
 	case again:
 		b.twice++
+		b.again = append(b.again, r.ID)
 	case n < b.first[p]:
 		b.faultLocked("%s got order %d after order %d, which was accepted later", endpoint, n, b.first[p])
 	default:
