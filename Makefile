@@ -49,7 +49,7 @@ define run
 endef
 
 unit: ## every test but the suites with the race detector, in random order; then what can only be counted without it
-	$(call run,unit,-race -shuffle=on -short -timeout 10m $(UNITS))
+	$(call run,unit,-race -shuffle=on -short -timeout 20m $(UNITS))
 	$(call run,allocations,-run Alloc -count=1 $(UNITS))
 
 fuzz: ## every fuzz target for FUZZTIME
