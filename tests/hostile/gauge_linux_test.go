@@ -124,17 +124,22 @@ func rssRoughly(pid int) int64 {
 const (
 	marginRSS          = 10 << 20
 	marginHeap         = 5 << 20
-	marginPerGoroutine = 1 << 10 // of the peak
-	marginPeakParts    = 20      // this part of the peak above the base
-	marginFiles        = 4       // of the database and of the API's own connections
-	marginGoroutines   = 6       // the same, and writers that are at work
+	marginPerGoroutine = 1 << 10   // of the peak
+	largePeak          = 128 << 20 // above the base: crowds that are asked for by the variables, never those of a plain run
+	marginPeakParts    = 20        // this part of what a large peak is above the base
+	marginFiles        = 4         // of the database and of the API's own connections
+	marginGoroutines   = 6         // the same, and writers that are at work
 )
 
 // back says what has not returned to the base yet; empty: all has.
 func (r reading) back(base, peak reading) string {
 	var late []string
 	more := int64(max(0, peak.goroutines-base.goroutines)) * marginPerGoroutine
-	if most := base.rss + marginRSS + more + max(0, peak.rss-base.rss)/marginPeakParts; r.rss > most {
+	most := base.rss + marginRSS + more
+	if grown := peak.rss - base.rss; grown > largePeak {
+		most += grown / marginPeakParts
+	}
+	if r.rss > most {
 		late = append(late, fmt.Sprintf("%d KiB of memory, at most %d", r.rss>>10, most>>10))
 	}
 	if most := base.heap + marginHeap + more; r.heap > most {
