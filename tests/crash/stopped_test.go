@@ -9,13 +9,11 @@ import (
 	"signalbox/tests/crash/rig"
 )
 
-const (
-	stops     = 6    // of the server
-	mostAgain = 1000 // one of so many pushes may come again
-)
+// stops is how often TestServerStopped stops the server.
+const stops = 6
 
-// TestServerStopped stops the server in order (SIGTERM) under load and starts it again: endpoints resume their sessions each time, so none is sent twice and none is
-// lost; the agent's pushes take effect once. One of thousands may come again on the resumed stream, see docs/KNOWN.md.
+// TestServerStopped stops the server in order (SIGTERM) under load and starts it again: endpoints resume their sessions each time, so no push comes twice, none is sent
+// twice and none is lost; the agent's pushes take effect once.
 func TestServerStopped(t *testing.T) {
 	site := newSite(t)
 	server := launch(t, site)
@@ -42,8 +40,8 @@ func TestServerStopped(t *testing.T) {
 	stop()
 	must(t, program.Stop(rig.Patience))
 	verify(t, l, endpoint, fmt.Sprintf("%d stops in %v, %d sessions resumed", stops, took.Round(time.Second), l.resumed.Load()))
-	if n := len(l.book.accepted); l.book.twice*mostAgain > n {
-		t.Errorf("%d of %d pushes came twice, more than one of %d", l.book.twice, n, mostAgain)
+	if l.book.twice > 0 {
+		t.Errorf("%d pushes came twice", l.book.twice)
 	}
 	if n := l.resumed.Load(); n < stops*int64(len(played)) {
 		t.Errorf("%d sessions were resumed, want %d for each of %d stops", n, len(played), stops)
