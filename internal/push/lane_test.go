@@ -239,3 +239,20 @@ func TestSenderMayCallBackAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestReadSeesThePushOfARequest: a read that has begun sees a push that is stored meanwhile, and the answer to its request comes when the round is over. It is sent once.
+func TestReadSeesThePushOfARequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := idleRig(t)
+		r.store.lag, r.store.begun = time.Second, make(chan struct{})
+		r.start(nil, r.wire)
+		r.bind(pc1, 1) // its round waits for the rows
+		go r.submit(Push{})
+		time.Sleep(100 * time.Millisecond)
+		close(r.store.begun)
+		time.Sleep(10 * time.Second)
+		if got := r.taken(pc1); len(got) != 1 {
+			t.Errorf("sent %v, want one push once", got)
+		}
+	})
+}

@@ -30,6 +30,7 @@ type memory struct {
 	failing   error         // what writes answer; nil: they succeed
 	failChunk func() error  // what becomes of a chunk of a fan-out behind its first one; nil: it is stored
 	partly    error         // what ExpirePushes answers with what it ended; nil: it succeeds
+	begun     chan struct{} // if not nil, a read waits here before it sees the rows
 	reading   chan struct{} // if not nil, a read that has its rows waits here before it returns them
 }
 
@@ -251,6 +252,9 @@ func (m *memory) Push(_ context.Context, domain string, id ID) (Status, error) {
 }
 
 func (m *memory) WaitingPushes(_ context.Context, k endpoint.Key, after Cursor, limit int) ([]Push, error) {
+	if m.begun != nil {
+		<-m.begun
+	}
 	m.mu.Lock()
 	if m.failing != nil {
 		defer m.mu.Unlock()
