@@ -27,17 +27,20 @@ var layers = []struct {
 	{"internal/campaign", 3, "push"},
 	{"internal/events", 3, "events"},
 	{"internal/diagnosis", 3, "diagnosis"},
+	{"internal/remote", 3, "remote"},
 	{"internal/account", 3, "account"},
 	{"internal/upload", 3, "upload"},
 	{"xmpp", 4, "xmpp"},
 	{"internal/listen", 4, "listen"},
 	{"internal/api", 4, "api"},
 	{"internal/tigase", 4, "tigase"},
+	{"turn/control", 4, "turn/control"},
 	{"internal/store", 4, "store"},
 	{"internal/bus", 4, "bus"},
 	{"internal/agent", 4, "agent"},
 	{"internal/client", 4, "client"},
 	{"internal/portable", 4, "portable"},
+	{"turn", 5, "turn"}, // another process: nothing but cmd and tests imports it
 	{"internal/config", 5, "config"},
 	{"internal/doctor", 6, "doctor"},
 	{"internal/bench", 5, "bench"},
@@ -52,7 +55,8 @@ var confined = map[string][]string{
 	"modernc.org/sqlite":             {"internal/store"},
 	"github.com/pressly/goose":       {"internal/store"},
 	"github.com/danielgtaylor/huma":  {"internal/api"},
-	"github.com/pires/go-proxyproto": {"internal/listen"},
+	"github.com/pires/go-proxyproto": {"internal/listen", "turn"},
+	"github.com/pion":                {"turn/guard", "tests"},
 	"github.com/coder/websocket":     {"xmpp/websocket", "tests"},
 	"github.com/fsnotify/fsnotify":   {"certs"},
 	"github.com/jackc/pgx":           {"tests"}, // the store's bench
@@ -117,6 +121,8 @@ func violation(from, to string) string {
 		return fmt.Sprintf("%s has no place in the table of layers: add it to docs/ARCHITECTURE.md and to this test", to)
 	case fromPart == toPart:
 		return ""
+	case toPart == "turn" && fromPart != "cmd" && fromPart != "tests":
+		return fmt.Sprintf("%s imports %s: the TURN server is another process, and cmd/signalbox alone starts it", from, to)
 	case toLayer >= fromLayer:
 		return fmt.Sprintf("%s (layer %d) imports %s (layer %d): imports point down only", from, fromLayer, to, toLayer)
 	}
@@ -148,6 +154,8 @@ func TestLayerRuleBites(t *testing.T) {
 		{"internal/app", "cmd/signalbox"},
 		{"internal/doctor", "internal/app"},
 		{"internal/api", "internal/doctor"},
+		{"internal/app", "turn"},
+		{"turn/control", "turn/session"},
 		{"internal/nowhere", "certs"},
 	} {
 		if violation(tc.from, tc.to) == "" {
