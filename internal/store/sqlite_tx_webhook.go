@@ -168,6 +168,9 @@ func (t *tx) saveDeliveries(id string, all []webhook.Delivery) error {
 		}
 		err := t.webhook.deliver.Run(id, direct.Flag(!d.OK()), direct.Micros(d.At), d.Seq, d.Event, d.Type, d.Endpoint, int64(d.Attempt), int64(d.Status),
 			d.Took.Microseconds(), direct.Micros(d.Next), fault)
+		if err == nil && d.OK() && d.Seq > 0 { // a replay may bring what was given up: `failed` does not mean it any more
+			err = t.webhook.settle.Run(id, d.Seq)
+		}
 		if err != nil {
 			return err
 		}
