@@ -41,9 +41,8 @@ type Service struct {
 	cancels map[ID]struct{}             // that wait for the disk; guarded by keysMu
 	claims  map[ID]int                  // pushes that transactions which run may end; guarded by keysMu
 
-	waitersMu sync.Mutex
-	waiters   map[ID][]chan struct{} // of Wait; guarded by waitersMu
-	watchers  map[ID][]chan struct{} // of WaitFanout, capacity 1 each; guarded by waitersMu
+	waitersMu sync.Mutex       // a leaf
+	waiters   map[ID][]*waiter // guarded by waitersMu, with what is in it
 }
 
 var _ endpoint.Watcher = (*Service)(nil)
@@ -63,14 +62,14 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 		keys:     make(map[idempotencyKey]struct{}),
 		cancels:  make(map[ID]struct{}),
 		claims:   make(map[ID]int),
-		waiters:  make(map[ID][]chan struct{}),
-		watchers: make(map[ID][]chan struct{}),
+		waiters:  make(map[ID][]*waiter),
 	}
 	m, err := newMetrics(reg, s.countLanes, s.countInflight)
 	if err != nil {
 		return nil, err
 	}
 	s.m = m
+	store.Deleted(s.deleted)
 	s.scribe = &scribe{store: store, log: s.log, m: m, settle: s.settle, wake: make(chan struct{}, 1)}
 	return s, nil
 }

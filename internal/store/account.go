@@ -72,7 +72,7 @@ func (a accountStore) Queue(k endpoint.Key, size int, step func(account.Tx) erro
 }
 
 // Deleted implements account.Writer.
-func (a accountStore) Deleted(f func(endpoint.Key)) { a.store.deletions = append(a.store.deletions, f) }
+func (a accountStore) Deleted(f func(endpoint.Key)) { a.store.Deleted(f) }
 
 // deleteExpired deletes offline messages that have expired.
 func (s *Store) deleteExpired(ctx context.Context, now time.Time) error {

@@ -128,6 +128,9 @@ func (s *Store) DeleteEndpoint(ctx context.Context, k endpoint.Key) error {
 	}
 }
 
+// Deleted implements push.Writer.
+func (s *Store) Deleted(f func(endpoint.Key)) { s.deletions = append(s.deletions, f) }
+
 func (s *Store) tellDeleted(k endpoint.Key) {
 	for _, f := range s.deletions {
 		f(k)

@@ -55,21 +55,34 @@ func (op *advancePushes) advance(t *tx, in *push.Transition, out *push.Outcome) 
 		}
 		out.Applied = true
 	}
-	if in.To == push.Accepted && row.state == push.Accepted && row.collapse != "" {
-		if out.Applied, err = outdate(t, row, out.Applied); err != nil {
+	if in.To == push.Accepted && row.state == push.Accepted {
+		ended, err := endReturned(t, row)
+		if err != nil {
 			return err
 		}
+		out.Applied = out.Applied || ended
 	}
 	out.State = row.state
 	return nil
 }
 
-// outdate replaces a push that has come back, or was given back, by the newest one with its collapse key, if that waits or was sent. It reports whether it was, or
-// already had changed.
-func outdate(t *tx, row *pushRow, changed bool) (bool, error) {
+// endReturned ends a push that has come back, or was given back, if its fan-out was cancelled, or if a newer one with its collapse key waits or was sent. It reports whether
+// it did.
+func endReturned(t *tx, row *pushRow) (ended bool, err error) {
+	if row.fanout != 0 {
+		if ended, err = t.cancelled(row.fanout); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case ended:
+		return true, change(t, row, push.Cancelled, t.now, push.ReasonCancelled, nil)
+	case row.collapse == "":
+		return false, nil
+	}
 	newer, err := t.newerThan(row)
 	if err != nil || newer == 0 {
-		return changed, err
+		return false, err
 	}
 	return true, replace(t, row, newer)
 }

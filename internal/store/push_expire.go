@@ -112,8 +112,8 @@ func (op *recoverPushes) apply(t *tx) error {
 				return err
 			}
 		}
-		if row.state == push.Accepted && row.collapse != "" {
-			if _, err := outdate(t, row, false); err != nil {
+		if row.state == push.Accepted {
+			if _, err := endReturned(t, row); err != nil {
 				return err
 			}
 		}

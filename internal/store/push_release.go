@@ -189,6 +189,6 @@ func (s *Store) CloseFanout(ctx context.Context, domain string, id push.ID) erro
 		if err != nil {
 			return err
 		}
-		return t.closeLate(id)
+		return t.cancelFanout(id)
 	}, push.ErrUnknown)
 }

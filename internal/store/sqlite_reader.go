@@ -61,7 +61,8 @@ const (
 
 	queryFast = selectFast + " WHERE ep = " + numOf + " AND client = ?3"
 
-	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND (expires = created OR collapse IS NOT NULL)) ORDER BY id"
+	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND (expires = created OR collapse IS NOT NULL" +
+		" OR EXISTS (SELECT 1 FROM fanout f WHERE f.id = push.fanout AND f.late = 3))) ORDER BY id"
 )
 
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {

@@ -14,7 +14,7 @@ const (
 	queryLastPush = "SELECT last_push FROM meta"
 
 	// A target of a fan-out that took late joiners stays until that has expired for as long, so that nobody becomes a target twice.
-	stillTarget = "EXISTS (SELECT 1 FROM fanout f WHERE f.id = push.fanout AND f.late > 0 AND f.expires >= ?3)"
+	stillTarget = "EXISTS (SELECT 1 FROM fanout f WHERE f.id = push.fanout AND f.late IN (1, 2) AND f.expires >= ?3)"
 
 	// The time of its end, or what comes close to it: a push does not outlive its TTL, and who was accepted in the future is as old as the pushes around it.
 	queryOldPushes = "SELECT id FROM push WHERE id > ?1 AND id <= ?2 AND place = 4" +

@@ -59,8 +59,8 @@ func (r *reader) pushes(ctx context.Context, k endpoint.Key, state push.State, b
 
 func idOf(row []driver.Value) (push.ID, error) { return push.ID(direct.Int(row[0])), nil }
 
-// interrupted returns the pushes that a session had when the process ended, those with TTL 0 that none had yet, and those with a collapse key, which a newer one may
-// have spared because they were on their way.
+// interrupted returns the pushes that a session had when the process ended, those with TTL 0 that none had yet, and those that a newer one with their collapse key, or the
+// cancel of their fan-out, may have spared because they were on their way.
 func (r *reader) interrupted(ctx context.Context) ([]push.ID, error) {
 	return list(ctx, r.listInterrupted, 1, idOf)
 }

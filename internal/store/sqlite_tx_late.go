@@ -10,12 +10,14 @@ import (
 
 // Values of fanout.late.
 const (
-	lateOpen   = 1
-	lateClosed = 2
+	lateOpen      = 1
+	lateClosed    = 2 // it has expired
+	lateCancelled = 3 // and none of its targets is sent again
 )
 
 type lateStmts struct {
 	count, open, over, close *direct.Stmt
+	cancel, cancelled        *direct.Stmt
 	joined, looked           *direct.Stmt
 	met, body                *direct.Stmt
 	due, release             *direct.Stmt
@@ -35,16 +37,18 @@ const (
 
 func newLateStmts(p *direct.Preparer) lateStmts {
 	return lateStmts{
-		count:   p.Prepare("SELECT count(*) FROM fanout WHERE late = 1"),
-		open:    p.Prepare(queryLateOpen),
-		over:    p.Prepare(queryLateOver),
-		close:   p.Prepare("UPDATE fanout SET late = 2 WHERE id = ? AND late = 1"),
-		joined:  p.Prepare("SELECT j.ep, e.domain, e.id, e.labels, e.groups FROM joined j LEFT JOIN endpoint e ON e.num = j.ep ORDER BY j.ep LIMIT ?"),
-		looked:  p.Prepare("DELETE FROM joined WHERE ep = ?"),
-		met:     p.Prepare(queryMet),
-		body:    p.Prepare("SELECT body FROM push_body WHERE id = ?"),
-		due:     p.Prepare(queryDue),
-		release: p.Prepare("UPDATE push SET place = priority WHERE id = ?"),
+		count:     p.Prepare("SELECT count(*) FROM fanout WHERE late = 1"),
+		open:      p.Prepare(queryLateOpen),
+		over:      p.Prepare(queryLateOver),
+		close:     p.Prepare("UPDATE fanout SET late = 2 WHERE id = ? AND late = 1"),
+		cancel:    p.Prepare("UPDATE fanout SET late = 3 WHERE id = ?"),
+		cancelled: p.Prepare("SELECT 1 FROM fanout WHERE id = ? AND late = 3"),
+		joined:    p.Prepare("SELECT j.ep, e.domain, e.id, e.labels, e.groups FROM joined j LEFT JOIN endpoint e ON e.num = j.ep ORDER BY j.ep LIMIT ?"),
+		looked:    p.Prepare("DELETE FROM joined WHERE ep = ?"),
+		met:       p.Prepare(queryMet),
+		body:      p.Prepare("SELECT body FROM push_body WHERE id = ?"),
+		due:       p.Prepare(queryDue),
+		release:   p.Prepare("UPDATE push SET place = priority WHERE id = ?"),
 	}
 }
 
@@ -81,6 +85,18 @@ func (t *tx) closeLate(id push.ID) error {
 	t.closeTargets(id, 0)
 	return nil
 }
+
+// cancelFanout ends the late joining of a fan-out, and has cancelled end what comes back of it.
+func (t *tx) cancelFanout(id push.ID) error {
+	if err := t.late.cancel.Run(int64(id)); err != nil {
+		return err
+	}
+	t.closeTargets(id, 0)
+	return nil
+}
+
+// cancelled reports whether a fan-out was cancelled.
+func (t *tx) cancelled(id push.ID) (bool, error) { return t.late.cancelled.Row(t.row2[:1], int64(id)) }
 
 // joiner is an endpoint whose labels or groups have changed. Without an id it was deleted.
 type joiner struct {
