@@ -16,10 +16,13 @@ const (
 	// A target of a fan-out that took late joiners stays until that has expired for as long, so that nobody becomes a target twice.
 	stillTarget = "EXISTS (SELECT 1 FROM fanout f WHERE f.id = push.fanout AND f.late IN (1, 2) AND f.expires >= ?3)"
 
+	// The targets of a campaign are counted as long as it has no counts of its own.
+	targetsOfCampaigns = "(SELECT b.fanout FROM campaign c CROSS JOIN campaign_batch b ON b.campaign = c.id WHERE c.counts IS NULL)"
+
 	// The time of its end, or what comes close to it: a push does not outlive its TTL, and who was accepted in the future is as old as the pushes around it.
 	queryOldPushes = "SELECT id FROM push WHERE id > ?1 AND id <= ?2 AND place = 4" +
 		" AND CASE WHEN ended <= ?4 THEN ended WHEN created <= ?4 THEN expires ELSE 0 END < ?3" +
-		" AND (fanout IS NULL OR NOT " + stillTarget + ") ORDER BY id LIMIT ?5"
+		" AND (fanout IS NULL OR NOT " + stillTarget + " AND fanout NOT IN " + targetsOfCampaigns + ") ORDER BY id LIMIT ?5"
 )
 
 // retainedTable is a table whose rows are deleted when they are old. Their numbers grow with every write, whatever the clock shows.

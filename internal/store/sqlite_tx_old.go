@@ -23,7 +23,8 @@ func newOldStmts(p *direct.Preparer) oldStmts {
 		outbox: p.Prepare("DELETE FROM outbox WHERE seq <= ?"),
 		gone:   p.Prepare("DELETE FROM gone WHERE seq < coalesce((SELECT min(seq) FROM outbox), 9223372036854775807)"),
 		fanout: p.Prepare("DELETE FROM fanout WHERE id IN (SELECT id FROM fanout f WHERE id <= ? AND late <> 1 AND NOT EXISTS (SELECT 1 FROM push WHERE fanout = f.id)" +
-			" AND NOT EXISTS (SELECT 1 FROM refused WHERE fanout = f.id) AND NOT EXISTS (SELECT 1 FROM idem WHERE push = f.id) ORDER BY id LIMIT ?)"),
+			" AND NOT EXISTS (SELECT 1 FROM refused WHERE fanout = f.id) AND NOT EXISTS (SELECT 1 FROM idem WHERE push = f.id)" +
+			" AND id NOT IN " + targetsOfCampaigns + " ORDER BY id LIMIT ?)"),
 		lastEvent:    p.Prepare("SELECT max(seq) FROM (SELECT seq FROM outbox WHERE seq <= ? ORDER BY seq LIMIT ?)"),
 		missed:       p.Prepare("SELECT count(*) FROM outbox WHERE seq <= ? AND seq > (SELECT min(seq) FROM event_reader)"),
 		deletedEvent: p.Prepare("UPDATE meta SET deleted_event = ? WHERE one = 1"),
