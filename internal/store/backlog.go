@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"signalbox/internal/events/webhook"
+	"signalbox/internal/store/failure"
 )
 
 // Backlog is what waits for a receiver of events.
@@ -30,7 +31,7 @@ func InspectBacklog(ctx context.Context, path, id string) (b Backlog, err error)
 			return webhook.ErrUnknown
 		}
 		if err != nil {
-			return fmt.Errorf("read the receivers of events in %s: %w", path, sqliteError(err))
+			return fmt.Errorf("read the receivers of events in %s: %w", path, failure.Of(err))
 		}
 		row := make([]driver.Value, webhookColumns)
 		for i, v := range rows {
@@ -42,7 +43,7 @@ func InspectBacklog(ctx context.Context, path, id string) (b Backlog, err error)
 		}
 		var newest int64
 		if err := db.QueryRowContext(ctx, "SELECT last_event FROM meta").Scan(&newest); err != nil {
-			return fmt.Errorf("read the newest event in %s: %w", path, sqliteError(err))
+			return fmt.Errorf("read the newest event in %s: %w", path, failure.Of(err))
 		}
 		b = Backlog{State: w.State, Pending: max(newest-w.Cursor, 0)}
 		return nil

@@ -10,6 +10,7 @@ import (
 	"signalbox/internal/campaign"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/query"
 )
 
 var _ campaign.Store = (*Store)(nil)
@@ -210,7 +211,7 @@ func (s *Store) CampaignCounts(ctx context.Context, id campaign.ID) (push.Counts
 
 // SubmittedBatch implements campaign.Store.
 func (s *Store) SubmittedBatch(ctx context.Context, domain string, key push.Idempotency) (push.Fanout, error) {
-	id, err := one(ctx, s.reader.findKey, 3, idOf, push.ErrUnknown, keyHash(&key), key.Token, key.Key[:])
+	id, err := query.One(ctx, s.reader.findKey, 3, idOf, push.ErrUnknown, keyHash(&key), key.Token, key.Key[:])
 	if err != nil {
 		return push.Fanout{}, err
 	}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
+	"signalbox/internal/store/failure"
+	"signalbox/internal/store/query"
 )
 
 // reader answers queries on connections of its own, which see what is committed and never wait for the writer. All methods may be called concurrently.
@@ -66,8 +67,8 @@ const (
 )
 
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
-	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists, Mend: sqliteError}}
-	err := prepareAll(ctx, db, map[string]**sql.Stmt{
+	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists}}
+	err := query.Prepare(ctx, db, map[string]**sql.Stmt{
 		selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?":     &r.findEndpoint,
 		"SELECT secret, enabled FROM endpoint WHERE domain = ? AND id = ?": &r.secretOf,
 		selectToken + " WHERE hash = ?":                                    &r.findToken,
@@ -114,82 +115,23 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]
 	}
-	if err := errors.Join(err, prepareAll(ctx, lists, listing)); err != nil {
+	if err := errors.Join(err, query.Prepare(ctx, lists, listing)); err != nil {
 		return r, err
 	}
-	r.accounts, err = accounts.NewReader(ctx, db, lists, sqliteError)
+	r.accounts, err = accounts.NewReader(ctx, db, lists)
 	return r, err
-}
-
-func prepareAll(ctx context.Context, db *sql.DB, queries map[string]**sql.Stmt) error {
-	for query, into := range queries {
-		var err error
-		if *into, err = db.PrepareContext(ctx, query); err != nil {
-			return fmt.Errorf("prepare %q: %w", query, err)
-		}
-	}
-	return nil
 }
 
 // close closes the connections. Statements end with them.
 func (r *reader) close() error { return errors.Join(r.db.Close(), r.lists.Close()) }
 
-// each scans every row of a query into a buffer and calls f.
-func each(ctx context.Context, s *sql.Stmt, columns int, f func(row []driver.Value) error, args ...any) error {
-	rows, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return sqliteError(err)
-	}
-	defer rows.Close()
-	row, values, dest := make([]driver.Value, columns), make([]any, columns), make([]any, columns)
-	for i := range values {
-		dest[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			return err
-		}
-		for i, v := range values {
-			row[i] = v
-		}
-		if err := f(row); err != nil {
-			return err
-		}
-	}
-	return sqliteError(rows.Err())
-}
-
-// list collects what read makes of every row.
-func list[T any](ctx context.Context, s *sql.Stmt, columns int, read func([]driver.Value) (T, error), args ...any) ([]T, error) {
-	var all []T
-	err := each(ctx, s, columns, func(row []driver.Value) error {
-		v, err := read(row)
-		all = append(all, v)
-		return err
-	}, args...)
-	return all, err
-}
-
-// one returns what read makes of the only row, or unknown if there is none.
-func one[T any](ctx context.Context, s *sql.Stmt, columns int, read func([]driver.Value) (T, error), unknown error, args ...any) (T, error) {
-	all, err := list(ctx, s, columns, read, args...)
-	if err == nil && len(all) == 0 {
-		err = unknown
-	}
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return all[0], nil
-}
-
 func (r *reader) endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
-	return one(ctx, r.findEndpoint, recordColumns, recordOf, endpoint.ErrUnknown, k.Domain, k.ID)
+	return query.One(ctx, r.findEndpoint, recordColumns, recordOf, endpoint.ErrUnknown, k.Domain, k.ID)
 }
 
 func (r *reader) endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Record, error) {
 	name, value, _ := strings.Cut(q.Label, "=")
-	return list(ctx, r.listEndpoints, recordColumns, recordOf, q.Domain, q.After, string(q.State), q.Search, q.Group, name, value, q.Limit)
+	return query.List(ctx, r.listEndpoints, recordColumns, recordOf, q.Domain, q.After, string(q.State), q.Search, q.Group, name, value, q.Limit)
 }
 
 func (r *reader) secret(ctx context.Context, k endpoint.Key) (endpoint.Secret, bool, error) {
@@ -200,7 +142,7 @@ func (r *reader) secret(ctx context.Context, k endpoint.Key) (endpoint.Secret, b
 		return endpoint.Secret{}, false, endpoint.ErrUnknown
 	}
 	if err != nil {
-		return endpoint.Secret{}, false, sqliteError(err)
+		return endpoint.Secret{}, false, failure.Of(err)
 	}
 	var s endpoint.Secret
 	if err := json.Unmarshal([]byte(text), &s); err != nil {
@@ -211,7 +153,7 @@ func (r *reader) secret(ctx context.Context, k endpoint.Key) (endpoint.Secret, b
 
 // fastTokens returns the zero value if the client has none.
 func (r *reader) fastTokens(ctx context.Context, k endpoint.Key, client string) (endpoint.FastTokens, error) {
-	all, err := list(ctx, r.findFast, fastColumns, fastTokensOf, k.Domain, k.ID, client)
+	all, err := query.List(ctx, r.findFast, fastColumns, fastTokensOf, k.Domain, k.ID, client)
 	if err != nil || len(all) == 0 {
 		return endpoint.FastTokens{}, err
 	}
@@ -219,9 +161,9 @@ func (r *reader) fastTokens(ctx context.Context, k endpoint.Key, client string) 
 }
 
 func (r *reader) tokenByHash(ctx context.Context, hash [32]byte) (access.Token, error) {
-	return one(ctx, r.findToken, tokenColumns, tokenOf, access.ErrUnknownToken, hash[:])
+	return query.One(ctx, r.findToken, tokenColumns, tokenOf, access.ErrUnknownToken, hash[:])
 }
 
 func (r *reader) tokens(ctx context.Context) ([]access.Token, error) {
-	return list(ctx, r.listTokens, tokenColumns, tokenOf)
+	return query.List(ctx, r.listTokens, tokenColumns, tokenOf)
 }

@@ -9,6 +9,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/query"
 )
 
 const (
@@ -35,13 +36,13 @@ func refusedOf(row []driver.Value) (push.Status, error) {
 }
 
 func (r *reader) fanout(ctx context.Context, domain string, id push.ID) (push.Fanout, error) {
-	return one(ctx, r.findFanout, fanoutColumns, fanoutOf, push.ErrUnknown, int64(id), domain)
+	return query.One(ctx, r.findFanout, fanoutColumns, fanoutOf, push.ErrUnknown, int64(id), domain)
 }
 
 // countsOf counts the targets of a fan-out by their states.
 func (r *reader) countsOf(ctx context.Context, f push.Fanout) (push.Counts, error) {
 	counts := push.Counts{}
-	err := each(ctx, r.countTargets, 2, func(row []driver.Value) error {
+	err := query.Each(ctx, r.countTargets, 2, func(row []driver.Value) error {
 		state, err := stateOf(direct.Int(row[0]))
 		counts[state] = int(direct.Int(row[1]))
 		return err
@@ -60,11 +61,11 @@ func (r *reader) deliveries(ctx context.Context, domain string, fanout push.ID, 
 			return nil, nil
 		}
 	}
-	all, err := list(ctx, r.listTargets, statusColumns, statusOf, domain, int64(fanout), int64(after), code, limit)
+	all, err := query.List(ctx, r.listTargets, statusColumns, statusOf, domain, int64(fanout), int64(after), code, limit)
 	if err != nil || state != "" && state != push.Rejected {
 		return all, err
 	}
-	refused, err := list(ctx, r.listRefused, refusedColumns, refusedOf, domain, int64(fanout), int64(after), limit)
+	refused, err := query.List(ctx, r.listRefused, refusedColumns, refusedOf, domain, int64(fanout), int64(after), limit)
 	all = append(all, refused...)
 	slices.SortFunc(all, func(a, b push.Status) int { return cmp.Compare(a.ID, b.ID) })
 	return all[:min(limit, len(all))], err

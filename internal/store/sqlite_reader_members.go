@@ -10,6 +10,8 @@ import (
 
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
+	"signalbox/internal/store/query"
 )
 
 // maxCounted bounds what is counted to find the rarest of several tags.
@@ -41,7 +43,7 @@ func (r *reader) rarestFirst(ctx context.Context, domain string, s push.Selector
 	}
 	counts := make(map[string]int64, len(tags))
 	for _, tag := range tags {
-		n, err := one(ctx, r.countTag, 1, number, errCorrupt, domain, tag, int64(maxCounted))
+		n, err := query.One(ctx, r.countTag, 1, number, failure.ErrCorrupt, domain, tag, int64(maxCounted))
 		if err != nil {
 			return nil, err
 		}
@@ -63,7 +65,7 @@ func (r *reader) countMatching(ctx context.Context, domain string, s push.Select
 	if err != nil {
 		return 0, err
 	}
-	n, err := one(ctx, r.countMembers, 1, number, errCorrupt, domain, tags[0], 0, others, limit, second)
+	n, err := query.One(ctx, r.countMembers, 1, number, failure.ErrCorrupt, domain, tags[0], 0, others, limit, second)
 	return int(n), err
 }
 
@@ -78,7 +80,7 @@ func (r *reader) membersFrom(ctx context.Context, domain string, s push.Selector
 		return nil, 0, err
 	}
 	last = after
-	err = each(ctx, r.listMembers, 2, func(row []driver.Value) error {
+	err = query.Each(ctx, r.listMembers, 2, func(row []driver.Value) error {
 		ids, last = append(ids, direct.Text(row[0])), direct.Int(row[1])
 		return nil
 	}, domain, tags[0], after, others, limit, second)
@@ -87,6 +89,6 @@ func (r *reader) membersFrom(ctx context.Context, domain string, s push.Selector
 
 // any reports whether a query finds something.
 func (r *reader) any(ctx context.Context, s *sql.Stmt, args ...any) (bool, error) {
-	found, err := list(ctx, s, 1, number, args...)
+	found, err := query.List(ctx, s, 1, number, args...)
 	return len(found) > 0, err
 }

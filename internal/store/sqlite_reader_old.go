@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"signalbox/internal/push"
+	"signalbox/internal/store/failure"
+	"signalbox/internal/store/query"
 )
 
 // maxAhead is how far in the future a time may lie that is believed. Beyond, the clock stood ahead when it was written.
@@ -52,7 +54,7 @@ func (a age) future() int64 { return a.now.Add(maxAhead).UnixMicro() }
 
 // lastOldIn returns the number of the newest row that is old in the table at this place of retainedTables, 0 if none is.
 func (r *reader) lastOldIn(ctx context.Context, table int, a age) (int64, error) {
-	found, err := list(ctx, r.lastOld[table], 1, idOf, a.cutoff(), a.future())
+	found, err := query.List(ctx, r.lastOld[table], 1, idOf, a.cutoff(), a.future())
 	if err != nil || len(found) == 0 {
 		return 0, err
 	}
@@ -61,10 +63,10 @@ func (r *reader) lastOldIn(ctx context.Context, table int, a age) (int64, error)
 
 // pushesOver returns up to limit pushes behind after and up to last that have been final for long, in the order of their ids.
 func (r *reader) pushesOver(ctx context.Context, after push.ID, last int64, a age, limit int) ([]push.ID, error) {
-	return list(ctx, r.oldPushes, 1, idOf, int64(after), last, a.cutoff(), a.future(), limit)
+	return query.List(ctx, r.oldPushes, 1, idOf, int64(after), last, a.cutoff(), a.future(), limit)
 }
 
 // newestPush returns the id that was given out last.
 func (r *reader) newestPush(ctx context.Context) (push.ID, error) {
-	return one(ctx, r.lastPush, 1, idOf, errCorrupt)
+	return query.One(ctx, r.lastPush, 1, idOf, failure.ErrCorrupt)
 }

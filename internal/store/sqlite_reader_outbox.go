@@ -10,6 +10,8 @@ import (
 	"signalbox/internal/events"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
+	"signalbox/internal/store/query"
 )
 
 const (
@@ -34,7 +36,7 @@ var errEnough = errors.New("enough was read")
 func (r *reader) events(ctx context.Context, after int64, limit int) ([]events.Event, error) {
 	var all []events.Event
 	size := 0
-	err := each(ctx, r.listEvents, eventColumnsRead, func(row []driver.Value) error {
+	err := query.Each(ctx, r.listEvents, eventColumnsRead, func(row []driver.Value) error {
 		e, err := eventOf(row)
 		if err != nil {
 			return err
@@ -52,14 +54,14 @@ func (r *reader) events(ctx context.Context, after int64, limit int) ([]events.E
 }
 
 func (r *reader) boundsOfEvents(ctx context.Context) (events.Bounds, error) {
-	return one(ctx, r.eventBounds, 2, func(row []driver.Value) (events.Bounds, error) {
+	return query.One(ctx, r.eventBounds, 2, func(row []driver.Value) (events.Bounds, error) {
 		return events.Bounds{Deleted: direct.Int(row[0]), Newest: direct.Int(row[1])}, nil
-	}, errCorrupt)
+	}, failure.ErrCorrupt)
 }
 
 // slowestEventReader returns how far all registered readers have read; held is false if there are none.
 func (r *reader) slowestEventReader(ctx context.Context) (seq int64, held bool, err error) {
-	seqs, err := list(ctx, r.slowestReader, 1, func(row []driver.Value) (int64, error) { return direct.Int(row[0]), nil })
+	seqs, err := query.List(ctx, r.slowestReader, 1, func(row []driver.Value) (int64, error) { return direct.Int(row[0]), nil })
 	if err != nil || len(seqs) == 0 {
 		return 0, false, err
 	}

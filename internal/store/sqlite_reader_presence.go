@@ -10,6 +10,8 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
+	"signalbox/internal/store/query"
 )
 
 const (
@@ -29,7 +31,7 @@ const (
 // presencesDue reports whether events of presences are due.
 func (r *reader) presencesDue(ctx context.Context, now time.Time) (due bool, err error) {
 	err = r.anyUntold.QueryRowContext(ctx, direct.Micros(now)).Scan(&due)
-	return due, sqliteError(err)
+	return due, failure.Of(err)
 }
 
 // EndpointsByID implements endpoint.Surveys.
@@ -39,7 +41,7 @@ func (s *Store) EndpointsByID(ctx context.Context, domain string, ids []string) 
 		return nil, fmt.Errorf("encode ids: %w", err)
 	}
 	waiting := s.queue.unsaved() // before the read, as in Endpoint
-	rs, err := list(ctx, s.reader.findByID, recordColumns, recordOf, domain, string(text))
+	rs, err := query.List(ctx, s.reader.findByID, recordColumns, recordOf, domain, string(text))
 	for i := range rs {
 		if p, ok := waiting[rs[i].Key]; ok {
 			rs[i].Presence = p.Beside(rs[i].Presence)
@@ -51,7 +53,7 @@ func (s *Store) EndpointsByID(ctx context.Context, domain string, ids []string) 
 // Snapshot implements endpoint.Surveys.
 func (s *Store) Snapshot(ctx context.Context, q endpoint.Query, f func(endpoint.Told) error) (seq int64, err error) {
 	name, value, _ := strings.Cut(q.Label, "=")
-	err = each(ctx, s.reader.snapshot, 2+recordColumns, func(row []driver.Value) error {
+	err = query.Each(ctx, s.reader.snapshot, 2+recordColumns, func(row []driver.Value) error {
 		seq = direct.Int(row[0])
 		if row[2] == nil {
 			return nil

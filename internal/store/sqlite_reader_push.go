@@ -9,12 +9,14 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
+	"signalbox/internal/store/query"
 )
 
 func (r *reader) push(ctx context.Context, domain string, id push.ID) (push.Status, error) {
-	st, err := one(ctx, r.findPush, statusColumns, statusOf, push.ErrUnknown, int64(id), domain)
+	st, err := query.One(ctx, r.findPush, statusColumns, statusOf, push.ErrUnknown, int64(id), domain)
 	if errors.Is(err, push.ErrUnknown) {
-		return one(ctx, r.findRefused, refusedColumns, refusedOf, push.ErrUnknown, int64(id), domain)
+		return query.One(ctx, r.findRefused, refusedColumns, refusedOf, push.ErrUnknown, int64(id), domain)
 	}
 	return st, err
 }
@@ -28,12 +30,12 @@ func (r *reader) waiting(ctx context.Context, k endpoint.Key, after push.Cursor,
 			CollapseKey: direct.Text(row[7]),
 		}, nil
 	}
-	return list(ctx, r.listWaiting, 9, read, k.Domain, k.ID, int64(after.Priority), int64(after.ID), limit)
+	return query.List(ctx, r.listWaiting, 9, read, k.Domain, k.ID, int64(after.Priority), int64(after.ID), limit)
 }
 
 func (r *reader) countWaiting(ctx context.Context, k endpoint.Key) (n int, err error) {
 	err = r.countOpen.QueryRowContext(ctx, k.Domain, k.ID).Scan(&n)
-	return n, sqliteError(err)
+	return n, failure.Of(err)
 }
 
 func (r *reader) pushes(ctx context.Context, k endpoint.Key, state push.State, before push.ID, limit int) ([]push.Status, error) {
@@ -54,7 +56,7 @@ func (r *reader) pushes(ctx context.Context, k endpoint.Key, state push.State, b
 	case code >= 0:
 		s = r.listState
 	}
-	return list(ctx, s, statusColumns, statusOf, k.Domain, k.ID, int64(before), code, limit)
+	return query.List(ctx, s, statusColumns, statusOf, k.Domain, k.ID, int64(before), code, limit)
 }
 
 func idOf(row []driver.Value) (push.ID, error) { return push.ID(direct.Int(row[0])), nil }
@@ -62,5 +64,5 @@ func idOf(row []driver.Value) (push.ID, error) { return push.ID(direct.Int(row[0
 // interrupted returns the pushes that a session had when the process ended, those with TTL 0 that none had yet, and those that a newer one with their collapse key, or the
 // cancel of their fan-out, may have spared because they were on their way.
 func (r *reader) interrupted(ctx context.Context) ([]push.ID, error) {
-	return list(ctx, r.listInterrupted, 1, idOf)
+	return query.List(ctx, r.listInterrupted, 1, idOf)
 }

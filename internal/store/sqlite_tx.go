@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
 )
 
 // tx is the transaction that operations are applied to, with the statements that they need. Its methods hold all SQL that writes, and no decisions.
@@ -117,7 +118,7 @@ func (w *sqliteWriter) write(ops []operation) error {
 	}
 	if err != nil {
 		w.tx.rollback()
-		return sqliteError(err)
+		return failure.Of(err)
 	}
 	return nil
 }
@@ -165,7 +166,7 @@ func (t *tx) readNumbers() error {
 		return err
 	}
 	if !found {
-		return errCorrupt
+		return failure.ErrCorrupt
 	}
 	t.lastPush, t.lastEvent, t.numbersRead = direct.Int(t.row2[0]), direct.Int(t.row2[1]), true
 	return nil

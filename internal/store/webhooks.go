@@ -5,6 +5,7 @@ import (
 
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/query"
 )
 
 // CreateWebhook implements webhook.Store.
@@ -42,12 +43,12 @@ func (s *Store) DeleteWebhook(ctx context.Context, id string) error {
 
 // Webhook implements webhook.Store.
 func (s *Store) Webhook(ctx context.Context, id string) (webhook.Webhook, error) {
-	return one(ctx, s.reader.findWebhook, webhookColumns, webhookOf, webhook.ErrUnknown, id)
+	return query.One(ctx, s.reader.findWebhook, webhookColumns, webhookOf, webhook.ErrUnknown, id)
 }
 
 // Webhooks implements webhook.Store.
 func (s *Store) Webhooks(ctx context.Context) ([]webhook.Webhook, error) {
-	return list(ctx, s.reader.listWebhooks, webhookColumns, webhookOf)
+	return query.List(ctx, s.reader.listWebhooks, webhookColumns, webhookOf)
 }
 
 // SaveWebhookProgress implements webhook.Store.
@@ -58,12 +59,12 @@ func (s *Store) SaveWebhookProgress(ctx context.Context, id string, p webhook.Pr
 
 // WebhookDeliveries implements webhook.Store.
 func (s *Store) WebhookDeliveries(ctx context.Context, id string, q webhook.DeliveryQuery) ([]webhook.Delivery, error) {
-	return list(ctx, s.reader.listDeliveries, deliveryColumns, deliveryOf, id, direct.Flag(q.Failed), q.Before, q.Limit)
+	return query.List(ctx, s.reader.listDeliveries, deliveryColumns, deliveryOf, id, direct.Flag(q.Failed), q.Before, q.Limit)
 }
 
 // WebhookAside implements webhook.Store.
 func (s *Store) WebhookAside(ctx context.Context, id string) ([]webhook.Aside, error) {
-	return list(ctx, s.reader.listAside, asideColumns, asideOf, id)
+	return query.List(ctx, s.reader.listAside, asideColumns, asideOf, id)
 }
 
 // ReviveWebhookAside implements webhook.Store.

@@ -1,4 +1,5 @@
-package store
+// Package failure says what errors of SQLite mean, and what to do about them.
+package failure
 
 import (
 	"errors"
@@ -14,13 +15,13 @@ import (
 
 // Errors that concern the whole database, not one operation.
 var (
-	errStorage = errors.New("the database cannot be used")
-	errStalled = errors.New("a write to the database does not end; look for disk errors in the kernel's log")
-	errCorrupt = errors.New("the database file is damaged; stop the server and restore a backup")
+	ErrStorage = errors.New("the database cannot be used")
+	ErrStalled = errors.New("a write to the database does not end; look for disk errors in the kernel's log")
+	ErrCorrupt = errors.New("the database file is damaged; stop the server and restore a backup")
 )
 
-// sqliteError turns an error of the driver into one that says what to do. Errors of single statements are returned as they are.
-func sqliteError(err error) error {
+// Of turns an error of the driver into one that says what to do. Errors of single statements are returned as they are.
+func Of(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -39,11 +40,11 @@ func sqliteError(err error) error {
 	case sqlite3.SQLITE_IOERR:
 		return ioError(code, err)
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
-		return fmt.Errorf("%w: %w", errCorrupt, err)
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH:
-		return fmt.Errorf("%w: make data_dir and the files in it writable for the user that runs signalbox: %w", errStorage, err)
+		return fmt.Errorf("%w: make data_dir and the files in it writable for the user that runs signalbox: %w", ErrStorage, err)
 	case sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_NOLFS, sqlite3.SQLITE_PROTOCOL:
-		return fmt.Errorf("%w: %w", errStorage, err)
+		return fmt.Errorf("%w: %w", ErrStorage, err)
 	}
 	return err
 }
@@ -54,31 +55,32 @@ func ioError(code int, err error) error {
 	case sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_FSYNC, sqlite3.SQLITE_IOERR_DIR_FSYNC, sqlite3.SQLITE_IOERR_TRUNCATE, sqlite3.SQLITE_IOERR_SHMSIZE:
 		return fmt.Errorf("%w: the disk does not take writes; free space, or look for its errors in the kernel's log: %w", push.ErrNoSpace, err)
 	}
-	return fmt.Errorf("%w: look for disk errors in the kernel's log: %w", errStorage, err)
+	return fmt.Errorf("%w: look for disk errors in the kernel's log: %w", ErrStorage, err)
 }
 
-// concernsAll reports whether err would meet every other operation as well, so that splitting a batch is no use.
-func concernsAll(err error) bool {
-	return errors.Is(err, push.ErrNoSpace) || errors.Is(err, push.ErrBusy) || errors.Is(err, errStorage) || errors.Is(err, errCorrupt)
+// ConcernsAll reports whether err would meet every other operation as well, so that splitting a batch is no use.
+func ConcernsAll(err error) bool {
+	return errors.Is(err, push.ErrNoSpace) || errors.Is(err, push.ErrBusy) || errors.Is(err, ErrStorage) || errors.Is(err, ErrCorrupt)
 }
 
-// errorKind names an error for the metric.
-func errorKind(err error) string {
+// Kind names an error for a metric: one of Kinds.
+func Kind(err error) string {
 	switch {
 	case errors.Is(err, push.ErrNoSpace):
 		return "no_space"
 	case errors.Is(err, push.ErrBusy):
 		return "busy"
-	case concernsAll(err):
+	case ConcernsAll(err):
 		return "storage"
 	}
 	return "operation"
 }
 
-var errorKinds = []string{"no_space", "busy", "storage", "operation"}
+// Kinds are all kinds of error.
+var Kinds = []string{"no_space", "busy", "storage", "operation"}
 
-// pathError says what to do about a directory or file that cannot be used.
-func pathError(doing string, err error) error {
+// OfPath says what to do about a directory or file that cannot be used.
+func OfPath(doing string, err error) error {
 	if errors.Is(err, fs.ErrPermission) {
 		return fmt.Errorf("%s: %w; make it writable for the user that runs signalbox, or set data_dir to another directory", doing, err)
 	}
