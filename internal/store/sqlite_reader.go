@@ -14,6 +14,7 @@ import (
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/failure"
 	"signalbox/internal/store/query"
+	"signalbox/internal/store/webhooks"
 )
 
 // reader answers queries on connections of its own, which see what is committed and never wait for the writer. All methods may be called concurrently.
@@ -31,12 +32,11 @@ type reader struct {
 	listTargets, listRefused, findRefused  *sql.Stmt
 	anyUntold, findByID, snapshot          *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
-	findWebhook, listWebhooks              *sql.Stmt
-	listDeliveries, listAside              *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
 	ofEndpoint, ahead, lastSeen            *sql.Stmt // of timelines
 	accounts                               *accounts.Reader
 	campaigns                              campaigns.Reader
+	webhooks                               *webhooks.Reader
 	countTag, countMembers, listMembers    *sql.Stmt
 	anyDue, anyLate                        *sql.Stmt
 }
@@ -104,13 +104,9 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountMembers:  &r.countMembers,
 		queryMemberIDs:     &r.listMembers,
 
-		queryEndpointEvents:             &r.ofEndpoint,
-		queryAhead:                      &r.ahead,
-		queryLastSeen:                   &r.lastSeen,
-		selectWebhook + " WHERE id = ?": &r.findWebhook,
-		selectWebhook + " ORDER BY id":  &r.listWebhooks,
-		queryDeliveries:                 &r.listDeliveries,
-		queryAside:                      &r.listAside,
+		queryEndpointEvents: &r.ofEndpoint,
+		queryAhead:          &r.ahead,
+		queryLastSeen:       &r.lastSeen,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]
@@ -118,7 +114,10 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 	if err := errors.Join(err, query.Prepare(ctx, lists, listing)); err != nil {
 		return r, err
 	}
-	r.accounts, err = accounts.NewReader(ctx, db, lists)
+	if r.accounts, err = accounts.NewReader(ctx, db, lists); err != nil {
+		return r, err
+	}
+	r.webhooks, err = webhooks.NewReader(ctx, lists)
 	return r, err
 }
 

@@ -12,6 +12,7 @@ import (
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/failure"
+	"signalbox/internal/store/webhooks"
 )
 
 // tx is the transaction that operations are applied to, with the statements that they need. Its methods hold all SQL that writes, and no decisions.
@@ -47,10 +48,10 @@ type tx struct {
 	token    tokenStmts
 	fast     fastStmts
 	old      oldStmts
-	webhook  webhookStmts
 	outbox   outboxStmts
 	account  *accounts.Statements
 	campaign *campaigns.Statements
+	webhook  *webhooks.Statements
 }
 
 type controlStmts struct {
@@ -85,7 +86,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		token:    newTokenStmts(p),
 		fast:     newFastStmts(p),
 		old:      newOldStmts(p),
-		webhook:  newWebhookStmts(p),
+		webhook:  webhooks.Prepare(p),
 		outbox:   newOutboxStmts(p),
 	}
 	if p.Err != nil {
