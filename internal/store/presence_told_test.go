@@ -43,8 +43,8 @@ func TestTold(t *testing.T) {
 			for i, s := range tc.steps {
 				got := ""
 				if s.state == look {
-					if !told.due.IsZero() && !told.due.After(at(s.at)) {
-						told.due = time.Time{}
+					if !told.Due.IsZero() && !told.Due.After(at(s.at)) {
+						told.Due = time.Time{}
 						if told.news(&last, true) {
 							got = names[told.tell(&last)]
 						}

@@ -13,6 +13,7 @@ import (
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/failure"
+	"signalbox/internal/store/presences"
 	"signalbox/internal/store/query"
 	"signalbox/internal/store/webhooks"
 )
@@ -75,12 +76,12 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryFast:                                                          &r.findFast,
 		selectToken + " ORDER BY name":                                     &r.listTokens,
 		selectStatus + " WHERE p.id = ? AND e.domain = ?":                  &r.findPush,
-		queryWaiting:     &r.listWaiting,
-		queryCountOpen:   &r.countOpen,
-		queryInterrupted: &r.listInterrupted,
-		queryAnyDue:      &r.anyDue,
-		queryAnyUntold:   &r.anyUntold,
-		queryAnyLate:     &r.anyLate,
+		queryWaiting:          &r.listWaiting,
+		queryCountOpen:        &r.countOpen,
+		queryInterrupted:      &r.listInterrupted,
+		queryAnyDue:           &r.anyDue,
+		presences.QueryAnyDue: &r.anyUntold,
+		queryAnyLate:          &r.anyLate,
 		selectFanout + " WHERE id = ? AND domain = ?": &r.findFanout,
 		queryFindKey: &r.findKey,
 		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,

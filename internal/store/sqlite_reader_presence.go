@@ -11,17 +11,16 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/failure"
+	"signalbox/internal/store/presences"
 	"signalbox/internal/store/query"
 )
 
 const (
-	queryAnyUntold = "SELECT EXISTS (SELECT 1 FROM presence WHERE due > 0 AND due <= ?)"
-
 	// The join is crossed so that the ids lead, each to one endpoint.
 	queryByID = selectRecord + " FROM json_each(?2) j CROSS JOIN endpoint e ON e.domain = ?1 AND e.id = j.value LEFT JOIN presence p ON p.ep = e.num"
 
 	// One statement, so that all of it is read at one time; a row without an endpoint carries the number where there is none. What was never told shows as never.
-	querySnapshot = "SELECT m.last_event, coalesce(nullif(p.told, ''), 'never'), e.domain, e.id, e.enabled, e.created, e.updated, e.labels, e.groups, " + selectPresence +
+	querySnapshot = "SELECT m.last_event, coalesce(nullif(p.told, ''), 'never'), e.domain, e.id, e.enabled, e.created, e.updated, e.labels, e.groups, " + presences.Select +
 		" FROM meta m LEFT JOIN (endpoint e LEFT JOIN presence p ON p.ep = e.num)" +
 		" ON e.domain = ?1 AND (?2 = '' OR coalesce(nullif(p.told, ''), 'never') = ?2)" +
 		" AND (?3 = '' OR instr(e.id, ?3) > 0) AND (?4 = '' OR EXISTS (SELECT 1 FROM json_each(e.groups) g WHERE g.value = ?4))" +

@@ -12,6 +12,7 @@ import (
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/failure"
+	"signalbox/internal/store/presences"
 	"signalbox/internal/store/webhooks"
 )
 
@@ -44,7 +45,7 @@ type tx struct {
 	room     roomStmts
 	late     lateStmts
 	endpoint endpointStmts
-	presence presenceStmts
+	presence *presences.Statements
 	token    tokenStmts
 	fast     fastStmts
 	old      oldStmts
@@ -82,7 +83,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		room:     newRoomStmts(p),
 		late:     newLateStmts(p),
 		endpoint: newEndpointStmts(p),
-		presence: newPresenceStmts(p),
+		presence: presences.Prepare(p),
 		token:    newTokenStmts(p),
 		fast:     newFastStmts(p),
 		old:      newOldStmts(p),

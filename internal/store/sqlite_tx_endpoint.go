@@ -6,32 +6,29 @@ import (
 	"fmt"
 
 	"signalbox/internal/endpoint"
-	"signalbox/internal/link"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/presences"
 )
 
 type endpointStmts struct {
 	insert, find, update, bury, remove      *direct.Stmt
 	removeBodies, removePushes, openTargets *direct.Stmt
-	removePresence                          *direct.Stmt
 
 	row [recordColumns]driver.Value
 }
 
-// The columns that recordOf reads, and those of a presence alone.
+// The columns that recordOf reads.
 const (
-	selectPresence = "p.state, p.since, p.last_heard, p.reason, p.resource, p.remote_addr, p.via, p.tls_version, p.bound, p.ended, p.end_reason"
-	selectRecord   = "SELECT e.domain, e.id, e.enabled, e.created, e.updated, e.labels, e.groups, " + selectPresence
-	fromRecord     = " FROM endpoint e LEFT JOIN presence p ON p.ep = e.num"
+	selectRecord = "SELECT e.domain, e.id, e.enabled, e.created, e.updated, e.labels, e.groups, " + presences.Select
+	fromRecord   = " FROM endpoint e LEFT JOIN presence p ON p.ep = e.num"
 
 	queryPushesOf = "SELECT id FROM push WHERE ep = ? ORDER BY place, id LIMIT ?"
 
 	// The plus keeps the index of all targets out of it.
 	queryOpenTargets = "SELECT fanout, count(*) FROM push WHERE id IN (" + queryPushesOf + ") AND place < 4 AND +fanout IS NOT NULL GROUP BY fanout"
 
-	presenceColumns = 11
-	recordColumns   = 7 + presenceColumns
+	recordColumns = 7 + presences.Columns
 )
 
 func newEndpointStmts(p *direct.Preparer) endpointStmts {
@@ -42,12 +39,11 @@ func newEndpointStmts(p *direct.Preparer) endpointStmts {
 		find: p.Prepare(selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?"),
 		update: p.Prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
 			" WHERE domain = ? AND id = ?"),
-		bury:           p.Prepare("INSERT INTO gone (num, domain, id, seq) SELECT num, domain, id, ? FROM endpoint WHERE num = ?"),
-		remove:         p.Prepare("DELETE FROM endpoint WHERE num = ?"),
-		openTargets:    p.Prepare(queryOpenTargets),
-		removeBodies:   p.Prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
-		removePushes:   p.Prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
-		removePresence: p.Prepare("DELETE FROM presence WHERE ep = ?"),
+		bury:         p.Prepare("INSERT INTO gone (num, domain, id, seq) SELECT num, domain, id, ? FROM endpoint WHERE num = ?"),
+		remove:       p.Prepare("DELETE FROM endpoint WHERE num = ?"),
+		openTargets:  p.Prepare(queryOpenTargets),
+		removeBodies: p.Prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
+		removePushes: p.Prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
 	}
 }
 
@@ -127,7 +123,7 @@ func (t *tx) deleteEndpoint(num int64) error {
 	if err := t.endpoint.bury.Run(t.lastEvent, num); err != nil {
 		return err
 	}
-	if err := t.endpoint.removePresence.Run(num); err != nil {
+	if err := t.presence.Remove(num); err != nil {
 		return err
 	}
 	return t.endpoint.remove.Run(num)
@@ -178,18 +174,6 @@ func recordOf(row []driver.Value) (endpoint.Record, error) {
 	if r.Labels, r.Groups, err = decodeSets(direct.Text(row[5]), direct.Text(row[6])); err != nil {
 		return endpoint.Record{}, fmt.Errorf("read %s: %w", r.Key, err)
 	}
-	r.Presence = presenceOf(row[7:])
+	r.Presence = presences.Of(row[7:])
 	return r, nil
-}
-
-// presenceOf reads the columns of selectPresence, which are NULL where no presence was ever stored.
-func presenceOf(row []driver.Value) endpoint.Presence {
-	if row[0] == nil {
-		return endpoint.Presence{State: endpoint.StateNever}
-	}
-	return endpoint.Presence{
-		State: endpoint.State(direct.Text(row[0])), Since: direct.Time(direct.Int(row[1])), LastHeard: direct.Time(direct.Int(row[2])), Reason: direct.Text(row[3]), Resource: direct.Text(row[4]),
-		RemoteAddr: direct.Text(row[5]), Via: link.Via(direct.Text(row[6])), TLSVersion: direct.Text(row[7]), Bound: direct.Time(direct.Int(row[8])),
-		LastEnd: direct.Time(direct.Int(row[9])), LastReason: direct.Text(row[10]),
-	}
 }
