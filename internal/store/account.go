@@ -31,7 +31,7 @@ type changeAccount struct {
 
 func (op *changeAccount) apply(t *tx) error {
 	op.result = nil
-	num, _, err := t.findEndpoint(op.key)
+	num, _, err := t.endpoint.Num(op.key)
 	if err == nil {
 		err = op.step(t.account.Tx(num, t.now))
 	}

@@ -16,7 +16,7 @@ func bulk(t testing.TB, s *Store, k endpoint.Key, n int, state push.State) {
 	t.Helper()
 	now := time.Now()
 	if err := s.do(t.Context(), anything(func(t *tx) error {
-		num, _, err := t.findEndpoint(k)
+		num, _, err := t.endpoint.Num(k)
 		if err != nil {
 			return err
 		}

@@ -66,7 +66,7 @@ func (t *tx) addNotice(kind int64, n *events.Notice) (bool, error) {
 	}
 	if n.Endpoint != "" {
 		var err error
-		if e.ep, _, err = t.findEndpoint(endpoint.Key{Domain: n.Domain, ID: n.Endpoint}); err != nil {
+		if e.ep, _, err = t.endpoint.Num(endpoint.Key{Domain: n.Domain, ID: n.Endpoint}); err != nil {
 			return false, err
 		}
 	}

@@ -24,7 +24,7 @@ func (s *Store) SavePresence(k endpoint.Key, p endpoint.Presence) {
 }
 
 func (op *savePresence) apply(t *tx) error {
-	num, _, err := t.findEndpoint(op.key)
+	num, _, err := t.endpoint.Num(op.key)
 	var unknown error
 	if err := expected(&unknown, err, endpoint.ErrUnknown); err != nil || unknown != nil {
 		return err
@@ -117,7 +117,7 @@ type tellPresences struct {
 // TellPresences implements endpoint.Presences. It tells in chunks, and looks without writing whether there is anything to tell.
 func (s *Store) TellPresences(ctx context.Context, now time.Time) error {
 	for {
-		due, err := s.reader.presencesDue(ctx, now)
+		due, err := s.reader.endpoints.PresencesDue(ctx, now)
 		if err != nil || !due {
 			return err
 		}
@@ -170,7 +170,7 @@ func (s *Store) SaveTrouble(k endpoint.Key, trouble endpoint.Trouble) {
 }
 
 func (op *saveTrouble) apply(t *tx) error {
-	num, _, err := t.findEndpoint(op.key)
+	num, _, err := t.endpoint.Num(op.key)
 	var unknown error
 	if err := expected(&unknown, err, endpoint.ErrUnknown); err != nil || unknown != nil {
 		return err

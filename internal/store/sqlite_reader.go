@@ -3,17 +3,12 @@ package store
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
 
 	"signalbox/internal/access"
-	"signalbox/internal/endpoint"
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
-	"signalbox/internal/store/failure"
-	"signalbox/internal/store/presences"
+	"signalbox/internal/store/endpoints"
 	"signalbox/internal/store/query"
 	"signalbox/internal/store/webhooks"
 )
@@ -23,45 +18,36 @@ type reader struct {
 	db    *sql.DB // for what somebody's login or delivery waits for
 	lists *sql.DB // for what may read many rows: the lists of the API and retention
 
-	findEndpoint, listEndpoints, secretOf  *sql.Stmt
-	findToken, listTokens, findFast        *sql.Stmt
+	findToken, listTokens                  *sql.Stmt
 	findPush, listWaiting, countOpen       *sql.Stmt
 	listOfEndpoint, listAll                *sql.Stmt
 	listState, listInterrupted             *sql.Stmt
 	lastPush, oldPushes                    *sql.Stmt
 	findFanout, countTargets, findKey      *sql.Stmt
 	listTargets, listRefused, findRefused  *sql.Stmt
-	anyUntold, findByID, snapshot          *sql.Stmt
 	listEvents, eventBounds, slowestReader *sql.Stmt
 	lastOld                                [len(retainedTables)]*sql.Stmt
-	ofEndpoint, ahead, lastSeen            *sql.Stmt // of timelines
+	ofEndpoint, ahead                      *sql.Stmt // of timelines
 	accounts                               *accounts.Reader
 	campaigns                              campaigns.Reader
 	webhooks                               *webhooks.Reader
+	endpoints                              *endpoints.Reader
 	countTag, countMembers, listMembers    *sql.Stmt
 	anyDue, anyLate                        *sql.Stmt
 }
 
 // queries are the texts of the reader's statements, with numbered parameters where one is used twice.
 const (
-	queryListEndpoints = selectRecord + fromRecord + " WHERE e.domain = ?1 AND e.id > ?2 AND (?3 = '' OR coalesce(p.state, 'never') = ?3)" +
-		" AND (?4 = '' OR instr(e.id, ?4) > 0) AND (?5 = '' OR EXISTS (SELECT 1 FROM json_each(e.groups) g WHERE g.value = ?5))" +
-		" AND (?6 = '' OR EXISTS (SELECT 1 FROM json_each(e.labels) l WHERE l.key = ?6 AND l.value = ?7)) ORDER BY e.id LIMIT ?8"
-
-	numOf = "(SELECT num FROM endpoint WHERE domain = ?1 AND id = ?2)"
-
 	queryWaiting = "SELECT p.id, p.type, p.binary, p.priority, p.ack, p.created, p.expires, p.collapse, b.body FROM push p LEFT JOIN push_body b ON b.id = coalesce(p.fanout, p.id)" +
-		" WHERE p.ep = " + numOf + " AND p.place < 3 AND (p.place, p.id) > (?3, ?4) AND p.expires > p.created ORDER BY p.place, p.id LIMIT ?5"
-	queryCountOpen = "SELECT count(*) FROM push WHERE place < 4 AND ep = " + numOf
+		" WHERE p.ep = " + endpoints.NumOf + " AND p.place < 3 AND (p.place, p.id) > (?3, ?4) AND p.expires > p.created ORDER BY p.place, p.id LIMIT ?5"
+	queryCountOpen = "SELECT count(*) FROM push WHERE place < 4 AND ep = " + endpoints.NumOf
 
 	// What is final lies in the order of the ids already; the rest is bounded by the queue.
-	queryOfEndpoint = selectStatus + " WHERE p.id IN (SELECT id FROM (SELECT id FROM push WHERE ep = " + numOf + " AND place = 4 AND id < ?3" +
-		" AND (?4 < 0 OR state = ?4) ORDER BY id DESC LIMIT ?5) UNION ALL SELECT id FROM push WHERE ep = " + numOf + " AND place < 4 AND id < ?3" +
+	queryOfEndpoint = selectStatus + " WHERE p.id IN (SELECT id FROM (SELECT id FROM push WHERE ep = " + endpoints.NumOf + " AND place = 4 AND id < ?3" +
+		" AND (?4 < 0 OR state = ?4) ORDER BY id DESC LIMIT ?5) UNION ALL SELECT id FROM push WHERE ep = " + endpoints.NumOf + " AND place < 4 AND id < ?3" +
 		" AND (?4 < 0 OR state = ?4)) ORDER BY p.id DESC LIMIT ?5"
 	queryAll   = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
 	queryState = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND p.state = ?4 ORDER BY p.id DESC LIMIT ?5"
-
-	queryFast = selectFast + " WHERE ep = " + numOf + " AND client = ?3"
 
 	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND (expires = created OR collapse IS NOT NULL" +
 		" OR EXISTS (SELECT 1 FROM fanout f WHERE f.id = push.fanout AND f.late = 3))) ORDER BY id"
@@ -70,24 +56,19 @@ const (
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists}}
 	err := query.Prepare(ctx, db, map[string]**sql.Stmt{
-		selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?":     &r.findEndpoint,
-		"SELECT secret, enabled FROM endpoint WHERE domain = ? AND id = ?": &r.secretOf,
-		selectToken + " WHERE hash = ?":                                    &r.findToken,
-		queryFast:                                                          &r.findFast,
-		selectToken + " ORDER BY name":                                     &r.listTokens,
-		selectStatus + " WHERE p.id = ? AND e.domain = ?":                  &r.findPush,
-		queryWaiting:          &r.listWaiting,
-		queryCountOpen:        &r.countOpen,
-		queryInterrupted:      &r.listInterrupted,
-		queryAnyDue:           &r.anyDue,
-		presences.QueryAnyDue: &r.anyUntold,
-		queryAnyLate:          &r.anyLate,
+		selectToken + " WHERE hash = ?":                   &r.findToken,
+		selectToken + " ORDER BY name":                    &r.listTokens,
+		selectStatus + " WHERE p.id = ? AND e.domain = ?": &r.findPush,
+		queryWaiting:     &r.listWaiting,
+		queryCountOpen:   &r.countOpen,
+		queryInterrupted: &r.listInterrupted,
+		queryAnyDue:      &r.anyDue,
+		queryAnyLate:     &r.anyLate,
 		selectFanout + " WHERE id = ? AND domain = ?": &r.findFanout,
 		queryFindKey: &r.findKey,
 		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,
 	})
 	listing := map[string]**sql.Stmt{
-		queryListEndpoints: &r.listEndpoints,
 		queryOfEndpoint:    &r.listOfEndpoint,
 		queryAll:           &r.listAll,
 		queryState:         &r.listState,
@@ -96,8 +77,6 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		queryCountTargets:  &r.countTargets,
 		queryTargets:       &r.listTargets,
 		queryRefused:       &r.listRefused,
-		queryByID:          &r.findByID,
-		querySnapshot:      &r.snapshot,
 		queryEvents:        &r.listEvents,
 		queryEventBounds:   &r.eventBounds,
 		querySlowestReader: &r.slowestReader,
@@ -107,7 +86,6 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 
 		queryEndpointEvents: &r.ofEndpoint,
 		queryAhead:          &r.ahead,
-		queryLastSeen:       &r.lastSeen,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]
@@ -118,47 +96,15 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 	if r.accounts, err = accounts.NewReader(ctx, db, lists); err != nil {
 		return r, err
 	}
-	r.webhooks, err = webhooks.NewReader(ctx, lists)
+	if r.webhooks, err = webhooks.NewReader(ctx, lists); err != nil {
+		return r, err
+	}
+	r.endpoints, err = endpoints.NewReader(ctx, db, lists)
 	return r, err
 }
 
 // close closes the connections. Statements end with them.
 func (r *reader) close() error { return errors.Join(r.db.Close(), r.lists.Close()) }
-
-func (r *reader) endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
-	return query.One(ctx, r.findEndpoint, recordColumns, recordOf, endpoint.ErrUnknown, k.Domain, k.ID)
-}
-
-func (r *reader) endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Record, error) {
-	name, value, _ := strings.Cut(q.Label, "=")
-	return query.List(ctx, r.listEndpoints, recordColumns, recordOf, q.Domain, q.After, string(q.State), q.Search, q.Group, name, value, q.Limit)
-}
-
-func (r *reader) secret(ctx context.Context, k endpoint.Key) (endpoint.Secret, bool, error) {
-	var text string
-	var enabled bool
-	err := r.secretOf.QueryRowContext(ctx, k.Domain, k.ID).Scan(&text, &enabled)
-	if errors.Is(err, sql.ErrNoRows) {
-		return endpoint.Secret{}, false, endpoint.ErrUnknown
-	}
-	if err != nil {
-		return endpoint.Secret{}, false, failure.Of(err)
-	}
-	var s endpoint.Secret
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return endpoint.Secret{}, false, fmt.Errorf("read secret of %s: %w", k, err)
-	}
-	return s, enabled, nil
-}
-
-// fastTokens returns the zero value if the client has none.
-func (r *reader) fastTokens(ctx context.Context, k endpoint.Key, client string) (endpoint.FastTokens, error) {
-	all, err := query.List(ctx, r.findFast, fastColumns, fastTokensOf, k.Domain, k.ID, client)
-	if err != nil || len(all) == 0 {
-		return endpoint.FastTokens{}, err
-	}
-	return all[0], nil
-}
 
 func (r *reader) tokenByHash(ctx context.Context, hash [32]byte) (access.Token, error) {
 	return query.One(ctx, r.findToken, tokenColumns, tokenOf, access.ErrUnknownToken, hash[:])

@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/endpoints"
 	"signalbox/internal/store/failure"
 	"signalbox/internal/store/presences"
 	"signalbox/internal/store/webhooks"
@@ -44,10 +45,9 @@ type tx struct {
 	fanout   fanoutStmts
 	room     roomStmts
 	late     lateStmts
-	endpoint endpointStmts
+	endpoint *endpoints.Statements
 	presence *presences.Statements
 	token    tokenStmts
-	fast     fastStmts
 	old      oldStmts
 	outbox   outboxStmts
 	account  *accounts.Statements
@@ -59,7 +59,7 @@ type controlStmts struct {
 	begin, commit, rollback          *direct.Stmt
 	readNumbers, writeNumbers, probe *direct.Stmt
 	insertEvent, insertEvents        *direct.Stmt
-	findEndpoint, otherWork          *direct.Stmt
+	otherWork                        *direct.Stmt
 }
 
 func newTx(c *direct.Conn) (*tx, error) {
@@ -75,17 +75,15 @@ func newTx(c *direct.Conn) (*tx, error) {
 			probe:        p.Prepare("UPDATE meta SET probes = probes + 1 WHERE one = 1"),
 			insertEvent:  p.Prepare(insertOutbox),
 			insertEvents: p.Prepare(insertOutbox + strings.Repeat(", (?, ?, ?, ?, ?, ?)", eventRows-1)),
-			findEndpoint: p.Prepare("SELECT num, enabled FROM endpoint WHERE domain = ? AND id = ?"),
 			otherWork:    p.Prepare(queryOtherWork),
 		},
 		push:     newPushStmts(p),
 		fanout:   newFanoutStmts(p),
 		room:     newRoomStmts(p),
 		late:     newLateStmts(p),
-		endpoint: newEndpointStmts(p),
+		endpoint: endpoints.Prepare(p),
 		presence: presences.Prepare(p),
 		token:    newTokenStmts(p),
-		fast:     newFastStmts(p),
 		old:      newOldStmts(p),
 		webhook:  webhooks.Prepare(p),
 		outbox:   newOutboxStmts(p),
@@ -236,18 +234,6 @@ func (e *event) bind(values []driver.Value) {
 	if e.data != "" {
 		values[5] = e.data
 	}
-}
-
-// findEndpoint returns the number that stands for the endpoint, or endpoint.ErrUnknown.
-func (t *tx) findEndpoint(k endpoint.Key) (num int64, enabled bool, err error) {
-	found, err := t.control.findEndpoint.Row(t.row2[:], k.Domain, k.ID)
-	if err != nil {
-		return 0, false, err
-	}
-	if !found {
-		return 0, false, endpoint.ErrUnknown
-	}
-	return direct.Int(t.row2[0]), direct.Int(t.row2[1]) != 0, nil
 }
 
 // probe is an operation that only finds out whether the disk takes writes.

@@ -6,6 +6,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/endpoints"
 )
 
 // Values of fanout.late.
@@ -113,7 +114,7 @@ func (t *tx) joiners(limit int) (all []joiner, err error) {
 		j := joiner{num: direct.Int(row[0]), key: endpoint.Key{Domain: direct.Text(row[1]), ID: direct.Text(row[2])}}
 		if j.key.ID != "" {
 			var err error
-			if j.labels, j.groups, err = decodeSets(direct.Text(row[3]), direct.Text(row[4])); err != nil {
+			if j.labels, j.groups, err = endpoints.DecodeSets(direct.Text(row[3]), direct.Text(row[4])); err != nil {
 				return err
 			}
 		}

@@ -16,6 +16,7 @@ import (
 type pushStmts struct {
 	insert, insertSpecial, insertBody, find, findAll, status       *direct.Stmt
 	update, deleteBody, expired                                    *direct.Stmt
+	removeBodies, removePushes, openTargets                        *direct.Stmt
 	findKey, insertKey, forgetKey, insertBatch, updateBatch, batch *direct.Stmt
 
 	found  [findColumns]driver.Value
@@ -50,25 +51,35 @@ const (
 	queryExpired = "SELECT id FROM push WHERE place < 4 AND expires <= ?1 AND (expires > created OR created <= ?2) ORDER BY expires LIMIT ?3"
 )
 
+const (
+	queryPushesOf = "SELECT id FROM push WHERE ep = ? ORDER BY place, id LIMIT ?"
+
+	// The plus keeps the index of all targets out of it.
+	queryOpenTargets = "SELECT fanout, count(*) FROM push WHERE id IN (" + queryPushesOf + ") AND place < 4 AND +fanout IS NOT NULL GROUP BY fanout"
+)
+
 func newPushStmts(p *direct.Preparer) pushStmts {
 	return pushStmts{
 		insert: p.Prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)" +
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)"),
 		insertSpecial: p.Prepare("INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history, fanout, collapse, not_before)" +
 			" VALUES (?, ?, 0, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?)"),
-		insertBody:  p.Prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
-		find:        p.Prepare(queryFindPush),
-		findAll:     p.Prepare(queryFindAll),
-		status:      p.Prepare(selectStatus + " WHERE p.id = ?"),
-		update:      p.Prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
-		deleteBody:  p.Prepare("DELETE FROM push_body WHERE id = ?"),
-		findKey:     p.Prepare(queryFindKey),
-		insertKey:   p.Prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
-		forgetKey:   p.Prepare("DELETE FROM idem WHERE push = ? AND token = '" + campaign.KeyToken + "'"),
-		insertBatch: p.Prepare("INSERT INTO batch (id, answers, created) VALUES (?, ?, ?)"),
-		updateBatch: p.Prepare("UPDATE batch SET answers = ? WHERE id = ?"),
-		batch:       p.Prepare("SELECT answers FROM batch WHERE id = ?"),
-		expired:     p.Prepare(queryExpired),
+		insertBody:   p.Prepare("INSERT INTO push_body (id, body) VALUES (?, ?)"),
+		find:         p.Prepare(queryFindPush),
+		findAll:      p.Prepare(queryFindAll),
+		status:       p.Prepare(selectStatus + " WHERE p.id = ?"),
+		update:       p.Prepare("UPDATE push SET state = ?, place = ?, ended = ?, history = ?, result = ? WHERE id = ?"),
+		deleteBody:   p.Prepare("DELETE FROM push_body WHERE id = ?"),
+		findKey:      p.Prepare(queryFindKey),
+		insertKey:    p.Prepare("INSERT INTO idem (push, hash, token, key, body, created) VALUES (?, ?, ?, ?, ?, ?)"),
+		forgetKey:    p.Prepare("DELETE FROM idem WHERE push = ? AND token = '" + campaign.KeyToken + "'"),
+		insertBatch:  p.Prepare("INSERT INTO batch (id, answers, created) VALUES (?, ?, ?)"),
+		updateBatch:  p.Prepare("UPDATE batch SET answers = ? WHERE id = ?"),
+		batch:        p.Prepare("SELECT answers FROM batch WHERE id = ?"),
+		expired:      p.Prepare(queryExpired),
+		openTargets:  p.Prepare(queryOpenTargets),
+		removeBodies: p.Prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
+		removePushes: p.Prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
 	}
 }
 
@@ -139,6 +150,21 @@ func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
 		return nil
 	}, now.UnixMicro(), now.Add(-push.NowGrace).UnixMicro(), int64(limit))
 	return ids, err
+}
+
+// deletePushesOf deletes up to limit pushes of an endpoint with their payloads and returns how many there were.
+func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
+	err := t.push.openTargets.Each(t.row2[:], func() error {
+		t.closeTargets(push.ID(direct.Int(t.row2[0])), direct.Int(t.row2[1]))
+		return nil
+	}, num, int64(limit))
+	if err != nil {
+		return 0, err
+	}
+	if err := t.push.removeBodies.Run(num, int64(limit)); err != nil {
+		return 0, err
+	}
+	return t.push.removePushes.Exec(num, int64(limit))
 }
 
 // status returns one push as the API shows it.

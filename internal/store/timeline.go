@@ -10,16 +10,15 @@ import (
 	"signalbox/internal/events"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/endpoints"
 	"signalbox/internal/store/failure"
 	"signalbox/internal/store/query"
 )
 
 const (
-	queryEndpointEvents = "SELECT seq, at, kind, data FROM outbox INDEXED BY outbox_endpoint WHERE ep = " + numOf + " AND push IS NULL AND at <= ?3 ORDER BY seq DESC LIMIT ?4"
+	queryEndpointEvents = "SELECT seq, at, kind, data FROM outbox INDEXED BY outbox_endpoint WHERE ep = " + endpoints.NumOf + " AND push IS NULL AND at <= ?3 ORDER BY seq DESC LIMIT ?4"
 
-	queryAhead = "SELECT count(*) FROM push WHERE ep = " + numOf + " AND place < 3 AND (place, id) < (?3, ?4)"
-
-	queryLastSeen = "SELECT e.domain, e.id, p.remote_addr FROM presence p JOIN endpoint e ON e.num = p.ep WHERE p.remote_addr <> '' ORDER BY p.last_heard DESC LIMIT ?1"
+	queryAhead = "SELECT count(*) FROM push WHERE ep = " + endpoints.NumOf + " AND place < 3 AND (place, id) < (?3, ?4)"
 )
 
 // EndpointEvents returns up to limit events of an endpoint that are not about a push and happened until a time, the newest first; none of one that is not known.
@@ -47,10 +46,5 @@ func (s *Store) PushesAhead(ctx context.Context, k endpoint.Key, p push.Priority
 
 // LastSeen tells where endpoints were last seen, the newest first, at most limit.
 func (s *Store) LastSeen(ctx context.Context, limit int, tell func(k endpoint.Key, from netip.AddrPort)) error {
-	return query.Each(ctx, s.reader.lastSeen, 3, func(row []driver.Value) error {
-		if from, err := netip.ParseAddrPort(direct.Text(row[2])); err == nil {
-			tell(endpoint.Key{Domain: direct.Text(row[0]), ID: direct.Text(row[1])}, from)
-		}
-		return nil
-	}, limit)
+	return s.reader.endpoints.LastSeen(ctx, limit, tell)
 }

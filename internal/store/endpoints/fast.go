@@ -1,4 +1,4 @@
-package store
+package endpoints
 
 import (
 	"database/sql/driver"
@@ -30,8 +30,8 @@ func newFastStmts(p *direct.Preparer) fastStmts {
 	}
 }
 
-// saveFastTokens stores the tokens of a client and takes those of others if there are too many.
-func (t *tx) saveFastTokens(num int64, client string, tokens *endpoint.FastTokens) error {
+// SaveFastTokens stores the tokens of a client and takes those of others if there are too many.
+func (s *Statements) SaveFastTokens(num int64, client string, tokens *endpoint.FastTokens) error {
 	current, err := json.Marshal(tokens.Current)
 	if err != nil {
 		return fmt.Errorf("encode token: %w", err)
@@ -41,10 +41,15 @@ func (t *tx) saveFastTokens(num int64, client string, tokens *endpoint.FastToken
 		return fmt.Errorf("encode token: %w", err)
 	}
 	expires := max(direct.Micros(tokens.Current.Expires), direct.Micros(tokens.New.Expires))
-	if err := t.fast.save.Run(num, client, tokens.Mark, current, fresh, expires); err != nil {
+	if err := s.fast.save.Run(num, client, tokens.Mark, current, fresh, expires); err != nil {
 		return err
 	}
-	return t.fast.trim.Run(num, client, int64(endpoint.MaxFastClients-1))
+	return s.fast.trim.Run(num, client, int64(endpoint.MaxFastClients-1))
+}
+
+// RemoveFastTokens deletes the tokens of a client.
+func (s *Statements) RemoveFastTokens(num int64, client string) error {
+	return s.fast.remove.Run(num, client)
 }
 
 // fastTokensOf reads the columns of selectFast.
