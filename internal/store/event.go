@@ -9,11 +9,12 @@ import (
 	"signalbox/internal/events"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/pushes"
 )
 
 // Kinds of event as they are stored; a number never changes its meaning. A change of a push has the number of its new state, see codes.go.
 const (
-	kindOnline = int64(len(states)) + iota
+	kindOnline = int64(len(pushes.States)) + iota
 	kindOffline
 	kindNever
 	kindDeleted

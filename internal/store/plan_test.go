@@ -17,45 +17,16 @@ import (
 func TestQueriesUseIndexes(t *testing.T) {
 	s := running(t)
 	for query, index := range map[string]string{
-		queryWaiting:      "push_queue",
-		queryCountOpen:    "COVERING INDEX push_queue",
-		queryOfEndpoint:   "push_queue",
-		queryState:        "push_state",
-		queryInterrupted:  "push_expiry",
-		queryOldPushes:    "INTEGER PRIMARY KEY",
-		queryPushesOf:     "COVERING INDEX push_queue",
-		queryCandidate:    "COVERING INDEX push_queue",
-		queryExpired:      "push_expiry",
-		queryFindKey:      "idem_hash",
-		queryFindAll:      "SEARCH p USING INTEGER PRIMARY KEY",
-		queryTargets:      "push_fanout",
-		queryCountTargets: "push_fanout",
-		queryRefused:      "refused_fanout",
-		queryCandidates:   "COVERING INDEX push_queue",
-		queryOpenTargets:  "COVERING INDEX push_queue",
-		queryOlder:        "push_collapse",
-		queryNewer:        "push_collapse",
-		queryOpenOfKey:    "COVERING INDEX push_collapse",
-		queryDroppable:    "push_queue",
-		queryDue:          "push_due",
-		queryAnyDue:       "push_due",
-		queryLateOpen:     "fanout_late",
-		queryLateOver:     "fanout_late",
-		queryMembers:      "SEARCH g USING PRIMARY KEY",
-		queryMemberIDs:    "SEARCH g USING PRIMARY KEY",
-		queryCountMembers: "SEARCH g USING PRIMARY KEY",
-		queryCountTag:     "SEARCH tagged USING PRIMARY KEY",
-		queryMet:          "refused_subject",
+		queryOldPushes: "INTEGER PRIMARY KEY",
 
 		queryEndpointEvents: "outbox_endpoint",
-		queryAhead:          "COVERING INDEX push_queue",
 	} {
 		plan := explain(t, s, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {
 			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
 		}
 	}
-	for _, query := range []string{queryWaiting, queryState, queryPushesOf, queryTargets, queryRefused, queryEndpointEvents, queryDroppable, queryDue, queryMembers} {
+	for _, query := range []string{queryEndpointEvents} {
 		if plan := explain(t, s, query); strings.Contains(plan, "TEMP B-TREE") {
 			t.Errorf("%s\nsorts:\n%s", query, plan)
 		}

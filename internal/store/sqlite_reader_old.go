@@ -2,9 +2,11 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"time"
 
 	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
 	"signalbox/internal/store/failure"
 	"signalbox/internal/store/query"
 )
@@ -70,3 +72,5 @@ func (r *reader) pushesOver(ctx context.Context, after push.ID, last int64, a ag
 func (r *reader) newestPush(ctx context.Context) (push.ID, error) {
 	return query.One(ctx, r.lastPush, 1, idOf, failure.ErrCorrupt)
 }
+
+func idOf(row []driver.Value) (push.ID, error) { return push.ID(direct.Int(row[0])), nil }

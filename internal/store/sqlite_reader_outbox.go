@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/failure"
+	"signalbox/internal/store/pushes"
 	"signalbox/internal/store/query"
 )
 
@@ -71,7 +72,7 @@ func (r *reader) slowestEventReader(ctx context.Context) (seq int64, held bool, 
 // eventOf reads the columns of queryEvents.
 func eventOf(row []driver.Value) (events.Event, error) {
 	kind := direct.Int(row[2])
-	if kind < 0 || kind >= kindsEnd || row[5] != nil && kind >= int64(len(states)) {
+	if kind < 0 || kind >= kindsEnd || row[5] != nil && kind >= int64(len(pushes.States)) {
 		return events.Event{}, fmt.Errorf("stored event has the unknown kind %d", kind)
 	}
 	e := events.Event{Seq: direct.Int(row[0]), At: direct.Time(direct.Int(row[1])), Type: kindTypes[kind], Domain: direct.Text(row[3]), Endpoint: direct.Text(row[4])}
@@ -84,8 +85,8 @@ func eventOf(row []driver.Value) (events.Event, error) {
 	}
 	id := push.ID(direct.Int(row[5]))
 	e.Push = id.String()
-	reason, by := replacedBy(direct.Text(row[6]))
-	data := events.PushData{ID: e.Push, To: e.Endpoint, Type: direct.Text(row[7]), State: string(states[kind]), Reason: reason}
+	reason, by := pushes.ReplacedBy(direct.Text(row[6]))
+	data := events.PushData{ID: e.Push, To: e.Endpoint, Type: direct.Text(row[7]), State: string(pushes.States[kind]), Reason: reason}
 	if by != 0 {
 		data.By = by.String()
 	}

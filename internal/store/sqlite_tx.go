@@ -14,6 +14,7 @@ import (
 	"signalbox/internal/store/endpoints"
 	"signalbox/internal/store/failure"
 	"signalbox/internal/store/presences"
+	"signalbox/internal/store/pushes"
 	"signalbox/internal/store/webhooks"
 )
 
@@ -27,11 +28,11 @@ type tx struct {
 	numbersUsed         bool  // whether they have to be written
 
 	// Pushes that were read, and those of them that have changed; written before any other operation.
-	rows    map[push.ID]*pushRow
-	touched []*pushRow
+	rows    map[push.ID]*pushes.Row
+	touched []*pushes.Row
 
 	// What decides whether endpoints take pushes; see known. It outlives the transaction.
-	candidatesKnown map[endpoint.Key]*candidate
+	candidatesKnown map[endpoint.Key]*pushes.Candidate
 	dataVersion     int64
 
 	// Written at the end of the transaction.
@@ -41,10 +42,7 @@ type tx struct {
 	row2 [2]driver.Value // reused for short rows
 
 	control  controlStmts
-	push     pushStmts
-	fanout   fanoutStmts
-	room     roomStmts
-	late     lateStmts
+	push     *pushes.Statements
 	endpoint *endpoints.Statements
 	presence *presences.Statements
 	token    tokenStmts
@@ -65,7 +63,7 @@ type controlStmts struct {
 func newTx(c *direct.Conn) (*tx, error) {
 	p := &direct.Preparer{Conn: c}
 	t := &tx{
-		conn: c, rows: map[push.ID]*pushRow{}, closed: map[push.ID]int64{}, candidatesKnown: map[endpoint.Key]*candidate{},
+		conn: c, rows: map[push.ID]*pushes.Row{}, closed: map[push.ID]int64{}, candidatesKnown: map[endpoint.Key]*pushes.Candidate{},
 		control: controlStmts{
 			begin:        p.Prepare("BEGIN IMMEDIATE"),
 			commit:       p.Prepare("COMMIT"),
@@ -77,10 +75,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 			insertEvents: p.Prepare(insertOutbox + strings.Repeat(", (?, ?, ?, ?, ?, ?)", eventRows-1)),
 			otherWork:    p.Prepare(queryOtherWork),
 		},
-		push:     newPushStmts(p),
-		fanout:   newFanoutStmts(p),
-		room:     newRoomStmts(p),
-		late:     newLateStmts(p),
+		push:     pushes.Prepare(p),
 		endpoint: endpoints.Prepare(p),
 		presence: presences.Prepare(p),
 		token:    newTokenStmts(p),

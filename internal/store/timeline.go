@@ -11,14 +11,11 @@ import (
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/endpoints"
-	"signalbox/internal/store/failure"
 	"signalbox/internal/store/query"
 )
 
 const (
 	queryEndpointEvents = "SELECT seq, at, kind, data FROM outbox INDEXED BY outbox_endpoint WHERE ep = " + endpoints.NumOf + " AND push IS NULL AND at <= ?3 ORDER BY seq DESC LIMIT ?4"
-
-	queryAhead = "SELECT count(*) FROM push WHERE ep = " + endpoints.NumOf + " AND place < 3 AND (place, id) < (?3, ?4)"
 )
 
 // EndpointEvents returns up to limit events of an endpoint that are not about a push and happened until a time, the newest first; none of one that is not known.
@@ -40,8 +37,7 @@ func (s *Store) PushesCreated(ctx context.Context, k endpoint.Key, until time.Ti
 
 // PushesAhead returns how many pushes wait for an endpoint and go out before one with this priority and id.
 func (s *Store) PushesAhead(ctx context.Context, k endpoint.Key, p push.Priority, id push.ID) (n int, err error) {
-	err = s.reader.ahead.QueryRowContext(ctx, k.Domain, k.ID, int64(p), int64(id)).Scan(&n)
-	return n, failure.Of(err)
+	return s.reader.pushes.Ahead(ctx, k, p, id)
 }
 
 // LastSeen tells where endpoints were last seen, the newest first, at most limit.

@@ -1,4 +1,5 @@
-package store
+// Package pushes holds the SQL of pushes and of pushes to many: the statements of the one writer, and the readers' queries.
+package pushes
 
 import (
 	"database/sql/driver"
@@ -12,6 +13,21 @@ import (
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
 )
+
+// Statements are prepared on the writer's connection. One goroutine at a time uses them. The methods hold no decisions.
+type Statements struct {
+	push   pushStmts
+	fanout fanoutStmts
+	room   roomStmts
+	late   lateStmts
+
+	row2 [2]driver.Value // reused for short rows
+}
+
+// Prepare prepares everything on the writer's connection.
+func Prepare(p *direct.Preparer) *Statements {
+	return &Statements{push: newPushStmts(p), fanout: newFanoutStmts(p), room: newRoomStmts(p), late: newLateStmts(p)}
+}
 
 type pushStmts struct {
 	insert, insertSpecial, insertBody, find, findAll, status       *direct.Stmt
@@ -86,97 +102,110 @@ func newPushStmts(p *direct.Preparer) pushStmts {
 // plainColumns are those of a push that is nothing special.
 const plainColumns = 11
 
-// insertPush stores p, which is Accepted, with its payload unless its TTL is 0 or its fan-out has it.
-func (t *tx) insertPush(ep int64, p *push.Push) error {
-	size := keptBytes(p)
+// Insert stores p, which is Accepted, with its payload unless its TTL is 0 or its fan-out has it.
+func (s *Statements) Insert(ep int64, p *push.Push) error {
+	size := KeptBytes(p)
 	at := p.Created.UnixMicro()
-	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
+	history := AppendChange(make([]byte, 0, entryHead), 0, at, "")
 	args := [...]driver.Value{
 		int64(p.ID), ep, firstPlace(p), int64(p.Ack), int64(p.Priority), formOf(p), size, at, p.Expires().UnixMicro(), p.Type, history,
 		idOrNull(p.Fanout), textOrNull(p.CollapseKey), timeOrNull(p.NotBefore),
 	}
 	var err error
 	if p.Fanout == 0 && p.CollapseKey == "" && p.NotBefore.IsZero() {
-		err = t.push.insert.Run(args[:plainColumns]...)
+		err = s.push.insert.Run(args[:plainColumns]...)
 	} else {
-		err = t.push.insertSpecial.Run(args[:]...)
+		err = s.push.insertSpecial.Run(args[:]...)
 	}
 	if err != nil || size == 0 || p.Fanout != 0 {
 		return err
 	}
-	return t.push.insertBody.Run(int64(p.ID), p.Payload)
+	return s.push.insertBody.Run(int64(p.ID), p.Payload)
 }
 
-// usedKey is what an idempotency key was used for.
-type usedKey struct {
-	push    push.ID
-	body    [16]byte
-	created time.Time
+// Key is what an idempotency key was used for.
+type Key struct {
+	Push    push.ID // or what else was made: a push to many, a batch, a campaign
+	Body    [16]byte
+	Created time.Time
 }
 
 // keyHash is the indexed number of a key, which is a piece of a hash itself: keys of several callers rarely share one.
 func keyHash(i *push.Idempotency) int64 { return int64(binary.BigEndian.Uint64(i.Key[:])) }
 
-func (t *tx) findKey(i *push.Idempotency) (used usedKey, found bool, err error) {
-	row := t.push.keyRow[:]
-	found, err = t.push.findKey.Row(row, keyHash(i), i.Token, i.Key[:])
+// FindKey returns what a key was used for.
+func (s *Statements) FindKey(i *push.Idempotency) (used Key, found bool, err error) {
+	row := s.push.keyRow[:]
+	found, err = s.push.findKey.Row(row, keyHash(i), i.Token, i.Key[:])
 	if err != nil || !found {
-		return usedKey{}, false, err
+		return Key{}, false, err
 	}
-	used = usedKey{push: push.ID(direct.Int(row[0])), created: direct.Time(direct.Int(row[2]))}
-	copy(used.body[:], direct.Bytes(row[1]))
+	used = Key{Push: push.ID(direct.Int(row[0])), Created: direct.Time(direct.Int(row[2]))}
+	copy(used.Body[:], direct.Bytes(row[1]))
 	return used, true, nil
 }
 
-func (t *tx) insertKey(i *push.Idempotency, id push.ID, created time.Time) error {
-	return t.push.insertKey.Run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
+// InsertKey keeps a key.
+func (s *Statements) InsertKey(i *push.Idempotency, id push.ID, created time.Time) error {
+	return s.push.insertKey.Run(int64(id), keyHash(i), i.Token, i.Key[:], i.Body[:], created.UnixMicro())
 }
 
-// forgetBatchKey deletes the key with which a batch of a campaign was sent.
-func (t *tx) forgetBatchKey(fanout push.ID) error { return t.push.forgetKey.Run(int64(fanout)) }
+// ForgetBatchKey deletes the key with which a batch of a campaign was sent.
+func (s *Statements) ForgetBatchKey(fanout push.ID) error { return s.push.forgetKey.Run(int64(fanout)) }
 
-// batchAnswers returns what is kept of the answers to a batch; empty: there is no such batch.
-func (t *tx) batchAnswers(id push.ID) (string, error) {
-	t.row2[0] = nil
-	_, err := t.push.batch.Row(t.row2[:1], int64(id))
-	return direct.Text(t.row2[0]), err
+// BatchAnswers returns what is kept of the answers to a batch; empty: there is no such batch.
+func (s *Statements) BatchAnswers(id push.ID) (string, error) {
+	s.row2[0] = nil
+	_, err := s.push.batch.Row(s.row2[:1], int64(id))
+	return direct.Text(s.row2[0]), err
 }
 
-// expired returns up to limit pushes whose TTL was over at now, the oldest first.
-func (t *tx) expired(now time.Time, limit int) ([]push.ID, error) {
+// Expired returns up to limit pushes whose TTL was over at now, the oldest first.
+func (s *Statements) Expired(now time.Time, limit int) ([]push.ID, error) {
 	var ids []push.ID
-	err := t.push.expired.Each(t.row2[:1], func() error {
-		ids = append(ids, push.ID(direct.Int(t.row2[0])))
+	err := s.push.expired.Each(s.row2[:1], func() error {
+		ids = append(ids, push.ID(direct.Int(s.row2[0])))
 		return nil
 	}, now.UnixMicro(), now.Add(-push.NowGrace).UnixMicro(), int64(limit))
 	return ids, err
 }
 
-// deletePushesOf deletes up to limit pushes of an endpoint with their payloads and returns how many there were.
-func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
-	err := t.push.openTargets.Each(t.row2[:], func() error {
-		t.closeTargets(push.ID(direct.Int(t.row2[0])), direct.Int(t.row2[1]))
+// OpenTargets calls f with every push to many of which some of the first limit pushes of an endpoint are targets that are not final, and with how many.
+func (s *Statements) OpenTargets(ep int64, limit int, f func(fanout push.ID, n int64)) error {
+	return s.push.openTargets.Each(s.row2[:], func() error {
+		f(push.ID(direct.Int(s.row2[0])), direct.Int(s.row2[1]))
 		return nil
-	}, num, int64(limit))
-	if err != nil {
-		return 0, err
-	}
-	if err := t.push.removeBodies.Run(num, int64(limit)); err != nil {
-		return 0, err
-	}
-	return t.push.removePushes.Exec(num, int64(limit))
+	}, ep, int64(limit))
 }
 
-// status returns one push as the API shows it.
-func (t *tx) status(id push.ID) (push.Status, error) {
-	found, err := t.push.status.Row(t.push.row[:], int64(id))
+// DeleteOf deletes the first limit pushes of an endpoint with their payloads and returns how many there were.
+func (s *Statements) DeleteOf(ep int64, limit int) (int64, error) {
+	if err := s.push.removeBodies.Run(ep, int64(limit)); err != nil {
+		return 0, err
+	}
+	return s.push.removePushes.Exec(ep, int64(limit))
+}
+
+// InsertBatch keeps the answers to a batch.
+func (s *Statements) InsertBatch(id push.ID, answers string, now time.Time) error {
+	return s.push.insertBatch.Run(int64(id), answers, now.UnixMicro())
+}
+
+// UpdateBatch replaces the answers to a batch.
+func (s *Statements) UpdateBatch(id push.ID, answers string) error {
+	return s.push.updateBatch.Run(answers, int64(id))
+}
+
+// Status returns one push as the API shows it.
+func (s *Statements) Status(id push.ID) (push.Status, error) {
+	found, err := s.push.status.Row(s.push.row[:], int64(id))
 	if err != nil {
 		return push.Status{}, err
 	}
 	if !found {
 		return push.Status{}, push.ErrUnknown
 	}
-	return statusOf(t.push.row[:])
+	return statusOf(s.push.row[:])
 }
 
 // statusOf reads the columns of selectStatus.
@@ -192,7 +221,7 @@ func statusOf(row []driver.Value) (push.Status, error) {
 		s.Result = json.RawMessage(result)
 	}
 	var err error
-	if s.State, err = stateOf(direct.Int(row[columnState])); err != nil {
+	if s.State, err = StateOf(direct.Int(row[columnState])); err != nil {
 		return push.Status{}, fmt.Errorf("read %s: %w", s.ID, err)
 	}
 	if s.History, err = decodeHistory(direct.Bytes(row[columnHistory])); err != nil {

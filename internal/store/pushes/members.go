@@ -1,9 +1,8 @@
-package store
+package pushes
 
 import (
 	"cmp"
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"fmt"
 	"slices"
@@ -35,8 +34,8 @@ func tagsOf(s push.Selector) []string {
 	return tags
 }
 
-// rarestFirst returns the tags of a selector, of which there is one at least, so that few endpoints have the first one: those are looked at one by one.
-func (r *reader) rarestFirst(ctx context.Context, domain string, s push.Selector) ([]string, error) {
+// RarestFirst returns the tags of a selector, of which there is one at least, so that few endpoints have the first one: those are looked at one by one.
+func (r *Reader) RarestFirst(ctx context.Context, domain string, s push.Selector) ([]string, error) {
 	tags := tagsOf(s)
 	if len(tags) < 2 {
 		return tags, nil
@@ -55,9 +54,9 @@ func (r *reader) rarestFirst(ctx context.Context, domain string, s push.Selector
 
 func number(row []driver.Value) (int64, error) { return direct.Int(row[0]), nil }
 
-// countMatching counts the endpoints of a domain that match, limit at most.
-func (r *reader) countMatching(ctx context.Context, domain string, s push.Selector, limit int) (int, error) {
-	tags, err := r.rarestFirst(ctx, domain, s)
+// CountMembers counts the endpoints of a domain that match, limit at most.
+func (r *Reader) CountMembers(ctx context.Context, domain string, s push.Selector, limit int) (int, error) {
+	tags, err := r.RarestFirst(ctx, domain, s)
 	if err != nil {
 		return 0, err
 	}
@@ -69,9 +68,9 @@ func (r *reader) countMatching(ctx context.Context, domain string, s push.Select
 	return int(n), err
 }
 
-// membersFrom returns the ids of up to limit endpoints that match, behind a number, and the number of the last one.
-func (r *reader) membersFrom(ctx context.Context, domain string, s push.Selector, after int64, limit int) (ids []string, last int64, err error) {
-	tags, err := r.rarestFirst(ctx, domain, s)
+// MembersFrom returns the ids of up to limit endpoints that match, behind a number, and the number of the last one.
+func (r *Reader) MembersFrom(ctx context.Context, domain string, s push.Selector, after int64, limit int) (ids []string, last int64, err error) {
+	tags, err := r.RarestFirst(ctx, domain, s)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -85,10 +84,4 @@ func (r *reader) membersFrom(ctx context.Context, domain string, s push.Selector
 		return nil
 	}, domain, tags[0], after, others, limit, second)
 	return ids, last, err
-}
-
-// any reports whether a query finds something.
-func (r *reader) any(ctx context.Context, s *sql.Stmt, args ...any) (bool, error) {
-	found, err := query.List(ctx, s, 1, number, args...)
-	return len(found) > 0, err
 }

@@ -1,4 +1,4 @@
-package store
+package pushes
 
 import (
 	"database/sql/driver"
@@ -59,7 +59,8 @@ func newFanoutStmts(p *direct.Preparer) fanoutStmts {
 	}
 }
 
-func (t *tx) insertFanout(p *push.Push, c *push.FanoutChunk) error {
+// InsertFanout stores a push to many without targets.
+func (s *Statements) InsertFanout(p *push.Push, c *push.FanoutChunk) error {
 	var selector driver.Value
 	if !c.Selector.Empty() {
 		text, err := json.Marshal(c.Selector)
@@ -68,20 +69,20 @@ func (t *tx) insertFanout(p *push.Push, c *push.FanoutChunk) error {
 		}
 		selector = string(text)
 	}
-	return t.fanout.insert.Run(int64(p.ID), p.To.Domain, p.Type, formOf(p), int64(p.Priority), int64(p.Ack), p.Created.UnixMicro(), p.Expires().UnixMicro(),
+	return s.fanout.insert.Run(int64(p.ID), p.To.Domain, p.Type, formOf(p), int64(p.Priority), int64(p.Ack), p.Created.UnixMicro(), p.Expires().UnixMicro(),
 		int64(c.Targets), textOrNull(p.CollapseKey), timeOrNull(p.NotBefore), selector, direct.Flag(c.Late))
 }
 
-// findFanout returns a fan-out without its counts, or push.ErrUnknown.
-func (t *tx) findFanout(id push.ID) (push.Fanout, error) {
-	found, err := t.fanout.find.Row(t.fanout.row[:], int64(id))
+// FindFanout returns a fan-out without its counts, or push.ErrUnknown.
+func (s *Statements) FindFanout(id push.ID) (push.Fanout, error) {
+	found, err := s.fanout.find.Row(s.fanout.row[:], int64(id))
 	if err == nil && !found {
 		err = push.ErrUnknown
 	}
 	if err != nil {
 		return push.Fanout{}, err
 	}
-	return fanoutOf(t.fanout.row[:])
+	return fanoutOf(s.fanout.row[:])
 }
 
 // fanoutOf reads the columns of selectFanout.
@@ -104,41 +105,41 @@ func fanoutOf(row []driver.Value) (push.Fanout, error) {
 	return f, nil
 }
 
-// candidate is what decides whether an endpoint takes a push. Num 0: there is no such endpoint.
-type candidate struct {
-	id           string // where many are asked for
-	num          int64
-	enabled      bool
-	count, bytes int64 // of its pushes that are not final
+// Candidate is what decides whether an endpoint takes a push. Num 0: there is no such endpoint.
+type Candidate struct {
+	ID           string // where many are asked for
+	Num          int64
+	Enabled      bool
+	Count, Bytes int64 // of its pushes that are not final
 }
 
-// candidates looks up many endpoints of a domain.
-func (t *tx) candidates(domain string, ids []string) ([]candidate, error) {
+// Candidates looks up many endpoints of a domain.
+func (s *Statements) Candidates(domain string, ids []string) ([]Candidate, error) {
 	list, err := json.Marshal(ids)
 	if err != nil {
 		return nil, fmt.Errorf("encode ids: %w", err)
 	}
-	all, row := make([]candidate, len(ids)), t.fanout.resolved[:]
-	err = t.fanout.candidates.Each(row, func() error {
+	all, row := make([]Candidate, len(ids)), s.fanout.resolved[:]
+	err = s.fanout.candidates.Each(row, func() error {
 		all[direct.Int(row[3])] = candidateOf(row)
 		return nil
 	}, domain, string(list))
 	for i, id := range ids {
-		all[i].id = id
+		all[i].ID = id
 	}
 	return all, err
 }
 
-// members looks up the endpoints that have all tags, from behind a number on, in the order of their numbers.
-func (t *tx) members(domain string, tags []string, after int64, limit int) (all []candidate, err error) {
+// Members looks up the endpoints that have all tags, from behind a number on, in the order of their numbers.
+func (s *Statements) Members(domain string, tags []string, after int64, limit int) (all []Candidate, err error) {
 	second, others, err := splitTags(tags)
 	if err != nil {
 		return nil, err
 	}
-	row := t.fanout.member[:]
-	err = t.fanout.members.Each(row, func() error {
+	row := s.fanout.member[:]
+	err = s.fanout.members.Each(row, func() error {
 		c := candidateOf(row)
-		c.id = direct.Text(row[3])
+		c.ID = direct.Text(row[3])
 		all = append(all, c)
 		return nil
 	}, domain, tags[0], after, others, int64(limit), second)
@@ -157,77 +158,68 @@ func splitTags(tags []string) (second driver.Value, others string, err error) {
 	return tags[1], string(text), nil
 }
 
-// candidate looks up one endpoint.
-func (t *tx) candidate(k endpoint.Key) (candidate, error) {
-	row := t.fanout.resolved[:3]
-	found, err := t.fanout.candidate.Row(row, k.Domain, k.ID)
+// Candidate looks up one endpoint.
+func (s *Statements) Candidate(k endpoint.Key) (Candidate, error) {
+	row := s.fanout.resolved[:3]
+	found, err := s.fanout.candidate.Row(row, k.Domain, k.ID)
 	if err != nil || !found {
-		return candidate{}, err
+		return Candidate{}, err
 	}
 	return candidateOf(row), nil
 }
 
 // candidateOf reads the columns of selectCandidate.
-func candidateOf(row []driver.Value) candidate {
+func candidateOf(row []driver.Value) Candidate {
 	open := direct.Int(row[2])
-	return candidate{num: direct.Int(row[0]), enabled: direct.Int(row[1]) != 0, count: open >> 40, bytes: open & (1<<40 - 1)}
+	return Candidate{Num: direct.Int(row[0]), Enabled: direct.Int(row[1]) != 0, Count: open >> 40, Bytes: open & (1<<40 - 1)}
 }
 
-// insertTargets stores one Accepted push for each number of an endpoint that is not 0, with its event. The first id, and the first event's number, belong to the
+// InsertTargets stores one Accepted push for each number of an endpoint that is not 0, with its event. The first id, and the first event's number seq, belong to the
 // first number of nums, whatever it is.
-func (t *tx) insertTargets(p *push.Push, first push.ID, nums []int64) error {
+func (s *Statements) InsertTargets(p *push.Push, first push.ID, nums []int64, seq int64) error {
 	list, err := json.Marshal(nums)
 	if err != nil {
 		return fmt.Errorf("encode numbers: %w", err)
 	}
 	at := p.Created.UnixMicro()
-	history := appendChange(make([]byte, 0, entryHead), 0, at, "")
-	err = t.fanout.insertPushes.Run(int64(first), string(list), firstPlace(p), int64(p.Ack), int64(p.Priority), formOf(p),
-		keptBytes(p), at, p.Expires().UnixMicro(), p.Type, history, int64(p.Fanout), textOrNull(p.CollapseKey),
+	history := AppendChange(make([]byte, 0, entryHead), 0, at, "")
+	err = s.fanout.insertPushes.Run(int64(first), string(list), firstPlace(p), int64(p.Ack), int64(p.Priority), formOf(p),
+		KeptBytes(p), at, p.Expires().UnixMicro(), p.Type, history, int64(p.Fanout), textOrNull(p.CollapseKey),
 		timeOrNull(p.NotBefore))
 	if err != nil {
 		return err
 	}
-	seq := t.lastEvent + 1
-	t.lastEvent += int64(len(nums))
-	return t.fanout.insertEvents.Run(seq, string(list), at, int64(first))
+	return s.fanout.insertEvents.Run(seq, string(list), at, int64(first))
 }
 
-// keptBytes is the size of the payload as far as it is kept.
-func keptBytes(p *push.Push) int64 {
+// KeptBytes is the size of the payload as far as it is kept.
+func KeptBytes(p *push.Push) int64 {
 	if p.TTL <= 0 {
 		return 0
 	}
 	return int64(len(p.Payload))
 }
 
-// growFanout notes that a fan-out has more targets, of which some were refused, and keeps the payload for the others and for late joiners.
-func (t *tx) growFanout(p *push.Push, f *push.Fanout, stored, refused int) error {
+// GrowFanout notes that a fan-out has more targets, of which some were refused, and keeps the payload for the others and for late joiners.
+func (s *Statements) GrowFanout(p *push.Push, f *push.Fanout, stored, refused int) error {
 	open := stored - refused
-	if (open > 0 || f.Late) && keptBytes(p) > 0 {
-		if err := t.fanout.insertBody.Run(int64(p.Fanout), p.Payload); err != nil {
+	if (open > 0 || f.Late) && KeptBytes(p) > 0 {
+		if err := s.fanout.insertBody.Run(int64(p.Fanout), p.Payload); err != nil {
 			return err
 		}
 	}
-	return t.fanout.grow.Run(int64(stored), int64(refused), int64(open), int64(f.Targets), f.Reached, int64(p.Fanout))
+	return s.fanout.grow.Run(int64(stored), int64(refused), int64(open), int64(f.Targets), f.Reached, int64(p.Fanout))
 }
 
-func (t *tx) refuseTarget(id push.ID, p *push.Push, subject, reason string) error {
-	return t.fanout.refuse.Run(int64(id), int64(p.Fanout), subject, reason, p.Created.UnixMicro())
+// RefuseTarget keeps a target that was refused.
+func (s *Statements) RefuseTarget(id push.ID, p *push.Push, subject, reason string) error {
+	return s.fanout.refuse.Run(int64(id), int64(p.Fanout), subject, reason, p.Created.UnixMicro())
 }
 
-// closeTargets notes that so many targets of a fan-out need the payload no more. It is written once, at the end of the transaction, however many there are.
-func (t *tx) closeTargets(fanout push.ID, n int64) { t.closed[fanout] += n }
-
-// writeClosed writes what closeTargets noted.
-func (t *tx) writeClosed() error {
-	for id, n := range t.closed {
-		if err := t.fanout.closeTargets.Run(n, int64(id)); err != nil {
-			return err
-		}
-		if err := t.fanout.deleteBody.Run(int64(id)); err != nil {
-			return err
-		}
+// CloseTargets notes that so many targets of a push to many need its payload no more, and deletes it if none does.
+func (s *Statements) CloseTargets(fanout push.ID, n int64) error {
+	if err := s.fanout.closeTargets.Run(n, int64(fanout)); err != nil {
+		return err
 	}
-	return nil
+	return s.fanout.deleteBody.Run(int64(fanout))
 }

@@ -1,4 +1,4 @@
-package store
+package pushes
 
 import (
 	"database/sql/driver"
@@ -8,14 +8,14 @@ import (
 	"signalbox/internal/push"
 )
 
-// states holds the states in the order of the numbers under which they are stored; a number never changes its meaning. Queries name some of them.
-var states = [...]push.State{
+// States holds the states in the order of the numbers under which they are stored; a number never changes its meaning. Queries name some of them.
+var States = [...]push.State{
 	push.Accepted, push.Sent, push.Delivered, push.Handled, push.Failed, push.Expired, push.Replaced, push.Cancelled, push.Rejected,
 }
 
-// stateCode returns the number of a state, or -1 if there is no such state.
-func stateCode(s push.State) int64 {
-	for i, known := range states {
+// StateCode returns the number of a state, or -1 if there is no such state.
+func StateCode(s push.State) int64 {
+	for i, known := range States {
 		if known == s {
 			return int64(i)
 		}
@@ -23,11 +23,12 @@ func stateCode(s push.State) int64 {
 	return -1
 }
 
-func stateOf(code int64) (push.State, error) {
-	if code < 0 || code >= int64(len(states)) {
+// StateOf returns the state of a number.
+func StateOf(code int64) (push.State, error) {
+	if code < 0 || code >= int64(len(States)) {
 		return "", fmt.Errorf("stored push has the unknown state %d", code)
 	}
-	return states[code], nil
+	return States[code], nil
 }
 
 // Places of a push in its endpoint's queue; what waits has its priority as its place.
@@ -36,7 +37,8 @@ const (
 	placeFinal    = placeOnTheWay + 1
 )
 
-func placeOf(s push.State, a push.Ack, p push.Priority) int64 {
+// PlaceOf returns the place of a push in its queue.
+func PlaceOf(s push.State, a push.Ack, p push.Priority) int64 {
 	switch {
 	case push.Final(s, a):
 		return placeFinal

@@ -1,4 +1,4 @@
-package store
+package pushes
 
 import (
 	"cmp"
@@ -35,15 +35,16 @@ func refusedOf(row []driver.Value) (push.Status, error) {
 	}, nil
 }
 
-func (r *reader) fanout(ctx context.Context, domain string, id push.ID) (push.Fanout, error) {
+// Fanout returns one without counts, or push.ErrUnknown.
+func (r *Reader) Fanout(ctx context.Context, domain string, id push.ID) (push.Fanout, error) {
 	return query.One(ctx, r.findFanout, fanoutColumns, fanoutOf, push.ErrUnknown, int64(id), domain)
 }
 
-// countsOf counts the targets of a fan-out by their states.
-func (r *reader) countsOf(ctx context.Context, f push.Fanout) (push.Counts, error) {
+// CountsOf counts the targets of a fan-out by their states.
+func (r *Reader) CountsOf(ctx context.Context, f push.Fanout) (push.Counts, error) {
 	counts := push.Counts{}
 	err := query.Each(ctx, r.countTargets, 2, func(row []driver.Value) error {
-		state, err := stateOf(direct.Int(row[0]))
+		state, err := StateOf(direct.Int(row[0]))
 		counts[state] = int(direct.Int(row[1]))
 		return err
 	}, int64(f.ID))
@@ -53,11 +54,11 @@ func (r *reader) countsOf(ctx context.Context, f push.Fanout) (push.Counts, erro
 	return counts, err
 }
 
-// deliveries merges targets that are pushes with those that were refused, both in the order of their ids.
-func (r *reader) deliveries(ctx context.Context, domain string, fanout push.ID, state push.State, after push.ID, limit int) ([]push.Status, error) {
+// Deliveries merges targets that are pushes with those that were refused, both in the order of their ids.
+func (r *Reader) Deliveries(ctx context.Context, domain string, fanout push.ID, state push.State, after push.ID, limit int) ([]push.Status, error) {
 	code := int64(-1)
 	if state != "" {
-		if code = stateCode(state); code < 0 {
+		if code = StateCode(state); code < 0 {
 			return nil, nil
 		}
 	}

@@ -1,4 +1,4 @@
-package store
+package pushes
 
 import (
 	"database/sql/driver"
@@ -29,41 +29,41 @@ func newRoomStmts(p *direct.Preparer) roomStmts {
 	return roomStmts{older: p.Prepare(queryOlder), newer: p.Prepare(queryNewer), droppable: p.Prepare(queryDroppable), open: p.Prepare(queryOpenOfKey)}
 }
 
-// sized is a push with the size of its kept payload.
-type sized struct {
-	id   push.ID
-	size int64
+// Sized is a push with the size of its kept payload.
+type Sized struct {
+	ID   push.ID
+	Size int64
 }
 
-// older returns the waiting pushes of an endpoint with a collapse key.
-func (t *tx) older(ep int64, key string) (found []sized, err error) {
-	row := t.room.row[:2]
-	err = t.room.older.Each(row, func() error {
-		found = append(found, sized{push.ID(direct.Int(row[0])), direct.Int(row[1])})
+// Older returns the waiting pushes of an endpoint with a collapse key.
+func (s *Statements) Older(ep int64, key string) (found []Sized, err error) {
+	row := s.room.row[:2]
+	err = s.room.older.Each(row, func() error {
+		found = append(found, Sized{push.ID(direct.Int(row[0])), direct.Int(row[1])})
 		return nil
 	}, ep, key)
 	return found, err
 }
 
-// openOf counts the pushes of an endpoint with a collapse key that are not final.
-func (t *tx) openOf(ep int64, key string) (int64, error) {
-	row := t.room.row[:1]
-	_, err := t.room.open.Row(row, ep, key)
+// OpenOf counts the pushes of an endpoint with a collapse key that are not final.
+func (s *Statements) OpenOf(ep int64, key string) (int64, error) {
+	row := s.room.row[:1]
+	_, err := s.room.open.Row(row, ep, key)
 	return direct.Int(row[0]), err
 }
 
-// newerThan returns the newest push behind r with its collapse key that waits or was sent, 0 if there is none.
-func (t *tx) newerThan(r *pushRow) (push.ID, error) {
-	row := t.room.row[:1]
-	_, err := t.room.newer.Row(row, r.ep, r.collapse, int64(r.id))
+// NewerThan returns the newest push behind r with its collapse key that waits or was sent, 0 if there is none.
+func (s *Statements) NewerThan(r *Row) (push.ID, error) {
+	row := s.room.row[:1]
+	_, err := s.room.newer.Row(row, r.Ep, r.Collapse, int64(r.ID))
 	return push.ID(direct.Int(row[0])), err
 }
 
-// droppable calls f for the waiting pushes of an endpoint in one place of its queue, the oldest first, until it returns false.
-func (t *tx) droppable(ep int64, place push.Priority, f func(sized) bool) error {
-	row := t.room.row[:]
-	return t.room.droppable.Each(row, func() error {
-		if direct.Int(row[2]) != 0 && !f(sized{push.ID(direct.Int(row[0])), direct.Int(row[1])}) {
+// Droppable calls f for the waiting pushes of an endpoint in one place of its queue, the oldest first, until it returns false.
+func (s *Statements) Droppable(ep int64, place push.Priority, f func(Sized) bool) error {
+	row := s.room.row[:]
+	return s.room.droppable.Each(row, func() error {
+		if direct.Int(row[2]) != 0 && !f(Sized{push.ID(direct.Int(row[0])), direct.Int(row[1])}) {
 			return io.EOF
 		}
 		return nil

@@ -1,4 +1,4 @@
-package store
+package pushes
 
 import (
 	"encoding/binary"
@@ -20,8 +20,8 @@ const (
 
 var errHistory = errors.New("stored history is damaged")
 
-// appendChange adds a change to an encoded history.
-func appendChange(h []byte, code, at int64, reason string) []byte {
+// AppendChange adds a change to an encoded history.
+func AppendChange(h []byte, code, at int64, reason string) []byte {
 	reason = reason[:min(len(reason), maxReasonBytes)]
 	h = append(h, byte(code))
 	h = binary.BigEndian.AppendUint64(h, uint64(at))
@@ -29,8 +29,8 @@ func appendChange(h []byte, code, at int64, reason string) []byte {
 	return append(h, reason...)
 }
 
-// boundHistory drops the oldest redelivery, which is the pair behind the first entry, if there is no room for one more entry. It works in place.
-func boundHistory(h []byte) ([]byte, error) {
+// BoundHistory drops the oldest redelivery, which is the pair behind the first entry, if there is no room for one more entry. It works in place.
+func BoundHistory(h []byte) ([]byte, error) {
 	n, first, third := 0, 0, 0
 	for rest := h; len(rest) > 0; n++ {
 		size := entrySize(rest)
@@ -59,11 +59,11 @@ func entrySize(h []byte) int {
 	return entryHead + int(h[entryHead-1])
 }
 
-// byNewer is the reason of Replaced as the history and the outbox keep it.
-func byNewer(reason string, id push.ID) string { return reason + ":" + id.String() }
+// ByNewer is the reason of Replaced as the history and the outbox keep it.
+func ByNewer(reason string, id push.ID) string { return reason + ":" + id.String() }
 
-// replacedBy takes apart what byNewer made.
-func replacedBy(text string) (reason string, id push.ID) {
+// ReplacedBy takes apart what ByNewer made.
+func ReplacedBy(text string) (reason string, id push.ID) {
 	reason, by, _ := strings.Cut(text, ":")
 	id, err := push.ParseID(by)
 	if err != nil {
@@ -79,14 +79,14 @@ func decodeHistory(h []byte) ([]push.Change, error) {
 		if size == 0 {
 			return nil, errHistory
 		}
-		state, err := stateOf(int64(h[0]))
+		state, err := StateOf(int64(h[0]))
 		if err != nil {
 			return nil, err
 		}
 		at := int64(binary.BigEndian.Uint64(h[1:]))
 		c := push.Change{State: state, At: direct.Time(at), Reason: string(h[entryHead:size])}
 		if state == push.Replaced {
-			c.Reason, c.By = replacedBy(c.Reason)
+			c.Reason, c.By = ReplacedBy(c.Reason)
 		}
 		changes = append(changes, c)
 		h = h[size:]
