@@ -10,6 +10,7 @@ import (
 	"signalbox/internal/campaign"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/pushes"
 )
 
@@ -61,7 +62,7 @@ func (s *Store) CreateCampaign(ctx context.Context, c campaign.Campaign, key *pu
 				return err
 			}
 		}
-		return t.campaignEvent(kindCampaignStarted, &c)
+		return t.campaignEvent(outbox.CampaignStarted, &c)
 	}, campaign.ErrTooMany)
 }
 
@@ -124,16 +125,16 @@ func (s *Store) StepCampaign(ctx context.Context, domain string, step campaign.S
 func campaignKind(from, to campaign.State) int64 {
 	switch to {
 	case campaign.Paused:
-		return kindCampaignPaused
+		return outbox.CampaignPaused
 	case campaign.Aborted:
-		return kindCampaignAborted
+		return outbox.CampaignAborted
 	case campaign.Finished:
-		return kindCampaignFinished
+		return outbox.CampaignFinished
 	}
 	if from == campaign.Paused {
-		return kindCampaignResumed
+		return outbox.CampaignResumed
 	}
-	return kindCampaignStarted
+	return outbox.CampaignStarted
 }
 
 // campaignData is what events of campaigns tell.
@@ -151,7 +152,7 @@ func (t *tx) campaignEvent(kind int64, c *campaign.Campaign) error {
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	return t.insertEvent(event{at: direct.Micros(t.now), kind: kind, data: string(data)})
+	return t.insertEvent(outbox.Event{At: direct.Micros(t.now), Kind: kind, Data: string(data)})
 }
 
 // SentBatch implements campaign.Store.

@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
 )
 
 // createEndpoint stores a new endpoint.
@@ -43,7 +44,7 @@ func (t *tx) createEndpoint(e *endpoint.Endpoint, s endpoint.Secret) (bool, erro
 	if err != nil {
 		return false, err
 	}
-	return true, t.endpointEvent(kindCreated, num, e)
+	return true, t.endpointEvent(outbox.Created, num, e)
 }
 
 // UpdateEndpoint implements endpoint.Accounts.
@@ -73,7 +74,7 @@ func (t *tx) patchEndpoint(k endpoint.Key, p endpoint.Patch, now time.Time) (end
 	if err != nil {
 		return endpoint.Endpoint{}, err
 	}
-	return after, t.endpointEvent(kindUpdated, num, &after, changedBy(p)...)
+	return after, t.endpointEvent(outbox.Updated, num, &after, changedBy(p)...)
 }
 
 // changedBy names what a patch sets.
@@ -150,7 +151,7 @@ func (op *deleteEndpoint) apply(t *tx) error {
 	if op.more, err = t.account.Delete(op.key, num, maxChunk, t.now); err != nil || op.more {
 		return err
 	}
-	if err := t.insertEvent(event{at: direct.Micros(t.now), kind: kindDeleted, ep: num, data: "{}"}); err != nil {
+	if err := t.insertEvent(outbox.Event{At: direct.Micros(t.now), Kind: outbox.Deleted, Ep: num, Data: "{}"}); err != nil {
 		return err
 	}
 	if err := t.presence.Remove(num); err != nil {

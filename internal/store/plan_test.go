@@ -18,17 +18,10 @@ func TestQueriesUseIndexes(t *testing.T) {
 	s := running(t)
 	for query, index := range map[string]string{
 		queryOldPushes: "INTEGER PRIMARY KEY",
-
-		queryEndpointEvents: "outbox_endpoint",
 	} {
 		plan := explain(t, s, query)
 		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {
 			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
-		}
-	}
-	for _, query := range []string{queryEndpointEvents} {
-		if plan := explain(t, s, query); strings.Contains(plan, "TEMP B-TREE") {
-			t.Errorf("%s\nsorts:\n%s", query, plan)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/presences"
 )
 
@@ -60,7 +61,7 @@ func (t *tx) presenceEvent(kind, num int64, p *endpoint.Presence) error {
 	if at.IsZero() {
 		at = t.now
 	}
-	return t.insertEvent(event{at: direct.Micros(at), kind: kind, ep: num, data: data})
+	return t.insertEvent(outbox.Event{At: direct.Micros(at), Kind: kind, Ep: num, Data: data})
 }
 
 // endPresences turns online endpoints into offline ones.
@@ -179,5 +180,5 @@ func (op *saveTrouble) apply(t *tx) error {
 	if err != nil {
 		return err
 	}
-	return t.insertEvent(event{at: direct.Micros(op.trouble.At), kind: kind, ep: num, data: data})
+	return t.insertEvent(outbox.Event{At: direct.Micros(op.trouble.At), Kind: kind, Ep: num, Data: data})
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/presences"
 )
 
@@ -41,7 +42,7 @@ func (t *told) tell(p *endpoint.Presence) (kind int64) {
 // quietKind is the kind of event for those who read the endpoint's timeline alone.
 func quietKind(s endpoint.State) int64 {
 	if s == endpoint.StateOnline {
-		return kindResumed
+		return outbox.Resumed
 	}
-	return kindDetached
+	return outbox.Detached
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/outbox"
 )
 
 // TestTold: what is told of presences, and when. Each step is a presence that is stored at its time, or a look for what is due.
@@ -39,7 +40,7 @@ func TestTold(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var told told
 			var last endpoint.Presence
-			names := map[int64]string{kindOnline: "online", kindOffline: "offline", kindDetached: "detached", kindResumed: "resumed"}
+			names := map[int64]string{outbox.Online: "online", outbox.Offline: "offline", outbox.Detached: "detached", outbox.Resumed: "resumed"}
 			for i, s := range tc.steps {
 				got := ""
 				if s.state == look {

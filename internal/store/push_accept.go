@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/pushes"
 )
 
@@ -95,7 +96,7 @@ func (op *acceptPush) insert(t *tx, ep int64, r *room) error {
 		}
 	}
 	op.answer(id, t.now)
-	if err := t.insertEvent(event{at: t.now.UnixMicro(), kind: 0, ep: ep, push: id}); err != nil {
+	if err := t.insertEvent(outbox.Event{At: t.now.UnixMicro(), Kind: 0, Ep: ep, Push: id}); err != nil {
 		return err
 	}
 	op.out.Ended, err = r.make(ep, id)

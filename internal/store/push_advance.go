@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/push"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/pushes"
 )
 
@@ -112,5 +113,5 @@ func change(t *tx, r *pushes.Row, to push.State, at time.Time, reason string, re
 		r.Result = result
 	}
 	t.touch(r)
-	return t.insertEvent(event{at: micros, kind: code, ep: r.Ep, push: r.ID, data: reason})
+	return t.insertEvent(outbox.Event{At: micros, Kind: code, Ep: r.Ep, Push: r.ID, Data: reason})
 }

@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/pushes"
 )
 
@@ -177,7 +178,7 @@ func (op *admitLate) insert(t *tx, p *push.Push, ep int64, r *room) error {
 	if err := t.push.Insert(ep, p); err != nil {
 		return err
 	}
-	return t.insertEvent(event{at: t.now.UnixMicro(), kind: 0, ep: ep, push: p.ID})
+	return t.insertEvent(outbox.Event{At: t.now.UnixMicro(), Kind: 0, Ep: ep, Push: p.ID})
 }
 
 // CloseFanout implements push.Writer.

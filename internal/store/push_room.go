@@ -3,6 +3,7 @@ package store
 import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/pushes"
 )
 
@@ -125,5 +126,5 @@ func (r *room) resync(ep int64) error {
 	if err := r.t.push.Insert(ep, &p); err != nil {
 		return err
 	}
-	return r.t.insertEvent(event{at: r.t.now.UnixMicro(), kind: 0, ep: ep, push: id})
+	return r.t.insertEvent(outbox.Event{At: r.t.now.UnixMicro(), Kind: 0, Ep: ep, Push: id})
 }

@@ -80,7 +80,7 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 	if err := s.deleteOldRows(ctx, oldArchive, age{now, s.cfg.ArchiveRetention}, (*tx).deleteArchived); err != nil {
 		return err
 	}
-	if err := s.try(ctx, func(t *tx) error { return t.forgetNames(now) }); err != nil {
+	if err := s.try(ctx, func(t *tx) error { return t.outbox.ForgetNames(now) }); err != nil {
 		return err
 	}
 	if err := s.deleteOldCampaigns(ctx, now.Add(-s.cfg.Retention)); err != nil {
@@ -118,7 +118,7 @@ func (s *Store) deleteOldEvents(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for {
-		slowest, held, err := s.reader.slowestEventReader(ctx)
+		slowest, held, err := s.reader.outbox.Slowest(ctx)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (s *Store) deleteEventChunk(ctx context.Context, upTo int64) (n int64, err 
 	}
 	var missed int64
 	err = s.try(ctx, func(t *tx) (err error) {
-		missed, n, err = t.deleteEvents(upTo, retentionChunk)
+		missed, n, err = t.outbox.Delete(upTo, retentionChunk)
 		return err
 	})
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/endpoints"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/pushes"
 	"signalbox/internal/store/query"
 	"signalbox/internal/store/webhooks"
@@ -19,16 +20,15 @@ type reader struct {
 	db    *sql.DB // for what somebody's login or delivery waits for
 	lists *sql.DB // for what may read many rows: the lists of the API and retention
 
-	findToken, listTokens                  *sql.Stmt
-	lastPush, oldPushes                    *sql.Stmt
-	listEvents, eventBounds, slowestReader *sql.Stmt
-	lastOld                                [len(retainedTables)]*sql.Stmt
-	ofEndpoint                             *sql.Stmt // of timelines
-	accounts                               *accounts.Reader
-	campaigns                              campaigns.Reader
-	webhooks                               *webhooks.Reader
-	endpoints                              *endpoints.Reader
-	pushes                                 *pushes.Reader
+	findToken, listTokens *sql.Stmt
+	lastPush, oldPushes   *sql.Stmt
+	lastOld               [len(retainedTables)]*sql.Stmt
+	accounts              *accounts.Reader
+	campaigns             campaigns.Reader
+	webhooks              *webhooks.Reader
+	endpoints             *endpoints.Reader
+	pushes                *pushes.Reader
+	outbox                *outbox.Reader
 }
 
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
@@ -38,13 +38,8 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 		selectToken + " ORDER BY name":  &r.listTokens,
 	})
 	listing := map[string]**sql.Stmt{
-		queryLastPush:      &r.lastPush,
-		queryOldPushes:     &r.oldPushes,
-		queryEvents:        &r.listEvents,
-		queryEventBounds:   &r.eventBounds,
-		querySlowestReader: &r.slowestReader,
-
-		queryEndpointEvents: &r.ofEndpoint,
+		queryLastPush:  &r.lastPush,
+		queryOldPushes: &r.oldPushes,
 	}
 	for i, table := range retainedTables {
 		listing[queryLastOld(table)] = &r.lastOld[i]
@@ -61,7 +56,10 @@ func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 	if r.endpoints, err = endpoints.NewReader(ctx, db, lists); err != nil {
 		return r, err
 	}
-	r.pushes, err = pushes.NewReader(ctx, db, lists)
+	if r.pushes, err = pushes.NewReader(ctx, db, lists); err != nil {
+		return r, err
+	}
+	r.outbox, err = outbox.NewReader(ctx, lists)
 	return r, err
 }
 

@@ -3,7 +3,6 @@ package store
 import (
 	"database/sql/driver"
 	"errors"
-	"strings"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -13,6 +12,7 @@ import (
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/endpoints"
 	"signalbox/internal/store/failure"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/presences"
 	"signalbox/internal/store/pushes"
 	"signalbox/internal/store/webhooks"
@@ -36,7 +36,7 @@ type tx struct {
 	dataVersion     int64
 
 	// Written at the end of the transaction.
-	events []event           // in the order of their numbers
+	events []outbox.Event    // in the order of their numbers
 	closed map[push.ID]int64 // targets of a fan-out that became final, or were deleted before
 
 	row2 [2]driver.Value // reused for short rows
@@ -47,7 +47,7 @@ type tx struct {
 	presence *presences.Statements
 	token    tokenStmts
 	old      oldStmts
-	outbox   outboxStmts
+	outbox   *outbox.Statements
 	account  *accounts.Statements
 	campaign *campaigns.Statements
 	webhook  *webhooks.Statements
@@ -56,7 +56,6 @@ type tx struct {
 type controlStmts struct {
 	begin, commit, rollback          *direct.Stmt
 	readNumbers, writeNumbers, probe *direct.Stmt
-	insertEvent, insertEvents        *direct.Stmt
 	otherWork                        *direct.Stmt
 }
 
@@ -71,8 +70,6 @@ func newTx(c *direct.Conn) (*tx, error) {
 			readNumbers:  p.Prepare("SELECT last_push, last_event FROM meta WHERE one = 1"),
 			writeNumbers: p.Prepare("UPDATE meta SET last_push = ?, last_event = ? WHERE one = 1"),
 			probe:        p.Prepare("UPDATE meta SET probes = probes + 1 WHERE one = 1"),
-			insertEvent:  p.Prepare(insertOutbox),
-			insertEvents: p.Prepare(insertOutbox + strings.Repeat(", (?, ?, ?, ?, ?, ?)", eventRows-1)),
 			otherWork:    p.Prepare(queryOtherWork),
 		},
 		push:     pushes.Prepare(p),
@@ -81,7 +78,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		token:    newTokenStmts(p),
 		old:      newOldStmts(p),
 		webhook:  webhooks.Prepare(p),
-		outbox:   newOutboxStmts(p),
+		outbox:   outbox.Prepare(p),
 	}
 	if p.Err != nil {
 		return nil, p.Err
@@ -131,7 +128,7 @@ func (t *tx) begin() error {
 }
 
 func (t *tx) commit() error {
-	for _, write := range []func() error{t.writeRows, t.writeEvents, t.writeClosed} {
+	for _, write := range []func() error{t.writeRows, func() error { return t.outbox.Write(t.events) }, t.writeClosed} {
 		if err := write(); err != nil {
 			return err
 		}
@@ -183,52 +180,15 @@ func (t *tx) nextPushes(n int) (push.ID, error) {
 	return first, err
 }
 
-const (
-	insertOutbox = "INSERT INTO outbox (seq, at, kind, ep, push, data) VALUES (?, ?, ?, ?, ?, ?)"
-	eventColumns = 6
-	eventRows    = 16 // that one statement writes; more made it no faster
-)
-
 // insertEvent gives an event its number and keeps it for the end of the transaction.
-func (t *tx) insertEvent(e event) error {
+func (t *tx) insertEvent(e outbox.Event) error {
 	if err := t.readNumbers(); err != nil {
 		return err
 	}
 	t.lastEvent++
-	e.seq = t.lastEvent
+	e.Seq = t.lastEvent
 	t.events = append(t.events, e)
 	return nil
-}
-
-// writeEvents puts the events of the transaction into the outbox.
-func (t *tx) writeEvents() error {
-	var values [eventRows * eventColumns]driver.Value
-	left := t.events
-	for len(left) > 0 {
-		insert, n := t.control.insertEvent, 1
-		if len(left) >= eventRows {
-			insert, n = t.control.insertEvents, eventRows
-		}
-		for i, e := range left[:n] {
-			e.bind(values[i*eventColumns:])
-		}
-		if err := insert.Run(values[:n*eventColumns]...); err != nil {
-			return err
-		}
-		left = left[n:]
-	}
-	return nil
-}
-
-// bind puts an event into the first places of values.
-func (e *event) bind(values []driver.Value) {
-	values[0], values[1], values[2], values[3], values[4], values[5] = e.seq, e.at, e.kind, e.ep, nil, nil
-	if e.push != 0 {
-		values[4] = int64(e.push)
-	}
-	if e.data != "" {
-		values[5] = e.data
-	}
 }
 
 // probe is an operation that only finds out whether the disk takes writes.

@@ -7,6 +7,7 @@ import (
 
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
 )
 
 // CreateWebhook implements webhook.Store.
@@ -95,7 +96,7 @@ func (t *tx) insertWebhook(w webhook.Webhook) (int64, error) {
 	}
 	w.Cursor = t.lastEvent
 	if w.Enabled {
-		if err := t.moveReader(readerName(w.ID), w.Cursor); err != nil {
+		if err := t.outbox.MoveReader(readerName(w.ID), w.Cursor); err != nil {
 			return 0, err
 		}
 	}
@@ -108,9 +109,9 @@ func (t *tx) updateWebhook(w webhook.Webhook) error {
 		return err
 	}
 	if !w.Enabled {
-		return t.forgetReader(readerName(w.ID))
+		return t.outbox.ForgetReader(readerName(w.ID))
 	}
-	return t.moveReader(readerName(w.ID), w.Cursor)
+	return t.outbox.MoveReader(readerName(w.ID), w.Cursor)
 }
 
 // deleteWebhook removes a receiver with all that is kept of it, or returns webhook.ErrUnknown.
@@ -118,7 +119,7 @@ func (t *tx) deleteWebhook(id string) error {
 	if err := t.webhook.Delete(id); err != nil {
 		return err
 	}
-	return t.forgetReader(readerName(id))
+	return t.outbox.ForgetReader(readerName(id))
 }
 
 // saveProgress stores what became of deliveries, unless the receiver was deleted meanwhile.
@@ -134,9 +135,9 @@ func (t *tx) saveProgress(id string, p webhook.Progress) error {
 	case err != nil:
 		return err
 	case !p.Disable:
-		return t.moveReader(readerName(id), read)
+		return t.outbox.MoveReader(readerName(id), read)
 	}
-	if err := t.forgetReader(readerName(id)); err != nil {
+	if err := t.outbox.ForgetReader(readerName(id)); err != nil {
 		return err
 	}
 	return t.disabledEvent(id, p.State)
@@ -148,5 +149,5 @@ func (t *tx) disabledEvent(id string, s *webhook.State) error {
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	return t.insertEvent(event{at: direct.Micros(t.now), kind: kindWebhookDisabled, data: string(data)})
+	return t.insertEvent(outbox.Event{At: direct.Micros(t.now), Kind: outbox.WebhookDisabled, Data: string(data)})
 }

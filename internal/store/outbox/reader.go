@@ -1,15 +1,19 @@
-package store
+package outbox
 
 import (
 	"context"
+	"database/sql"
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
+	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/endpoints"
 	"signalbox/internal/store/failure"
 	"signalbox/internal/store/pushes"
 	"signalbox/internal/store/query"
@@ -23,6 +27,8 @@ const (
 		" LEFT JOIN endpoint e ON e.num = o.ep LEFT JOIN gone g ON g.num = o.ep LEFT JOIN push p ON p.id = o.push ORDER BY o.seq"
 	eventColumnsRead = 10
 
+	queryEndpointEvents = "SELECT seq, at, kind, data FROM outbox INDEXED BY outbox_endpoint WHERE ep = " + endpoints.NumOf + " AND push IS NULL AND at <= ?3 ORDER BY seq DESC LIMIT ?4"
+
 	queryEventBounds = "SELECT deleted_event, last_event FROM meta"
 
 	querySlowestReader = "SELECT seq FROM event_reader ORDER BY seq LIMIT 1"
@@ -31,13 +37,33 @@ const (
 	maxEventBytes = 1 << 20
 )
 
+// Reader reads on connections that see what is committed. All methods may be called concurrently.
+type Reader struct {
+	events, bounds, slowest, ofEndpoint *sql.Stmt
+}
+
+// NewReader prepares the queries.
+func NewReader(ctx context.Context, db *sql.DB) (*Reader, error) {
+	r := &Reader{}
+	return r, query.Prepare(ctx, db, map[string]**sql.Stmt{
+		queryEvents: &r.events, queryEventBounds: &r.bounds, querySlowestReader: &r.slowest, queryEndpointEvents: &r.ofEndpoint,
+	})
+}
+
+// OfEndpoint returns up to limit events of an endpoint that are not about a push and happened until a time, the newest first; none of one that is not known.
+func (r *Reader) OfEndpoint(ctx context.Context, k endpoint.Key, until time.Time, limit int) ([]events.Event, error) {
+	return query.List(ctx, r.ofEndpoint, 4, func(row []driver.Value) (events.Event, error) {
+		return eventOf([]driver.Value{row[0], row[1], row[2], k.Domain, k.ID, nil, row[3], nil, nil, nil})
+	}, k.Domain, k.ID, direct.Micros(until), limit)
+}
+
 var errEnough = errors.New("enough was read")
 
-// events returns events behind after, fewer than limit where they are long.
-func (r *reader) events(ctx context.Context, after int64, limit int) ([]events.Event, error) {
+// Events returns events behind after, fewer than limit where they are long.
+func (r *Reader) Events(ctx context.Context, after int64, limit int) ([]events.Event, error) {
 	var all []events.Event
 	size := 0
-	err := query.Each(ctx, r.listEvents, eventColumnsRead, func(row []driver.Value) error {
+	err := query.Each(ctx, r.events, eventColumnsRead, func(row []driver.Value) error {
 		e, err := eventOf(row)
 		if err != nil {
 			return err
@@ -54,15 +80,16 @@ func (r *reader) events(ctx context.Context, after int64, limit int) ([]events.E
 	return all, nil
 }
 
-func (r *reader) boundsOfEvents(ctx context.Context) (events.Bounds, error) {
-	return query.One(ctx, r.eventBounds, 2, func(row []driver.Value) (events.Bounds, error) {
+// Bounds returns which events there are.
+func (r *Reader) Bounds(ctx context.Context) (events.Bounds, error) {
+	return query.One(ctx, r.bounds, 2, func(row []driver.Value) (events.Bounds, error) {
 		return events.Bounds{Deleted: direct.Int(row[0]), Newest: direct.Int(row[1])}, nil
 	}, failure.ErrCorrupt)
 }
 
-// slowestEventReader returns how far all registered readers have read; held is false if there are none.
-func (r *reader) slowestEventReader(ctx context.Context) (seq int64, held bool, err error) {
-	seqs, err := query.List(ctx, r.slowestReader, 1, func(row []driver.Value) (int64, error) { return direct.Int(row[0]), nil })
+// Slowest returns how far all registered readers have read; held is false if there are none.
+func (r *Reader) Slowest(ctx context.Context) (seq int64, held bool, err error) {
+	seqs, err := query.List(ctx, r.slowest, 1, func(row []driver.Value) (int64, error) { return direct.Int(row[0]), nil })
 	if err != nil || len(seqs) == 0 {
 		return 0, false, err
 	}
@@ -72,10 +99,11 @@ func (r *reader) slowestEventReader(ctx context.Context) (seq int64, held bool, 
 // eventOf reads the columns of queryEvents.
 func eventOf(row []driver.Value) (events.Event, error) {
 	kind := direct.Int(row[2])
-	if kind < 0 || kind >= kindsEnd || row[5] != nil && kind >= int64(len(pushes.States)) {
+	name := TypeOf(kind)
+	if name == "" || row[5] != nil && kind >= int64(len(pushes.States)) {
 		return events.Event{}, fmt.Errorf("stored event has the unknown kind %d", kind)
 	}
-	e := events.Event{Seq: direct.Int(row[0]), At: direct.Time(direct.Int(row[1])), Type: kindTypes[kind], Domain: direct.Text(row[3]), Endpoint: direct.Text(row[4])}
+	e := events.Event{Seq: direct.Int(row[0]), At: direct.Time(direct.Int(row[1])), Type: name, Domain: direct.Text(row[3]), Endpoint: direct.Text(row[4])}
 	if row[5] == nil {
 		e.Data = json.RawMessage(direct.Text(row[6]))
 		if len(e.Data) == 0 {
