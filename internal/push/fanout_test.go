@@ -209,6 +209,29 @@ func TestFanoutInterrupted(t *testing.T) {
 	})
 }
 
+// TestSmallChunksBesideOthers: as long as others post pushes, they wait for small transactions alone.
+func TestSmallChunksBesideOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		chunks := func() (n int) {
+			n = 1
+			r.store.failChunk = func() error { n++; return nil }
+			if _, err := r.spread(Push{}, nil, many(fanoutChunk)...); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		alone := chunks()
+		r.submit(Push{})
+		beside := chunks()
+		time.Sleep(postedFor)
+		after := chunks()
+		if want := fanoutChunk / smallChunk; alone != 1 || beside != want || after != 1 {
+			t.Errorf("a fan-out is stored in %d, %d and %d transactions without, with and after others, want 1, %d and 1", alone, beside, after, want)
+		}
+	})
+}
+
 func TestCancelFanout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)

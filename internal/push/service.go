@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,6 +36,7 @@ type Service struct {
 	barriers map[endpoint.Key]struct{} // that stand in the scribe's queue; guarded by mu
 
 	fanouts chan struct{} // one element for each that is being accepted
+	posted  atomic.Int64  // when a push for one endpoint was submitted last, in microseconds since 1970
 
 	keysMu  sync.Mutex                  // a leaf
 	keys    map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
@@ -70,7 +72,7 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 	}
 	s.m = m
 	store.Deleted(s.deleted)
-	s.scribe = &scribe{store: store, log: s.log, m: m, settle: s.settle, wake: make(chan struct{}, 1)}
+	s.scribe = &scribe{store: store, log: s.log, m: m, settle: s.settle, wake: make(chan struct{}, 1), limit: func() int { return s.atOnce(maxBatch) }}
 	return s, nil
 }
 
