@@ -5,13 +5,13 @@ import (
 	"database/sql"
 	"errors"
 
-	"signalbox/internal/access"
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/endpoints"
 	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/pushes"
 	"signalbox/internal/store/query"
+	"signalbox/internal/store/tokens"
 	"signalbox/internal/store/webhooks"
 )
 
@@ -20,56 +20,43 @@ type reader struct {
 	db    *sql.DB // for what somebody's login or delivery waits for
 	lists *sql.DB // for what may read many rows: the lists of the API and retention
 
-	findToken, listTokens *sql.Stmt
-	lastPush, oldPushes   *sql.Stmt
-	lastOld               [len(retainedTables)]*sql.Stmt
-	accounts              *accounts.Reader
-	campaigns             campaigns.Reader
-	webhooks              *webhooks.Reader
-	endpoints             *endpoints.Reader
-	pushes                *pushes.Reader
-	outbox                *outbox.Reader
+	lastOld   [len(retainedTables)]*sql.Stmt
+	accounts  *accounts.Reader
+	campaigns campaigns.Reader
+	endpoints *endpoints.Reader
+	outbox    *outbox.Reader
+	pushes    *pushes.Reader
+	tokens    *tokens.Reader
+	webhooks  *webhooks.Reader
 }
 
+// newReader prepares the queries. With an error it returns what has to be closed.
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
 	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists}}
-	err := query.Prepare(ctx, db, map[string]**sql.Stmt{
-		selectToken + " WHERE hash = ?": &r.findToken,
-		selectToken + " ORDER BY name":  &r.listTokens,
-	})
-	listing := map[string]**sql.Stmt{
-		queryLastPush:  &r.lastPush,
-		queryOldPushes: &r.oldPushes,
+	for _, prepare := range []func() error{
+		func() (err error) { r.accounts, err = accounts.NewReader(ctx, db, lists); return err },
+		func() (err error) { r.endpoints, err = endpoints.NewReader(ctx, db, lists); return err },
+		func() (err error) { r.outbox, err = outbox.NewReader(ctx, lists); return err },
+		func() (err error) { r.pushes, err = pushes.NewReader(ctx, db, lists); return err },
+		func() (err error) { r.tokens, err = tokens.NewReader(ctx, db); return err },
+		func() (err error) { r.webhooks, err = webhooks.NewReader(ctx, lists); return err },
+		func() error { return r.prepareOld(ctx) },
+	} {
+		if err := prepare(); err != nil {
+			return r, err
+		}
 	}
+	return r, nil
+}
+
+// prepareOld prepares what asks for old rows.
+func (r *reader) prepareOld(ctx context.Context) error {
+	queries := map[string]**sql.Stmt{}
 	for i, table := range retainedTables {
-		listing[queryLastOld(table)] = &r.lastOld[i]
+		queries[queryLastOld(table)] = &r.lastOld[i]
 	}
-	if err := errors.Join(err, query.Prepare(ctx, lists, listing)); err != nil {
-		return r, err
-	}
-	if r.accounts, err = accounts.NewReader(ctx, db, lists); err != nil {
-		return r, err
-	}
-	if r.webhooks, err = webhooks.NewReader(ctx, lists); err != nil {
-		return r, err
-	}
-	if r.endpoints, err = endpoints.NewReader(ctx, db, lists); err != nil {
-		return r, err
-	}
-	if r.pushes, err = pushes.NewReader(ctx, db, lists); err != nil {
-		return r, err
-	}
-	r.outbox, err = outbox.NewReader(ctx, lists)
-	return r, err
+	return query.Prepare(ctx, r.lists, queries)
 }
 
 // close closes the connections. Statements end with them.
 func (r *reader) close() error { return errors.Join(r.db.Close(), r.lists.Close()) }
-
-func (r *reader) tokenByHash(ctx context.Context, hash [32]byte) (access.Token, error) {
-	return query.One(ctx, r.findToken, tokenColumns, tokenOf, access.ErrUnknownToken, hash[:])
-}
-
-func (r *reader) tokens(ctx context.Context) ([]access.Token, error) {
-	return query.List(ctx, r.listTokens, tokenColumns, tokenOf)
-}

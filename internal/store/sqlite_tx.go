@@ -15,6 +15,7 @@ import (
 	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/presences"
 	"signalbox/internal/store/pushes"
+	"signalbox/internal/store/tokens"
 	"signalbox/internal/store/webhooks"
 )
 
@@ -45,8 +46,7 @@ type tx struct {
 	push     *pushes.Statements
 	endpoint *endpoints.Statements
 	presence *presences.Statements
-	token    tokenStmts
-	old      oldStmts
+	token    *tokens.Statements
 	outbox   *outbox.Statements
 	account  *accounts.Statements
 	campaign *campaigns.Statements
@@ -75,8 +75,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		push:     pushes.Prepare(p),
 		endpoint: endpoints.Prepare(p),
 		presence: presences.Prepare(p),
-		token:    newTokenStmts(p),
-		old:      newOldStmts(p),
+		token:    tokens.Prepare(p),
 		webhook:  webhooks.Prepare(p),
 		outbox:   outbox.Prepare(p),
 	}

@@ -1,6 +1,7 @@
 package pushes
 
 const (
+	QueryOldPushes    = queryOldPushes
 	QueryWaiting      = queryWaiting
 	QueryCountOpen    = queryCountOpen
 	QueryOfEndpoint   = queryOfEndpoint

@@ -10,6 +10,7 @@ import (
 // TestQueriesUseIndexes fails when a hot query would read a whole table or sort.
 func TestQueriesUseIndexes(t *testing.T) {
 	plantest.Check(t,
+		plantest.Query{Text: pushes.QueryOldPushes, Index: "INTEGER PRIMARY KEY", Table: "push"},
 		plantest.Query{Text: pushes.QueryWaiting, Index: "push_queue", Table: "p"},
 		plantest.Query{Text: pushes.QueryCountOpen, Index: "COVERING INDEX push_queue", Table: "p", Sorts: true},
 		plantest.Query{Text: pushes.QueryOfEndpoint, Index: "push_queue", Table: "p", Sorts: true},

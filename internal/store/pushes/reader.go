@@ -42,6 +42,7 @@ type Reader struct {
 	listTargets, listRefused, findRefused        *sql.Stmt
 	countTag, countMembers, listMembers          *sql.Stmt
 	anyDue, anyLate                              *sql.Stmt
+	over, newest                                 *sql.Stmt
 }
 
 // NewReader prepares the queries: on db for what somebody's delivery waits for, on lists for the rest.
@@ -64,6 +65,7 @@ func NewReader(ctx context.Context, db, lists *sql.DB) (*Reader, error) {
 	return r, query.Prepare(ctx, lists, map[string]**sql.Stmt{
 		queryOfEndpoint: &r.ofEndpoint, queryAll: &r.all, queryState: &r.inState, queryAhead: &r.ahead, queryCountTargets: &r.countTargets, queryTargets: &r.listTargets,
 		queryRefused: &r.listRefused, queryCountTag: &r.countTag, queryCountMembers: &r.countMembers, queryMemberIDs: &r.listMembers,
+		queryOldPushes: &r.over, queryLastPush: &r.newest,
 	})
 }
 

@@ -20,13 +20,14 @@ type Statements struct {
 	fanout fanoutStmts
 	room   roomStmts
 	late   lateStmts
+	old    oldStmts
 
 	row2 [2]driver.Value // reused for short rows
 }
 
 // Prepare prepares everything on the writer's connection.
 func Prepare(p *direct.Preparer) *Statements {
-	return &Statements{push: newPushStmts(p), fanout: newFanoutStmts(p), room: newRoomStmts(p), late: newLateStmts(p)}
+	return &Statements{push: newPushStmts(p), fanout: newFanoutStmts(p), room: newRoomStmts(p), late: newLateStmts(p), old: newOldStmts(p)}
 }
 
 type pushStmts struct {

@@ -4,27 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
-	"strings"
 	"testing"
 	"time"
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 )
-
-// TestQueriesUseIndexes fails when a hot query would read a whole table or sort.
-func TestQueriesUseIndexes(t *testing.T) {
-	s := running(t)
-	for query, index := range map[string]string{
-		queryOldPushes: "INTEGER PRIMARY KEY",
-	} {
-		plan := explain(t, s, query)
-		if !strings.Contains(plan, index) || strings.Contains(plan, "SCAN p\n") {
-			t.Errorf("%s\ndoes not use %s:\n%s", query, index, plan)
-		}
-	}
-}
 
 // TestListsHaveConnectionsOfTheirOwn checks that slow lists hold up neither logins nor deliveries, and the other way round.
 func TestListsHaveConnectionsOfTheirOwn(t *testing.T) {
@@ -67,23 +52,4 @@ func TestListsHaveConnectionsOfTheirOwn(t *testing.T) {
 			}
 		})
 	}
-}
-
-func explain(t *testing.T, s *Store, query string) string {
-	t.Helper()
-	rows, err := s.reader.db.Query("EXPLAIN QUERY PLAN "+query, make([]any, 8)...)
-	if err != nil {
-		t.Fatalf("%s: %v", query, err)
-	}
-	defer rows.Close()
-	var plan strings.Builder
-	for rows.Next() {
-		var id, parent, unused int
-		var detail string
-		if err := rows.Scan(&id, &parent, &unused, &detail); err != nil {
-			t.Fatal(err)
-		}
-		fmt.Fprintln(&plan, detail)
-	}
-	return plan.String()
 }

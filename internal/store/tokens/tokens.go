@@ -1,4 +1,5 @@
-package store
+// Package tokens holds the SQL of API tokens: the statements of the one writer, and the readers' queries.
+package tokens
 
 import (
 	"database/sql/driver"
@@ -9,7 +10,8 @@ import (
 	"signalbox/internal/store/direct"
 )
 
-type tokenStmts struct {
+// Statements are prepared on the writer's connection. One goroutine at a time uses them.
+type Statements struct {
 	insert, removeID, removeName *direct.Stmt
 }
 
@@ -19,31 +21,32 @@ const (
 	tokenColumns = 5
 )
 
-func newTokenStmts(p *direct.Preparer) tokenStmts {
-	return tokenStmts{
+// Prepare prepares everything on the writer's connection.
+func Prepare(p *direct.Preparer) *Statements {
+	return &Statements{
 		insert:     p.Prepare("INSERT INTO token (id, name, hash, scopes, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"),
 		removeID:   p.Prepare("DELETE FROM token WHERE id = ?"),
 		removeName: p.Prepare("DELETE FROM token WHERE name = ?"),
 	}
 }
 
-// insertToken stores k, or returns access.ErrTokenName.
-func (t *tx) insertToken(k *access.Token) error {
+// Insert stores k, or returns access.ErrTokenName.
+func (s *Statements) Insert(k *access.Token) error {
 	scopes, err := json.Marshal(k.Scopes)
 	if err != nil {
 		return fmt.Errorf("encode scopes: %w", err)
 	}
-	n, err := t.token.insert.Exec(k.ID, k.Name, k.Hash[:], string(scopes), direct.Micros(k.Created))
+	n, err := s.insert.Exec(k.ID, k.Name, k.Hash[:], string(scopes), direct.Micros(k.Created))
 	if err == nil && n == 0 {
 		err = access.ErrTokenName
 	}
 	return err
 }
 
-// deleteToken deletes the token with this id, else the one with this name, or returns access.ErrUnknownToken.
-func (t *tx) deleteToken(idOrName string) error {
-	for _, s := range []*direct.Stmt{t.token.removeID, t.token.removeName} {
-		if n, err := s.Exec(idOrName); err != nil || n > 0 {
+// Delete deletes the token with this id, else the one with this name, or returns access.ErrUnknownToken.
+func (s *Statements) Delete(idOrName string) error {
+	for _, stmt := range []*direct.Stmt{s.removeID, s.removeName} {
+		if n, err := stmt.Exec(idOrName); err != nil || n > 0 {
 			return err
 		}
 	}
