@@ -52,7 +52,7 @@ func (s *Server) registerCampaigns() {
 	}{
 		{"pause", "Pause a running campaign", "What was sent goes on.", (*campaign.Service).Pause},
 		{"resume", "Resume a paused campaign", "", (*campaign.Service).Resume},
-		{"abort", "End a campaign", "Nothing more is sent, and what waits for its endpoint is cancelled by and by.", (*campaign.Service).Abort},
+		{"abort", "End a campaign", "Nothing more is sent, and what waits for its endpoint, or comes back without a receipt, is cancelled by and by.", (*campaign.Service).Abort},
 	} {
 		register(s, route{
 			id: change.name + "-campaign", method: http.MethodPost, path: "/v1/campaigns/{id}/" + change.name, tag: "campaigns", summary: change.summary, doc: change.doc,

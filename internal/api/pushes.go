@@ -47,7 +47,8 @@ func (s *Server) registerPushes() {
 	}, s.getPush)
 	register(s, route{
 		id: "cancel-push", method: http.MethodDelete, path: "/v1/pushes/{id}", tag: "pushes", summary: "Cancel a push",
-		doc:   "Only a push that was not sent can be cancelled. The answer shows it as it is then. Of a push to several endpoints all targets are cancelled that can be.",
+		doc: "Only a push that was not sent can be cancelled. The answer shows it as it is then. Of a push to several endpoints all targets are cancelled that wait, " +
+			"and those that were sent when they come back without a receipt, because their session ended.",
 		scope: access.ScopePush, status: http.StatusOK, problems: []kind{unknownPush, pushNotCancellable, insufficientStorage},
 	}, s.cancelPush)
 	register(s, route{

@@ -32,6 +32,7 @@ func (s *still) AdvancePushes(ts []Transition, done func([]Outcome, error)) {
 }
 func (s *still) ExpirePushes(context.Context, time.Time, int) ([]Status, error)      { return nil, nil }
 func (s *still) RecoverPushes(context.Context, string, time.Time, map[ID]bool) error { return nil }
+func (s *still) Deleted(func(endpoint.Key))                                          {}
 func (s *still) Push(context.Context, string, ID) (Status, error)                    { return Status{}, ErrUnknown }
 func (s *still) CountWaiting(context.Context, endpoint.Key) (int, error)             { return 0, nil }
 func (s *still) Pushes(context.Context, endpoint.Key, State, ID, int) ([]Status, error) {

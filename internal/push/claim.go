@@ -76,7 +76,7 @@ func (c *claim) end(ended []Ended) {
 	}
 }
 
-// reconsider asks the store to replace a waiting push that a newer one with its collapse key has spared; until then it is not sent. The lane's mutex may be held.
+// reconsider asks the store to end a waiting push that a newer one with its collapse key, or a cancel, has spared; until then it is not sent. The lane's mutex may be held.
 func (s *Service) reconsider(p Push) {
 	s.reserve(p.ID)
 	s.scribe.add(write{

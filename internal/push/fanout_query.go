@@ -22,14 +22,10 @@ func (s *Service) Deliveries(ctx context.Context, domain string, fanout ID, stat
 	return s.store.Deliveries(ctx, domain, fanout, state, after, limit)
 }
 
-// CancelFanout ends every target that still waits, and late joining, and returns the fan-out with its Counts, once that is durable. When ctx ends first, some targets may be
-// cancelled. Errors: ErrUnknown, ErrBusy, ErrNoSpace.
+// CancelFanout ends every target that still waits, and late joining, and returns the fan-out with its Counts, once that is durable. A target that is on its way may still be
+// received; one that comes back without a receipt is cancelled as well. When ctx ends first, some targets may be cancelled. Errors: ErrUnknown, ErrBusy, ErrNoSpace.
 func (s *Service) CancelFanout(ctx context.Context, domain string, id ID) (Fanout, error) {
-	f, err := s.store.FanoutProgress(ctx, domain, id)
-	if err == nil && f.Late {
-		err = s.store.CloseFanout(ctx, domain, id)
-	}
-	if err != nil {
+	if err := s.store.CloseFanout(ctx, domain, id); err != nil {
 		return Fanout{}, err
 	}
 	for after := ID(0); ; {
@@ -79,36 +75,4 @@ func (s *Service) cancelAll(ctx context.Context, waiting []Status) error {
 		}
 	}
 	return refused
-}
-
-// WaitFanout returns the fan-out with its Counts once all targets are final. When ctx ends first it returns the fan-out as it is, with ctx's error. Errors:
-// ErrUnknown.
-func (s *Service) WaitFanout(ctx context.Context, domain string, id ID) (Fanout, error) {
-	changed := make(chan struct{}, 1)
-	s.waitersMu.Lock()
-	s.watchers[id] = append(s.watchers[id], changed)
-	s.waitersMu.Unlock()
-	defer func() {
-		s.waitersMu.Lock()
-		defer s.waitersMu.Unlock()
-		remove(s.watchers, id, changed)
-	}()
-	for {
-		f, err := s.store.FanoutProgress(ctx, domain, id)
-		if err == nil && f.Done() {
-			return s.store.Fanout(ctx, domain, id)
-		}
-		if err != nil && ctx.Err() == nil {
-			return Fanout{}, err
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			last, err := s.store.Fanout(context.WithoutCancel(ctx), domain, id)
-			if err != nil {
-				return Fanout{}, err
-			}
-			return last, ctx.Err()
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -208,6 +209,29 @@ func TestFanoutInterrupted(t *testing.T) {
 	})
 }
 
+// TestSmallChunksBesideOthers: as long as others post pushes, they wait for small transactions alone.
+func TestSmallChunksBesideOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		chunks := func() (n int) {
+			n = 1
+			r.store.failChunk = func() error { n++; return nil }
+			if _, err := r.spread(Push{}, nil, many(fanoutChunk)...); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		alone := chunks()
+		r.submit(Push{})
+		beside := chunks()
+		time.Sleep(postedFor)
+		after := chunks()
+		if want := fanoutChunk / smallChunk; alone != 1 || beside != want || after != 1 {
+			t.Errorf("a fan-out is stored in %d, %d and %d transactions without, with and after others, want 1, %d and 1", alone, beside, after, want)
+		}
+	})
+}
+
 func TestCancelFanout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -233,7 +257,64 @@ func TestCancelFanout(t *testing.T) {
 		if len(r.svc.cancels) != 0 {
 			t.Errorf("%d cancels are left", len(r.svc.cancels))
 		}
+		r.end(pc1)
+		r.bind(pc1, 2)
+		r.settle()
+		r.wantTaken(pc1)
+		if f, err = r.svc.Fanout(t.Context(), pc1.Domain, f.ID); err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, f, Counts{Cancelled: maxBatch + 5, Rejected: 1})
 	})
+}
+
+// TestCancelFanoutThatIsHandedOver: a target that its session has not taken yet, and does not take, is cancelled though it was on its way.
+func TestCancelFanoutThatIsHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := idleRig(t)
+		full := &fullOnce{wire: r.wire, asked: make(chan struct{}), goOn: make(chan struct{})}
+		r.start(nil, full)
+		r.bind(pc1, 1)
+		go func() {
+			if _, err := r.spread(Push{}, nil, "pc-1"); err != nil {
+				t.Error(err)
+			}
+		}()
+		<-full.asked
+		fanout := r.store.firstFanout()
+		if _, err := r.svc.CancelFanout(t.Context(), pc1.Domain, fanout); err != nil {
+			t.Fatal(err)
+		}
+		close(full.goOn)
+		r.settle()
+		r.settle()
+		f, err := r.svc.Fanout(t.Context(), pc1.Domain, fanout)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, f, Counts{Cancelled: 1})
+		r.wantTaken(pc1)
+	})
+}
+
+// fullOnce is a wire whose session has no room for the first push, which it says when it is told to.
+type fullOnce struct {
+	*wire
+	once        sync.Once
+	asked, goOn chan struct{}
+}
+
+func (w *fullOnce) Send(k endpoint.Key, epoch uint64, p Push, delayed bool, written func(time.Time)) error {
+	refused := false
+	w.once.Do(func() {
+		close(w.asked)
+		<-w.goOn
+		refused = true
+	})
+	if refused {
+		return endpoint.ErrFull
+	}
+	return w.wire.Send(k, epoch, p, delayed, written)
 }
 
 func TestWaitFanout(t *testing.T) {
@@ -261,8 +342,8 @@ func TestWaitFanout(t *testing.T) {
 		if _, err := r.svc.WaitFanout(t.Context(), pc1.Domain, 1<<40); !errors.Is(err, ErrUnknown) {
 			t.Errorf("WaitFanout for nothing = %v, want ErrUnknown", err)
 		}
-		if len(r.svc.watchers) != 0 {
-			t.Errorf("%d fan-outs are still waited for", len(r.svc.watchers))
+		if len(r.svc.waiters) != 0 {
+			t.Errorf("%d fan-outs are still waited for", len(r.svc.waiters))
 		}
 	})
 }

@@ -53,6 +53,7 @@ type flight struct {
 	ack     Ack
 	phase   phase
 	now     bool   // TTL 0
+	spared  bool   // by a cancel of its fan-out, because it was on its way
 	name    string // of a message that has an id of its own
 }
 

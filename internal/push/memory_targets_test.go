@@ -135,11 +135,30 @@ func (m *memory) hasLocked(fanout ID, k endpoint.Key) bool {
 	return false
 }
 
+// firstFanout returns the oldest fan-out.
+func (m *memory) firstFanout() ID {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Min(slices.Collect(maps.Keys(m.fanouts)))
+}
+
+// deleteEndpoint deletes the pushes of an endpoint.
+func (m *memory) deleteEndpoint(k endpoint.Key) {
+	m.mu.Lock()
+	maps.DeleteFunc(m.rows, func(_ ID, r *row) bool { return r.To == k })
+	m.mu.Unlock()
+	m.deleted(k)
+}
+
+func (m *memory) Deleted(f func(endpoint.Key)) { m.deleted = f }
+
 func (m *memory) CloseFanout(_ context.Context, _ string, id ID) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if f := m.fanouts[id]; f != nil {
-		f.Late = false
+		if m.failing == nil {
+			f.Late, m.closed[id] = false, true
+		}
 		return m.failing
 	}
 	return ErrUnknown

@@ -27,6 +27,8 @@ type memory struct {
 	groups    map[string][]string // of endpoints
 	changed   []string            // endpoints that may have come to match
 	fanouts   map[ID]*Fanout
+	closed    map[ID]bool // fan-outs that were cancelled
+	deleted   func(endpoint.Key)
 	failing   error         // what writes answer; nil: they succeed
 	failChunk func() error  // what becomes of a chunk of a fan-out behind its first one; nil: it is stored
 	partly    error         // what ExpirePushes answers with what it ended; nil: it succeeds
@@ -46,7 +48,7 @@ func (r *row) change(c Change) {
 }
 
 func newMemory() *memory {
-	m := &memory{commit: 2 * time.Millisecond, jobs: make(chan func(), 1<<16), ended: make(chan struct{}), rows: map[ID]*row{}, keys: map[Idempotency]ID{}, fanouts: map[ID]*Fanout{},
+	m := &memory{commit: 2 * time.Millisecond, jobs: make(chan func(), 1<<16), ended: make(chan struct{}), rows: map[ID]*row{}, keys: map[Idempotency]ID{}, fanouts: map[ID]*Fanout{}, closed: map[ID]bool{},
 		batches: map[ID]AcceptedBatch{}, groups: map[string][]string{}}
 	go m.run()
 	return m
@@ -194,6 +196,10 @@ func (m *memory) advance(ts []Transition) ([]Outcome, error) {
 			os[i].Applied = true
 			r.change(Change{State: t.To, At: t.At, Reason: t.Reason})
 			r.Result = t.Result
+		}
+		if t.To == Accepted && r.State == Accepted && m.closed[r.Fanout] {
+			os[i].Applied = true
+			r.change(Change{State: Cancelled, At: t.At, Reason: ReasonCancelled})
 		}
 		if newer := m.newerLocked(r); t.To == Accepted && r.State == Accepted && newer != 0 {
 			os[i].Applied = true

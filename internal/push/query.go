@@ -3,7 +3,6 @@ package push
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -88,7 +87,8 @@ func (s *Service) hold(w write) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.findLocked(w.t.ID) != nil {
+	if f := l.findLocked(w.t.ID); f != nil {
+		f.spared = true
 		return fmt.Errorf("%w: it is on its way to the endpoint", ErrState)
 	}
 	w.held = true
@@ -108,59 +108,4 @@ func (s *Service) cancelled(ctx context.Context, domain string, id ID, v verdict
 		err = fmt.Errorf("%w: it is %s", ErrState, st.State)
 	}
 	return st, err
-}
-
-// Wait returns the push once its state is final. When ctx ends first it returns the push as it is, with ctx's error. Errors: ErrUnknown.
-func (s *Service) Wait(ctx context.Context, domain string, id ID) (Status, error) {
-	ended := make(chan struct{})
-	s.waitersMu.Lock()
-	s.waiters[id] = append(s.waiters[id], ended)
-	s.waitersMu.Unlock()
-	defer s.forget(id, ended)
-
-	st, err := s.store.Push(ctx, domain, id)
-	if err != nil || Final(st.State, st.Ack) {
-		return st, err
-	}
-	select {
-	case <-ended:
-		return s.store.Push(ctx, domain, id)
-	case <-ctx.Done():
-		last, err := s.store.Push(context.WithoutCancel(ctx), domain, id)
-		if err != nil {
-			return st, ctx.Err()
-		}
-		return last, ctx.Err()
-	}
-}
-
-func (s *Service) forget(id ID, ended chan struct{}) {
-	s.waitersMu.Lock()
-	defer s.waitersMu.Unlock()
-	remove(s.waiters, id, ended)
-}
-
-func remove(waiters map[ID][]chan struct{}, id ID, one chan struct{}) {
-	left := slices.DeleteFunc(waiters[id], func(c chan struct{}) bool { return c == one })
-	if len(left) == 0 {
-		delete(waiters, id)
-		return
-	}
-	waiters[id] = left
-}
-
-// notify wakes those who wait for the end of a push, or of the fan-out that it is a target of.
-func (s *Service) notify(id, fanout ID) {
-	s.waitersMu.Lock()
-	defer s.waitersMu.Unlock()
-	for _, ended := range s.waiters[id] {
-		close(ended)
-	}
-	delete(s.waiters, id)
-	for _, changed := range s.watchers[fanout] {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	}
 }

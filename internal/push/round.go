@@ -166,13 +166,13 @@ func (s *Service) send(l *lane, p Push, delayed bool) error {
 	return err
 }
 
-// giveBack leaves in the store what the session did not take. A newer push may have spared one with its collapse key because it seemed to be on its way: the
-// store is asked once more.
+// giveBack leaves in the store what the session did not take. A newer push with its collapse key, or the cancel of its fan-out, may have spared one because it seemed to be
+// on its way: the store is asked once more.
 func (s *Service) giveBack(l *lane, ps []Push) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, p := range ps {
-		if p.CollapseKey != "" && l.findLocked(p.ID) != nil {
+		if f := l.findLocked(p.ID); f != nil && (p.CollapseKey != "" || f.spared) {
 			s.reconsider(p)
 		}
 		l.dropLocked(p.ID)

@@ -42,6 +42,7 @@ type scribe struct {
 	log    *zap.Logger
 	m      *metrics
 	settle func(write, Outcome, error)
+	limit  func() int // of the writes of a batch
 
 	mu     sync.Mutex // a leaf: add may be called with any other lock held
 	queue  []write
@@ -128,7 +129,7 @@ func (s *scribe) reuse(batch []write) {
 // run writes until ctx is done, then what is left within lastWriteWithin, and answers the rest with ErrStopped.
 func (s *scribe) run(ctx context.Context) {
 	for ctx.Err() == nil {
-		batch := s.take(maxBatch)
+		batch := s.take(s.limit())
 		if len(batch) > 0 {
 			s.commit(ctx, batch)
 			s.reuse(batch)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -35,15 +36,15 @@ type Service struct {
 	barriers map[endpoint.Key]struct{} // that stand in the scribe's queue; guarded by mu
 
 	fanouts chan struct{} // one element for each that is being accepted
+	posted  atomic.Int64  // when a push for one endpoint was submitted last, in microseconds since 1970
 
 	keysMu  sync.Mutex                  // a leaf
 	keys    map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
 	cancels map[ID]struct{}             // that wait for the disk; guarded by keysMu
 	claims  map[ID]int                  // pushes that transactions which run may end; guarded by keysMu
 
-	waitersMu sync.Mutex
-	waiters   map[ID][]chan struct{} // of Wait; guarded by waitersMu
-	watchers  map[ID][]chan struct{} // of WaitFanout, capacity 1 each; guarded by waitersMu
+	waitersMu sync.Mutex       // a leaf
+	waiters   map[ID][]*waiter // guarded by waitersMu, with what is in it
 }
 
 var _ endpoint.Watcher = (*Service)(nil)
@@ -63,15 +64,15 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 		keys:     make(map[idempotencyKey]struct{}),
 		cancels:  make(map[ID]struct{}),
 		claims:   make(map[ID]int),
-		waiters:  make(map[ID][]chan struct{}),
-		watchers: make(map[ID][]chan struct{}),
+		waiters:  make(map[ID][]*waiter),
 	}
 	m, err := newMetrics(reg, s.countLanes, s.countInflight)
 	if err != nil {
 		return nil, err
 	}
 	s.m = m
-	s.scribe = &scribe{store: store, log: s.log, m: m, settle: s.settle, wake: make(chan struct{}, 1)}
+	store.Deleted(s.deleted)
+	s.scribe = &scribe{store: store, log: s.log, m: m, settle: s.settle, wake: make(chan struct{}, 1), limit: func() int { return s.atOnce(maxBatch) }}
 	return s, nil
 }
 

@@ -167,6 +167,42 @@ func TestWait(t *testing.T) {
 	})
 }
 
+// TestWaitEndsWithTheEndpoint: whoever waits for a push hears at once that it was deleted.
+func TestWaitEndsWithTheEndpoint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		id := r.submit(Push{}).ID
+		f, err := r.spread(Push{}, nil, "pc-1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 2)
+		go func() {
+			_, err := r.svc.Wait(t.Context(), pc1.Domain, id)
+			ended <- err
+		}()
+		synctest.Wait()
+		r.store.deleteEndpoint(endpoint.Key{Domain: pc1.Domain, ID: "another"})
+		synctest.Wait()
+		if len(ended) != 0 {
+			t.Errorf("Wait() = %v at the end of another endpoint", <-ended)
+		}
+		go func() {
+			_, err := r.svc.WaitFanout(t.Context(), pc1.Domain, f.ID)
+			ended <- err
+		}()
+		synctest.Wait()
+		r.store.deleteEndpoint(pc1)
+		got := []error{<-ended, <-ended}
+		if !errors.Is(errors.Join(got...), ErrUnknown) || got[0] != nil && got[1] != nil {
+			t.Errorf("Wait() and WaitFanout() = %v, want ErrUnknown for the push, and nil for the fan-out, of which nothing is left", got)
+		}
+		if n := len(r.svc.waiters); n != 0 {
+			t.Errorf("%d waiters are left", n)
+		}
+	})
+}
+
 func TestRecover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t, nil)
@@ -213,10 +249,10 @@ func TestNewRefusesBadConfigurationAndUsedRegistry(t *testing.T) {
 		t.Errorf("New(bad configuration) (-want +got):\n%s", diff)
 	}
 	reg := prometheus.NewRegistry()
-	if _, err := New(Default(), nil, nil, zaptest.NewLogger(t), reg); err != nil {
+	if _, err := New(Default(), &memory{}, nil, zaptest.NewLogger(t), reg); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(Default(), nil, nil, zaptest.NewLogger(t), reg); err == nil {
+	if _, err := New(Default(), &memory{}, nil, zaptest.NewLogger(t), reg); err == nil {
 		t.Error("New() with metrics that are registered already = nil")
 	}
 }

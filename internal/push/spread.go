@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"signalbox/internal/endpoint"
 )
 
 const (
 	fanoutChunk = 500 // targets that one transaction stores: other pushes are written between two chunks
+	smallChunk  = 100 // the same, and changes of state, while others post pushes: each of theirs waits for the transaction that runs
 	maxFanouts  = 32  // that are accepted at the same time; each holds a list of its targets in memory
 )
 
@@ -66,6 +68,7 @@ type spread struct {
 type part struct {
 	tickets map[string]ticket // by the ids of those that get the push; the store says who, between the request and its answer
 	claim   *claim
+	limit   int // of targets
 	stored  AcceptedChunk
 	err     error
 }
@@ -97,7 +100,7 @@ func (d *spread) run() error {
 		d.fanout = done.stored.Fanout
 		d.push.ID = d.fanout.ID
 		next = nil
-		if len(done.stored.Targets) == fanoutChunk {
+		if len(done.stored.Targets) == done.limit {
 			next = d.write()
 		}
 		d.hand(done)
@@ -127,7 +130,8 @@ func (d *spread) write() <-chan *part {
 	if d.request.To != nil && stored == len(d.request.To) {
 		return nil
 	}
-	p := &part{claim: d.s.newClaim(d.push), tickets: make(map[string]ticket, fanoutChunk)}
+	limit := d.s.atOnce(fanoutChunk)
+	p := &part{claim: d.s.newClaim(d.push), limit: limit, tickets: make(map[string]ticket, limit)}
 	c := FanoutChunk{
 		Push: d.push, Targets: d.fanout.Targets, Stored: stored, Selector: d.request.Selector, Late: d.request.Late, Idempotency: d.request.Idempotency,
 		Queue: d.s.bound(), Claim: p.claim.ask(), Refuse: d.refuse,
@@ -138,9 +142,9 @@ func (d *spread) write() <-chan *part {
 		},
 	}
 	if d.request.To != nil {
-		c.To = d.request.To[stored:min(stored+fanoutChunk, len(d.request.To))]
+		c.To = d.request.To[stored:min(stored+limit, len(d.request.To))]
 	} else {
-		c.Limit = fanoutChunk
+		c.Limit = limit
 	}
 	done := make(chan *part, 1)
 	go func() { // ends with its answer
@@ -148,6 +152,17 @@ func (d *spread) write() <-chan *part {
 		done <- p
 	}()
 	return done
+}
+
+// postedFor is how long a posted push makes others small.
+const postedFor = time.Second
+
+// atOnce returns how many of at most so many one transaction shall write.
+func (s *Service) atOnce(most int) int {
+	if time.Since(time.UnixMicro(s.posted.Load())) < postedFor {
+		return min(most, smallChunk)
+	}
+	return most
 }
 
 // acceptTargets stores a chunk. Where the store is busy in the middle of a fan-out it tries again: half a fan-out helps nobody.

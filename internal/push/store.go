@@ -100,7 +100,8 @@ type Writer interface {
 	// AdmitLate makes targets of endpoints whose labels or groups changed, and that match a fan-out with late joiners they are no target of, and ends the late
 	// joining of fan-outs that have expired. It looks at a bounded number of endpoints; more says that there are others.
 	AdmitLate(ctx context.Context, now time.Time, q Queue, claim Claim, enter Enter) (out Admission, more bool, err error)
-	// CloseFanout ends the late joining of a fan-out. Errors: ErrUnknown, ErrBusy, ErrNoSpace.
+	// CloseFanout ends the late joining of a fan-out, and lets none of its targets be sent again: one that goes back to Accepted, or that is and is asked to, becomes
+	// Cancelled. Those that wait stay as they are. Errors: ErrUnknown, ErrBusy, ErrNoSpace.
 	CloseFanout(ctx context.Context, domain string, id ID) error
 	// ReleasePushes lets up to limit pushes wait in their endpoints' queues that are due at now, and returns those endpoints, each once.
 	ReleasePushes(ctx context.Context, now time.Time, limit int) ([]endpoint.Key, error)
@@ -115,6 +116,8 @@ type Writer interface {
 	// RecoverPushes returns every push that is Sent to Accepted, and ends those with TTL 0 as Expired, both with this reason, but for those that sessions of the last
 	// run still carry; called once at the start.
 	RecoverPushes(ctx context.Context, reason string, now time.Time, carried map[ID]bool) error
+	// Deleted has f called for every endpoint that is deleted with its pushes, once that is durable. It is called before anything is written; f must not block.
+	Deleted(f func(endpoint.Key))
 }
 
 // Reader reads pushes.

@@ -42,6 +42,7 @@ func (s *Service) Submit(ctx context.Context, r Request) (Status, error) {
 		}
 		defer s.unclaim(k)
 	}
+	s.posted.Store(time.Now().UnixMicro())
 	t, c := s.enter(p.To), s.newClaim(p)
 	st, err := s.store.AcceptPush(context.WithoutCancel(ctx), Submission{
 		Push: p, Idempotency: r.Idempotency, Queue: s.bound(), Claim: c.ask(),

@@ -31,7 +31,7 @@ type changeAccount struct {
 
 func (op *changeAccount) apply(t *tx) error {
 	op.result = nil
-	num, _, err := t.findEndpoint(op.key)
+	num, _, err := t.endpoint.Num(op.key)
 	if err == nil {
 		err = op.step(t.account.Tx(num, t.now))
 	}
@@ -72,7 +72,7 @@ func (a accountStore) Queue(k endpoint.Key, size int, step func(account.Tx) erro
 }
 
 // Deleted implements account.Writer.
-func (a accountStore) Deleted(f func(endpoint.Key)) { a.store.deletions = append(a.store.deletions, f) }
+func (a accountStore) Deleted(f func(endpoint.Key)) { a.store.Deleted(f) }
 
 // deleteExpired deletes offline messages that have expired.
 func (s *Store) deleteExpired(ctx context.Context, now time.Time) error {

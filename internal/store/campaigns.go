@@ -10,6 +10,8 @@ import (
 	"signalbox/internal/campaign"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
+	"signalbox/internal/store/pushes"
 )
 
 var _ campaign.Store = (*Store)(nil)
@@ -19,14 +21,14 @@ func (s *Store) NewCampaign(ctx context.Context, key *push.Idempotency) (id camp
 	err = s.try(ctx, func(t *tx) error {
 		id, replayed = 0, false
 		if key != nil {
-			used, found, err := t.findKey(key)
+			used, found, err := t.push.FindKey(key)
 			switch {
 			case err != nil:
 				return err
-			case found && used.body != key.Body:
+			case found && used.Body != key.Body:
 				return push.ErrKeyReused
 			case found:
-				id, replayed = campaign.ID(used.push), true
+				id, replayed = campaign.ID(used.Push), true
 				return nil
 			}
 		}
@@ -56,11 +58,11 @@ func (s *Store) CreateCampaign(ctx context.Context, c campaign.Campaign, key *pu
 			return err
 		}
 		if key != nil {
-			if err := t.insertKey(key, push.ID(c.ID), t.now); err != nil {
+			if err := t.push.InsertKey(key, push.ID(c.ID), t.now); err != nil {
 				return err
 			}
 		}
-		return t.campaignEvent(kindCampaignStarted, &c)
+		return t.campaignEvent(outbox.CampaignStarted, &c)
 	}, campaign.ErrTooMany)
 }
 
@@ -123,16 +125,16 @@ func (s *Store) StepCampaign(ctx context.Context, domain string, step campaign.S
 func campaignKind(from, to campaign.State) int64 {
 	switch to {
 	case campaign.Paused:
-		return kindCampaignPaused
+		return outbox.CampaignPaused
 	case campaign.Aborted:
-		return kindCampaignAborted
+		return outbox.CampaignAborted
 	case campaign.Finished:
-		return kindCampaignFinished
+		return outbox.CampaignFinished
 	}
 	if from == campaign.Paused {
-		return kindCampaignResumed
+		return outbox.CampaignResumed
 	}
-	return kindCampaignStarted
+	return outbox.CampaignStarted
 }
 
 // campaignData is what events of campaigns tell.
@@ -150,7 +152,7 @@ func (t *tx) campaignEvent(kind int64, c *campaign.Campaign) error {
 	if err != nil {
 		return fmt.Errorf("encode event: %w", err)
 	}
-	return t.insertEvent(event{at: direct.Micros(t.now), kind: kind, data: string(data)})
+	return t.insertEvent(outbox.Event{At: direct.Micros(t.now), Kind: kind, Data: string(data)})
 }
 
 // SentBatch implements campaign.Store.
@@ -159,7 +161,7 @@ func (s *Store) SentBatch(ctx context.Context, b campaign.Batch) error {
 		if err := t.campaign.Advance(&b, t.now); err != nil {
 			return err
 		}
-		return t.forgetBatchKey(b.Fanout)
+		return t.push.ForgetBatchKey(b.Fanout)
 	})
 }
 
@@ -180,7 +182,7 @@ func (s *Store) ActiveCampaigns(ctx context.Context) ([]campaign.Campaign, error
 
 // MembersFrom implements campaign.Store.
 func (s *Store) MembersFrom(ctx context.Context, domain string, sel push.Selector, after int64, limit int) (ids []string, last int64, err error) {
-	return s.reader.membersFrom(ctx, domain, sel, after, limit)
+	return s.reader.pushes.MembersFrom(ctx, domain, sel, after, limit)
 }
 
 // CampaignTargets implements campaign.Store.
@@ -196,7 +198,7 @@ func (s *Store) CampaignCounts(ctx context.Context, id campaign.ID) (push.Counts
 	}
 	counts := push.Counts{}
 	for code, n := range byCode {
-		state, err := stateOf(code)
+		state, err := pushes.StateOf(code)
 		if err != nil {
 			return nil, err
 		}
@@ -210,11 +212,11 @@ func (s *Store) CampaignCounts(ctx context.Context, id campaign.ID) (push.Counts
 
 // SubmittedBatch implements campaign.Store.
 func (s *Store) SubmittedBatch(ctx context.Context, domain string, key push.Idempotency) (push.Fanout, error) {
-	id, err := one(ctx, s.reader.findKey, 3, idOf, push.ErrUnknown, keyHash(&key), key.Token, key.Key[:])
+	id, err := s.reader.pushes.ByKey(ctx, &key)
 	if err != nil {
 		return push.Fanout{}, err
 	}
-	return s.reader.fanout(ctx, domain, id)
+	return s.reader.pushes.Fanout(ctx, domain, id)
 }
 
 // CampaignBatches implements campaign.Store.

@@ -203,3 +203,43 @@ func TestOldCampaignsAreDeleted(t *testing.T) {
 		}
 	}
 }
+
+// TestTargetsOfACampaignAreKept: what became of the pushes of a campaign is known as long as it is not over, however long that takes.
+func TestTargetsOfACampaignAreKept(t *testing.T) {
+	s := running(t)
+	k := addEndpoint(t, s, "pc-1")
+	out, err := s.AcceptTargets(t.Context(), push.FanoutChunk{Push: rollout().Push, Targets: 2, To: []string{"pc-1", "nobody"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delivered := make(chan error, 1)
+	s.AdvancePushes([]push.Transition{{ID: out.Targets[0].ID, Key: k, To: push.Delivered}}, func(_ []push.Outcome, err error) { delivered <- err })
+	if err := <-delivered; err != nil {
+		t.Fatal(err)
+	}
+	c := campaign.Campaign{ID: 1, Domain: k.Domain, Spec: rollout(), State: campaign.Running, Created: time.Now(), Updated: time.Now()}
+	if err := s.CreateCampaign(t.Context(), c, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.SentBatch(t.Context(), campaign.Batch{Campaign: c.ID, Targets: 2, Fanout: out.Fanout.ID}); err != nil {
+		t.Fatal(err)
+	}
+	old := time.Now().Add(s.cfg.Retention + time.Hour)
+	if err := s.deleteOld(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	counts, err := s.CampaignCounts(t.Context(), c.ID)
+	if err != nil || counts[push.Delivered] != 1 || counts[push.Rejected] != 1 {
+		t.Errorf("counts of a campaign that runs = %v, %v; want both targets", counts, err)
+	}
+	step := campaign.Step{ID: c.ID, From: []campaign.State{campaign.Running}, To: campaign.Finished, Counts: counts}
+	if _, err := s.StepCampaign(t.Context(), k.Domain, step); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.deleteOld(t.Context(), old); err != nil {
+		t.Fatal(err)
+	}
+	if pushes, fanouts := rowsOf(t, s, "push"), rowsOf(t, s, "fanout"); pushes+fanouts != 0 {
+		t.Errorf("%d pushes and %d fan-outs of a campaign that is over are kept", pushes, fanouts)
+	}
+}

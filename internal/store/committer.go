@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"signalbox/internal/store/failure"
 	"signalbox/internal/telemetry"
 )
 
@@ -111,8 +112,8 @@ func (c *committer) commit(batch []*entry) (again []*entry) {
 		}
 		return nil
 	}
-	c.metrics.errors.WithLabelValues(errorKind(err)).Inc()
-	if concernsAll(err) {
+	c.metrics.errors.WithLabelValues(failure.Kind(err)).Inc()
+	if failure.ConcernsAll(err) {
 		c.failed(err)
 		// What was queued meanwhile is refused as well: behind the marks it would wait until the disk is well again. It is taken before anybody is answered, so that
 		// who comes back after an answer gets an attempt of its own.

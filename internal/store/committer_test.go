@@ -15,6 +15,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/failure"
 )
 
 // named is an operation that a fakeWriter knows by its name.
@@ -271,11 +272,11 @@ func TestEndWithAFullDisk(t *testing.T) {
 
 func TestReadinessReturnsWithoutTraffic(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := &fakeWriter{broken: errStorage}
+		w := &fakeWriter{broken: failure.ErrStorage}
 		s := newFake(t, w, 10, 10)
 		stop := commit(s)
 		defer stop()
-		if err := s.do(t.Context(), named("first")); !errors.Is(err, errStorage) {
+		if err := s.do(t.Context(), named("first")); !errors.Is(err, failure.ErrStorage) {
 			t.Errorf("do = %v, want the error of the database", err)
 		}
 		w.setBroken(nil)

@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
 )
 
 // createEndpoint stores a new endpoint.
@@ -35,15 +36,15 @@ func (op *createEndpoint) apply(t *tx) error {
 
 // createEndpoint stores e with its event, and reports false if there is one of this key.
 func (t *tx) createEndpoint(e *endpoint.Endpoint, s endpoint.Secret) (bool, error) {
-	created, err := t.insertEndpoint(e, s)
+	created, err := t.endpoint.Insert(e, s)
 	if err != nil || !created {
 		return false, err
 	}
-	num, _, err := t.findEndpoint(e.Key)
+	num, _, err := t.endpoint.Num(e.Key)
 	if err != nil {
 		return false, err
 	}
-	return true, t.endpointEvent(kindCreated, num, e)
+	return true, t.endpointEvent(outbox.Created, num, e)
 }
 
 // UpdateEndpoint implements endpoint.Accounts.
@@ -61,19 +62,19 @@ func (s *Store) UpdateEndpoint(ctx context.Context, k endpoint.Key, p endpoint.P
 
 // patchEndpoint changes an endpoint, with its event, and returns it as it is then, or endpoint.ErrUnknown.
 func (t *tx) patchEndpoint(k endpoint.Key, p endpoint.Patch, now time.Time) (endpoint.Endpoint, error) {
-	record, err := t.findRecord(k)
+	record, err := t.endpoint.Find(k)
 	if err != nil {
 		return endpoint.Endpoint{}, err
 	}
 	after := patched(record.Endpoint, p, now)
-	if err := t.updateEndpoint(&after, p.Secret); err != nil {
+	if err := t.endpoint.Update(&after, p.Secret); err != nil {
 		return endpoint.Endpoint{}, err
 	}
-	num, _, err := t.findEndpoint(k)
+	num, _, err := t.endpoint.Num(k)
 	if err != nil {
 		return endpoint.Endpoint{}, err
 	}
-	return after, t.endpointEvent(kindUpdated, num, &after, changedBy(p)...)
+	return after, t.endpointEvent(outbox.Updated, num, &after, changedBy(p)...)
 }
 
 // changedBy names what a patch sets.
@@ -128,6 +129,9 @@ func (s *Store) DeleteEndpoint(ctx context.Context, k endpoint.Key) error {
 	}
 }
 
+// Deleted implements push.Writer.
+func (s *Store) Deleted(f func(endpoint.Key)) { s.deletions = append(s.deletions, f) }
+
 func (s *Store) tellDeleted(k endpoint.Key) {
 	for _, f := range s.deletions {
 		f(k)
@@ -136,7 +140,7 @@ func (s *Store) tellDeleted(k endpoint.Key) {
 
 func (op *deleteEndpoint) apply(t *tx) error {
 	op.more = false
-	num, _, err := t.findEndpoint(op.key)
+	num, _, err := t.endpoint.Num(op.key)
 	if err := expected(&op.result, err, endpoint.ErrUnknown); err != nil || op.result != nil {
 		return err
 	}
@@ -147,28 +151,27 @@ func (op *deleteEndpoint) apply(t *tx) error {
 	if op.more, err = t.account.Delete(op.key, num, maxChunk, t.now); err != nil || op.more {
 		return err
 	}
-	if err := t.insertEvent(event{at: direct.Micros(t.now), kind: kindDeleted, ep: num, data: "{}"}); err != nil {
+	if err := t.insertEvent(outbox.Event{At: direct.Micros(t.now), Kind: outbox.Deleted, Ep: num, Data: "{}"}); err != nil {
 		return err
 	}
-	return t.deleteEndpoint(num)
+	if err := t.presence.Remove(num); err != nil {
+		return err
+	}
+	return t.endpoint.Delete(num, t.lastEvent)
 }
 
 // Endpoints implements endpoint.Accounts.
 func (s *Store) Endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Record, error) {
 	waiting := s.queue.unsaved() // before the read, as in Endpoint
-	rs, err := s.reader.endpoints(ctx, q)
-	for i := range rs {
-		if p, ok := waiting[rs[i].Key]; ok {
-			rs[i].Presence = p.Beside(rs[i].Presence)
-		}
-	}
+	rs, err := s.reader.endpoints.Endpoints(ctx, q)
+	beside(rs, waiting)
 	return rs, err
 }
 
 // Endpoint implements endpoint.Logins.
 func (s *Store) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
 	waiting, ok := s.queue.presence(k) // before the read: what is not here any more is committed
-	r, err := s.reader.endpoint(ctx, k)
+	r, err := s.reader.endpoints.Endpoint(ctx, k)
 	if ok && err == nil {
 		r.Presence = waiting.Beside(r.Presence)
 	}
@@ -177,5 +180,27 @@ func (s *Store) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, 
 
 // EndpointSecret implements endpoint.Logins.
 func (s *Store) EndpointSecret(ctx context.Context, k endpoint.Key) (endpoint.Secret, bool, error) {
-	return s.reader.secret(ctx, k)
+	return s.reader.endpoints.Secret(ctx, k)
+}
+
+// EndpointsByID implements endpoint.Surveys.
+func (s *Store) EndpointsByID(ctx context.Context, domain string, ids []string) ([]endpoint.Record, error) {
+	waiting := s.queue.unsaved() // before the read, as in Endpoint
+	rs, err := s.reader.endpoints.ByID(ctx, domain, ids)
+	beside(rs, waiting)
+	return rs, err
+}
+
+// beside completes what was read with what waits for the disk.
+func beside(rs []endpoint.Record, waiting map[endpoint.Key]endpoint.Presence) {
+	for i := range rs {
+		if p, ok := waiting[rs[i].Key]; ok {
+			rs[i].Presence = p.Beside(rs[i].Presence)
+		}
+	}
+}
+
+// Snapshot implements endpoint.Surveys.
+func (s *Store) Snapshot(ctx context.Context, q endpoint.Query, f func(endpoint.Told) error) (seq int64, err error) {
+	return s.reader.endpoints.Snapshot(ctx, q, f)
 }

@@ -9,6 +9,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/pushes"
 )
 
 // bulk stores n pushes of an endpoint that all are in the same state.
@@ -16,7 +17,7 @@ func bulk(t testing.TB, s *Store, k endpoint.Key, n int, state push.State) {
 	t.Helper()
 	now := time.Now()
 	if err := s.do(t.Context(), anything(func(t *tx) error {
-		num, _, err := t.findEndpoint(k)
+		num, _, err := t.endpoint.Num(k)
 		if err != nil {
 			return err
 		}
@@ -28,7 +29,7 @@ func bulk(t testing.TB, s *Store, k endpoint.Key, n int, state push.State) {
 		return exec{fmt.Sprintf(`WITH RECURSIVE c(i) AS (VALUES(%d) UNION ALL SELECT i+1 FROM c WHERE i<%d)
 			INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)
 			SELECT i, %d, %d, %d, 0, 1, 0, 100, %d, %d, 0, 'demo.ping', x'00000000000000000100' FROM c`,
-			first, first+int64(n)-1, num, stateCode(state), placeOf(state, push.AckDelivered, push.Normal), now.UnixMicro(), now.Add(time.Hour).UnixMicro())}.apply(t)
+			first, first+int64(n)-1, num, pushes.StateCode(state), pushes.PlaceOf(state, push.AckDelivered, push.Normal), now.UnixMicro(), now.Add(time.Hour).UnixMicro())}.apply(t)
 	})); err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 
+	"signalbox/internal/store/failure"
+
 	"github.com/pressly/goose/v3"
 )
 
@@ -24,7 +26,7 @@ func Inspect(ctx context.Context, path string) (s Schema, err error) {
 	err = onFile(ctx, path, func(db *sql.DB) error {
 		applied, err := appliedMigrations(ctx, db)
 		if err != nil {
-			return fmt.Errorf("read the schema version of %s: %w", path, sqliteError(err))
+			return fmt.Errorf("read the schema version of %s: %w", path, failure.Of(err))
 		}
 		for v := range applied {
 			s.Version = max(s.Version, v)
@@ -49,7 +51,7 @@ func TryWrite(ctx context.Context, path string) error {
 			err = tx.Commit()
 		}
 		if err != nil {
-			return fmt.Errorf("write to %s: %w", path, sqliteError(err))
+			return fmt.Errorf("write to %s: %w", path, failure.Of(err))
 		}
 		return nil
 	})
@@ -59,10 +61,10 @@ func TryWrite(ctx context.Context, path string) error {
 func onFile(ctx context.Context, path string, work func(*sql.DB) error) (err error) {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
-		return pathError("open the database", err)
+		return failure.OfPath("open the database", err)
 	}
 	if err := f.Close(); err != nil {
-		return pathError("open the database", err)
+		return failure.OfPath("open the database", err)
 	}
 	db, err := openDB(dsn(path, map[string]string{"busy_timeout": busyTimeout}) + "&mode=rw")
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"signalbox/internal/store/failure"
 )
 
 // alter changes the schema of a closed database.
@@ -100,7 +102,7 @@ func TestInspectNamesDamage(t *testing.T) {
 	if err := os.WriteFile(path, []byte(strings.Repeat("no database ", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Inspect(t.Context(), path); !errors.Is(err, errCorrupt) {
+	if _, err := Inspect(t.Context(), path); !errors.Is(err, failure.ErrCorrupt) {
 		t.Errorf("Inspect() = %v, want that it is damaged", err)
 	}
 }

@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 
+	"signalbox/internal/store/failure"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -35,7 +37,7 @@ func newMetrics(reg prometheus.Registerer, q *queue) (*metrics, error) {
 	}
 	m.missedEvents = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "signalbox_store_missed_events_total", Help: "Events deleted because store.outbox_unread was over though a webhook had not taken them."})
-	for _, kind := range errorKinds {
+	for _, kind := range failure.Kinds {
 		m.errors.WithLabelValues(kind)
 	}
 	for _, table := range retainedTables {

@@ -8,6 +8,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
 )
 
 // maxOnceBytes bounds the name of an event that is written once.
@@ -17,12 +18,12 @@ var errNotice = errors.New("not an event that can be written")
 
 // ReadEvents implements events.Store.
 func (s *Store) ReadEvents(ctx context.Context, after int64, limit int) ([]events.Event, error) {
-	all, err := s.reader.events(ctx, after, limit)
+	all, err := s.reader.outbox.Events(ctx, after, limit)
 	if err != nil {
 		return nil, err
 	}
 	// After the rows, so that what was missing from them is noted by now.
-	b, err := s.reader.boundsOfEvents(ctx)
+	b, err := s.reader.outbox.Bounds(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -34,7 +35,7 @@ func (s *Store) ReadEvents(ctx context.Context, after int64, limit int) ([]event
 
 // EventBounds implements events.Store.
 func (s *Store) EventBounds(ctx context.Context) (events.Bounds, error) {
-	return s.reader.boundsOfEvents(ctx)
+	return s.reader.outbox.Bounds(ctx)
 }
 
 // WatchEvents implements events.Store.
@@ -42,7 +43,7 @@ func (s *Store) WatchEvents() <-chan struct{} { return s.committer.watch() }
 
 // AddEvent implements events.Store. Other errors than the store's own: a type that there is not, a name that is too long, endpoint.ErrUnknown.
 func (s *Store) AddEvent(ctx context.Context, n events.Notice) (added bool, err error) {
-	kind, err := kindOf(n.Type)
+	kind, err := outbox.KindOf(n.Type)
 	if err == nil && len(n.Once) > maxOnceBytes {
 		err = fmt.Errorf("its name has %d bytes, at most %d are allowed", len(n.Once), maxOnceBytes)
 	}
@@ -57,21 +58,21 @@ func (s *Store) AddEvent(ctx context.Context, n events.Notice) (added bool, err 
 }
 
 func (t *tx) addNotice(kind int64, n *events.Notice) (bool, error) {
-	e := event{at: direct.Micros(t.now), kind: kind, data: "{}"}
+	e := outbox.Event{At: direct.Micros(t.now), Kind: kind, Data: "{}"}
 	if !n.At.IsZero() {
-		e.at = direct.Micros(n.At)
+		e.At = direct.Micros(n.At)
 	}
 	if n.Data != nil {
-		e.data = string(n.Data)
+		e.Data = string(n.Data)
 	}
 	if n.Endpoint != "" {
 		var err error
-		if e.ep, _, err = t.findEndpoint(endpoint.Key{Domain: n.Domain, ID: n.Endpoint}); err != nil {
+		if e.Ep, _, err = t.endpoint.Num(endpoint.Key{Domain: n.Domain, ID: n.Endpoint}); err != nil {
 			return false, err
 		}
 	}
 	if n.Once != "" {
-		if fresh, err := t.useName(n.Once, direct.Micros(n.Until)); err != nil || !fresh {
+		if fresh, err := t.outbox.UseName(n.Once, direct.Micros(n.Until)); err != nil || !fresh {
 			return false, err
 		}
 	}
@@ -90,10 +91,22 @@ func (s *Store) AddEventReader(ctx context.Context, name string) (seq int64, err
 
 // MoveEventReader says that a registered reader has done with all events up to seq. It never goes back, and registers a reader that is not yet.
 func (s *Store) MoveEventReader(ctx context.Context, name string, seq int64) error {
-	return s.try(ctx, func(t *tx) error { return t.moveReader(name, seq) })
+	return s.try(ctx, func(t *tx) error { return t.outbox.MoveReader(name, seq) })
 }
 
 // RemoveEventReader takes a reader from the list, so that events are no longer kept for it. There may be none of this name.
 func (s *Store) RemoveEventReader(ctx context.Context, name string) error {
-	return s.try(ctx, func(t *tx) error { return t.forgetReader(name) })
+	return s.try(ctx, func(t *tx) error { return t.outbox.ForgetReader(name) })
+}
+
+// addReader registers a reader behind the newest event of earlier transactions, unless there is one of this name, and returns where it stands.
+func (t *tx) addReader(name string) (int64, error) {
+	seq, found, err := t.outbox.ReaderAt(name)
+	if err != nil || found {
+		return seq, err
+	}
+	if err := t.readNumbers(); err != nil {
+		return 0, err
+	}
+	return t.lastEvent, t.outbox.MoveReader(name, t.lastEvent)
 }

@@ -6,6 +6,8 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
+	"signalbox/internal/store/presences"
 )
 
 // savePresence stores the last presence of an endpoint, and its event if it tells something new. Of an endpoint that is not known nothing is kept.
@@ -23,30 +25,30 @@ func (s *Store) SavePresence(k endpoint.Key, p endpoint.Presence) {
 }
 
 func (op *savePresence) apply(t *tx) error {
-	num, _, err := t.findEndpoint(op.key)
+	num, _, err := t.endpoint.Num(op.key)
 	var unknown error
 	if err := expected(&unknown, err, endpoint.ErrUnknown); err != nil || unknown != nil {
 		return err
 	}
-	before, err := t.presenceBefore(num)
+	before, told, err := t.presence.Before(num)
 	if err != nil {
 		return err
 	}
-	return storePresence(t, num, before, &op.presence)
+	return storePresence(t, presences.Stored{Num: num, Presence: before, Told: told}, &op.presence)
 }
 
 // storePresence writes p, and the event that it is worth. The same presence again, heard of later, is none.
-func storePresence(t *tx, num int64, before presenceBefore, p *endpoint.Presence) error {
+func storePresence(t *tx, before presences.Stored, p *endpoint.Presence) error {
 	after := p.Beside(before.Presence)
-	if before.State == p.State && direct.Micros(before.Since) == direct.Micros(p.Since) {
-		return t.writePresence(num, &after, before.told)
+	if before.Presence.State == p.State && direct.Micros(before.Presence.Since) == direct.Micros(p.Since) {
+		return t.presence.Save(before.Num, &after, before.Told)
 	}
-	told := before.told
-	kind := told.follow(before.State, p, t.now)
-	if err := t.writePresence(num, &after, told); err != nil {
+	told := told(before.Told)
+	kind := told.follow(before.Presence.State, p, t.now)
+	if err := t.presence.Save(before.Num, &after, presences.Told(told)); err != nil {
 		return err
 	}
-	return t.presenceEvent(kind, num, p)
+	return t.presenceEvent(kind, before.Num, p)
 }
 
 // presenceEvent keeps an event that tells of p.
@@ -59,7 +61,7 @@ func (t *tx) presenceEvent(kind, num int64, p *endpoint.Presence) error {
 	if at.IsZero() {
 		at = t.now
 	}
-	return t.insertEvent(event{at: direct.Micros(at), kind: kind, ep: num, data: data})
+	return t.insertEvent(outbox.Event{At: direct.Micros(at), Kind: kind, Ep: num, Data: data})
 }
 
 // endPresences turns online endpoints into offline ones.
@@ -73,7 +75,7 @@ type endPresences struct {
 
 // EndPresences implements endpoint.Presences. It ends them in chunks.
 func (s *Store) EndPresences(ctx context.Context, reason endpoint.Reason, now, tell time.Time) error {
-	if err := s.try(ctx, func(t *tx) error { return t.presence.postpone.Run(direct.Micros(tell)) }); err != nil {
+	if err := s.try(ctx, func(t *tx) error { return t.presence.Postpone(tell) }); err != nil {
 		return err
 	}
 	for {
@@ -89,15 +91,15 @@ func (s *Store) EndPresences(ctx context.Context, reason endpoint.Reason, now, t
 
 func (op *endPresences) apply(t *tx) error {
 	op.ended = 0
-	online, err := t.presences(t.presence.online, int64(op.limit))
+	online, err := t.presence.Online(op.limit)
 	if err != nil {
 		return err
 	}
 	for _, o := range online {
-		p := o.presence
+		p := o.Presence
 		p.State, p.Since, p.Reason, p.Tell = endpoint.StateOffline, op.now, op.reason, op.tell
 		p.LastEnd, p.LastReason = time.Time{}, ""
-		if err := storePresence(t, o.num, presenceBefore{o.presence, o.told}, &p); err != nil {
+		if err := storePresence(t, o, &p); err != nil {
 			return err
 		}
 		op.ended++
@@ -116,7 +118,7 @@ type tellPresences struct {
 // TellPresences implements endpoint.Presences. It tells in chunks, and looks without writing whether there is anything to tell.
 func (s *Store) TellPresences(ctx context.Context, now time.Time) error {
 	for {
-		due, err := s.reader.presencesDue(ctx, now)
+		due, err := s.reader.endpoints.PresencesDue(ctx, now)
 		if err != nil || !due {
 			return err
 		}
@@ -132,24 +134,25 @@ func (s *Store) TellPresences(ctx context.Context, now time.Time) error {
 
 func (op *tellPresences) apply(t *tx) error {
 	op.done = 0
-	due, err := t.presences(t.presence.due, direct.Micros(op.now), int64(op.limit))
+	due, err := t.presence.Due(op.now, op.limit)
 	if err != nil {
 		return err
 	}
 	for _, d := range due {
 		op.done++
-		d.told.due = time.Time{}
-		if !d.told.news(&d.presence, true) {
-			if err := t.writeTold(d.num, d.told); err != nil {
+		told := told(d.Told)
+		told.Due = time.Time{}
+		if !told.news(&d.Presence, true) {
+			if err := t.presence.Tell(d.Num, presences.Told(told)); err != nil {
 				return err
 			}
 			continue
 		}
-		kind := d.told.tell(&d.presence)
-		if err := t.writeTold(d.num, d.told); err != nil {
+		kind := told.tell(&d.Presence)
+		if err := t.presence.Tell(d.Num, presences.Told(told)); err != nil {
 			return err
 		}
-		if err := t.presenceEvent(kind, d.num, &d.presence); err != nil {
+		if err := t.presenceEvent(kind, d.Num, &d.Presence); err != nil {
 			return err
 		}
 	}
@@ -168,7 +171,7 @@ func (s *Store) SaveTrouble(k endpoint.Key, trouble endpoint.Trouble) {
 }
 
 func (op *saveTrouble) apply(t *tx) error {
-	num, _, err := t.findEndpoint(op.key)
+	num, _, err := t.endpoint.Num(op.key)
 	var unknown error
 	if err := expected(&unknown, err, endpoint.ErrUnknown); err != nil || unknown != nil {
 		return err
@@ -177,5 +180,5 @@ func (op *saveTrouble) apply(t *tx) error {
 	if err != nil {
 		return err
 	}
-	return t.insertEvent(event{at: direct.Micros(op.trouble.At), kind: kind, ep: num, data: data})
+	return t.insertEvent(outbox.Event{At: direct.Micros(op.trouble.At), Kind: kind, Ep: num, Data: data})
 }

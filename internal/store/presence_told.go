@@ -4,29 +4,27 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/outbox"
+	"signalbox/internal/store/presences"
 )
 
-// told is what events told of an endpoint's presence, and when they tell next. The zero value: nothing was told, and nothing waits.
-type told struct {
-	state endpoint.State // empty: none was told
-	place string         // where the session was that was told of as online
-	due   time.Time      // when an event is written, if there is news then; zero: none waits
-}
+// told decides when events tell of a presence.
+type told presences.Told
 
 // news reports whether a presence is something else than what was told. Moved says that an open session was taken over: then the place counts, too.
 func (t *told) news(p *endpoint.Presence, moved bool) bool {
-	return p.State != t.state || moved && p.State == endpoint.StateOnline && p.Place() != t.place
+	return p.State != t.State || moved && p.State == endpoint.StateOnline && p.Place() != t.Place
 }
 
 // follow notes that p takes the place of a presence of the state before, and returns the kind of event to write now: a quiet one where there is nothing to tell, or not
 // yet.
 func (t *told) follow(before endpoint.State, p *endpoint.Presence, now time.Time) (kind int64) {
-	t.due = time.Time{}
+	t.Due = time.Time{}
 	if !t.news(p, before == endpoint.StateOnline) {
 		return quietKind(p.State)
 	}
 	if p.Tell.After(now) {
-		t.due = p.Tell
+		t.Due = p.Tell
 		return quietKind(p.State)
 	}
 	return t.tell(p)
@@ -34,9 +32,9 @@ func (t *told) follow(before endpoint.State, p *endpoint.Presence, now time.Time
 
 // tell notes that p is told now, and returns the kind of event.
 func (t *told) tell(p *endpoint.Presence) (kind int64) {
-	*t = told{state: p.State}
+	*t = told{State: p.State}
 	if p.State == endpoint.StateOnline {
-		t.place = p.Place()
+		t.Place = p.Place()
 	}
 	return presenceKind(p.State)
 }
@@ -44,7 +42,7 @@ func (t *told) tell(p *endpoint.Presence) (kind int64) {
 // quietKind is the kind of event for those who read the endpoint's timeline alone.
 func quietKind(s endpoint.State) int64 {
 	if s == endpoint.StateOnline {
-		return kindResumed
+		return outbox.Resumed
 	}
-	return kindDetached
+	return outbox.Detached
 }

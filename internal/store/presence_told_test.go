@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/store/outbox"
 )
 
 // TestTold: what is told of presences, and when. Each step is a presence that is stored at its time, or a look for what is due.
@@ -39,12 +40,12 @@ func TestTold(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			var told told
 			var last endpoint.Presence
-			names := map[int64]string{kindOnline: "online", kindOffline: "offline", kindDetached: "detached", kindResumed: "resumed"}
+			names := map[int64]string{outbox.Online: "online", outbox.Offline: "offline", outbox.Detached: "detached", outbox.Resumed: "resumed"}
 			for i, s := range tc.steps {
 				got := ""
 				if s.state == look {
-					if !told.due.IsZero() && !told.due.After(at(s.at)) {
-						told.due = time.Time{}
+					if !told.Due.IsZero() && !told.Due.After(at(s.at)) {
+						told.Due = time.Time{}
 						if told.news(&last, true) {
 							got = names[told.tell(&last)]
 						}

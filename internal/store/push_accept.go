@@ -6,6 +6,8 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/outbox"
+	"signalbox/internal/store/pushes"
 )
 
 // acceptPush makes a push durable in state Accepted.
@@ -46,9 +48,9 @@ func (op *acceptPush) accept(t *tx) error {
 	if reason != "" {
 		return refusalErrors[reason]
 	}
-	c.count++
-	c.bytes += keptBytes(&op.in.Push)
-	return op.insert(t, c.num, &r)
+	c.Count++
+	c.Bytes += pushes.KeptBytes(&op.in.Push)
+	return op.insert(t, c.Num, &r)
 }
 
 // refusalErrors say the same as the reasons of refused targets.
@@ -61,14 +63,14 @@ func (op *acceptPush) replay(t *tx) (done bool, err error) {
 	if op.in.Idempotency == nil {
 		return false, nil
 	}
-	used, found, err := t.findKey(op.in.Idempotency)
+	used, found, err := t.push.FindKey(op.in.Idempotency)
 	if err != nil || !found {
 		return false, err
 	}
-	if used.body != op.in.Idempotency.Body {
+	if used.Body != op.in.Idempotency.Body {
 		return false, push.ErrKeyReused
 	}
-	op.answer(used.push, used.created)
+	op.answer(used.Push, used.Created)
 	op.out.Replayed = true
 	return true, nil
 }
@@ -85,16 +87,16 @@ func (op *acceptPush) insert(t *tx, ep int64, r *room) error {
 	}
 	p := op.in.Push
 	p.ID, p.Created = id, t.now
-	if err := t.insertPush(ep, &p); err != nil {
+	if err := t.push.Insert(ep, &p); err != nil {
 		return err
 	}
 	if op.in.Idempotency != nil {
-		if err := t.insertKey(op.in.Idempotency, id, t.now); err != nil {
+		if err := t.push.InsertKey(op.in.Idempotency, id, t.now); err != nil {
 			return err
 		}
 	}
 	op.answer(id, t.now)
-	if err := t.insertEvent(event{at: t.now.UnixMicro(), kind: 0, ep: ep, push: id}); err != nil {
+	if err := t.insertEvent(outbox.Event{At: t.now.UnixMicro(), Kind: 0, Ep: ep, Push: id}); err != nil {
 		return err
 	}
 	op.out.Ended, err = r.make(ep, id)

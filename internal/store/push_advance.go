@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"signalbox/internal/push"
+	"signalbox/internal/store/outbox"
+	"signalbox/internal/store/pushes"
 )
 
 // advancePushes applies transitions, each from the state that it finds.
@@ -45,58 +47,71 @@ func (op *advancePushes) apply(t *tx) error {
 
 func (op *advancePushes) advance(t *tx, in *push.Transition, out *push.Outcome) error {
 	row, err := t.findPush(in.ID)
-	if err != nil || row == nil || row.key != in.Key {
+	if err != nil || row == nil || row.Key != in.Key {
 		return err
 	}
-	*out = push.Outcome{Found: true, State: row.state, Ack: row.ack, Fanout: row.fanout}
-	if push.Next(row.state, in.To, row.ack) {
+	*out = push.Outcome{Found: true, State: row.State, Ack: row.Ack, Fanout: row.Fanout}
+	if push.Next(row.State, in.To, row.Ack) {
 		if err := change(t, row, in.To, in.At, in.Reason, in.Result); err != nil {
 			return err
 		}
 		out.Applied = true
 	}
-	if in.To == push.Accepted && row.state == push.Accepted && row.collapse != "" {
-		if out.Applied, err = outdate(t, row, out.Applied); err != nil {
+	if in.To == push.Accepted && row.State == push.Accepted {
+		ended, err := endReturned(t, row)
+		if err != nil {
 			return err
 		}
+		out.Applied = out.Applied || ended
 	}
-	out.State = row.state
+	out.State = row.State
 	return nil
 }
 
-// outdate replaces a push that has come back, or was given back, by the newest one with its collapse key, if that waits or was sent. It reports whether it was, or
-// already had changed.
-func outdate(t *tx, row *pushRow, changed bool) (bool, error) {
-	newer, err := t.newerThan(row)
+// endReturned ends a push that has come back, or was given back, if its fan-out was cancelled, or if a newer one with its collapse key waits or was sent. It reports whether
+// it did.
+func endReturned(t *tx, row *pushes.Row) (ended bool, err error) {
+	if row.Fanout != 0 {
+		if ended, err = t.push.Cancelled(row.Fanout); err != nil {
+			return false, err
+		}
+	}
+	switch {
+	case ended:
+		return true, change(t, row, push.Cancelled, t.now, push.ReasonCancelled, nil)
+	case row.Collapse == "":
+		return false, nil
+	}
+	newer, err := t.push.NewerThan(row)
 	if err != nil || newer == 0 {
-		return changed, err
+		return false, err
 	}
 	return true, replace(t, row, newer)
 }
 
 // replace ends a waiting push because of a newer one.
-func replace(t *tx, row *pushRow, newer push.ID) error {
-	return change(t, row, push.Replaced, t.now, byNewer(push.ReasonCollapsed, newer), nil)
+func replace(t *tx, row *pushes.Row, newer push.ID) error {
+	return change(t, row, push.Replaced, t.now, pushes.ByNewer(push.ReasonCollapsed, newer), nil)
 }
 
 // change takes a push to another state, with history and event. The row is written before anybody else looks at it: what happens to one push in a row, such as
 // the write to its session and the receipt, is one write.
-func change(t *tx, r *pushRow, to push.State, at time.Time, reason string, result json.RawMessage) error {
+func change(t *tx, r *pushes.Row, to push.State, at time.Time, reason string, result json.RawMessage) error {
 	if at.IsZero() {
 		at = t.now
 	}
-	micros, code := at.UnixMicro(), stateCode(to)
-	bounded, err := boundHistory(r.history)
+	micros, code := at.UnixMicro(), pushes.StateCode(to)
+	bounded, err := pushes.BoundHistory(r.History)
 	if err != nil {
 		return err
 	}
-	r.history, r.state = appendChange(bounded, code, micros, reason), to
-	if push.Final(to, r.ack) {
-		r.ended = micros
+	r.History, r.State = pushes.AppendChange(bounded, code, micros, reason), to
+	if push.Final(to, r.Ack) {
+		r.Ended = micros
 	}
 	if result != nil {
-		r.result = result
+		r.Result = result
 	}
 	t.touch(r)
-	return t.insertEvent(event{at: micros, kind: code, ep: r.ep, push: r.id, data: reason})
+	return t.insertEvent(outbox.Event{At: micros, Kind: code, Ep: r.Ep, Push: r.ID, Data: reason})
 }

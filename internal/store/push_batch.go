@@ -97,15 +97,15 @@ func (op *acceptBatch) keep(t *tx) error {
 		return fmt.Errorf("encode answers: %w", err)
 	}
 	if op.id != 0 {
-		return t.push.updateBatch.Run(string(text), int64(op.id))
+		return t.push.UpdateBatch(op.id, string(text))
 	}
 	if op.newID, err = t.nextPush(); err != nil {
 		return err
 	}
-	if err := t.push.insertBatch.Run(int64(op.newID), string(text), t.now.UnixMicro()); err != nil {
+	if err := t.push.InsertBatch(op.newID, string(text), t.now); err != nil {
 		return err
 	}
-	return t.insertKey(op.in.Idempotency, op.newID, t.now)
+	return t.push.InsertKey(op.in.Idempotency, op.newID, t.now)
 }
 
 // answer is what became of one push of a batch, as it is kept: its id, or why there is none, or nothing where its request had mistakes.
@@ -128,14 +128,14 @@ func (op *acceptBatch) replay(t *tx) (done bool, err error) {
 	if op.in.Idempotency == nil {
 		return false, nil
 	}
-	used, found, err := t.findKey(op.in.Idempotency)
+	used, found, err := t.push.FindKey(op.in.Idempotency)
 	if err != nil || !found {
 		return false, err
 	}
-	if used.body != op.in.Idempotency.Body {
+	if used.Body != op.in.Idempotency.Body {
 		return false, push.ErrKeyReused
 	}
-	text, err := t.batchAnswers(used.push)
+	text, err := t.push.BatchAnswers(used.Push)
 	if err != nil {
 		return false, err
 	}
@@ -144,9 +144,9 @@ func (op *acceptBatch) replay(t *tx) (done bool, err error) {
 		return false, push.ErrKeyReused // the key was used for something else than a batch
 	}
 	for i, a := range answers {
-		op.items = append(op.items, op.again(i, a, used.created))
+		op.items = append(op.items, op.again(i, a, used.Created))
 	}
-	op.newID, op.newAnswers, op.replayed = used.push, answers, true
+	op.newID, op.newAnswers, op.replayed = used.Push, answers, true
 	return true, nil
 }
 

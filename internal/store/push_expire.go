@@ -37,7 +37,7 @@ func (s *Store) ExpirePushes(ctx context.Context, now time.Time, limit int) ([]p
 
 func (op *expirePushes) apply(t *tx) error {
 	op.out = nil
-	ids, err := t.expired(op.now, op.limit)
+	ids, err := t.push.Expired(op.now, op.limit)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (op *expirePushes) apply(t *tx) error {
 		if err != nil {
 			return err
 		}
-		to, reason := push.ExpiryOf(row.state, row.lasts)
+		to, reason := push.ExpiryOf(row.State, row.Lasts)
 		if err := change(t, row, to, op.now, reason, nil); err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (op *expirePushes) apply(t *tx) error {
 		return err
 	}
 	for _, id := range ids {
-		status, err := t.status(id)
+		status, err := t.push.Status(id)
 		if err != nil {
 			return err
 		}
@@ -76,7 +76,7 @@ type recoverPushes struct {
 
 // RecoverPushes implements push.Writer. Pushes with TTL 0 that were not even sent end as well: their payload is not kept. What ends ends with the same reason.
 func (s *Store) RecoverPushes(ctx context.Context, reason string, now time.Time, carried map[push.ID]bool) error {
-	ids, err := s.reader.interrupted(ctx)
+	ids, err := s.reader.pushes.Interrupted(ctx)
 	if err != nil {
 		return err
 	}
@@ -104,16 +104,16 @@ func (op *recoverPushes) apply(t *tx) error {
 			continue
 		}
 		to := push.Expired
-		if row.lasts {
+		if row.Lasts {
 			to = push.Accepted
 		}
-		if push.Next(row.state, to, row.ack) {
+		if push.Next(row.State, to, row.Ack) {
 			if err := change(t, row, to, op.now, op.reason, nil); err != nil {
 				return err
 			}
 		}
-		if row.state == push.Accepted && row.collapse != "" {
-			if _, err := outdate(t, row, false); err != nil {
+		if row.State == push.Accepted {
+			if _, err := endReturned(t, row); err != nil {
 				return err
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
+	"signalbox/internal/store/pushes"
 )
 
 // acceptTargets makes the next targets of a fan-out durable.
@@ -24,7 +25,7 @@ func (s *Store) AcceptTargets(ctx context.Context, in push.FanoutChunk) (push.Ac
 	op, size := &acceptTargets{in: in}, len(in.To)
 	if in.To == nil {
 		var err error
-		if op.tags, err = s.reader.rarestFirst(ctx, in.Push.To.Domain, in.Selector); err != nil {
+		if op.tags, err = s.reader.pushes.RarestFirst(ctx, in.Push.To.Domain, in.Selector); err != nil {
 			return push.AcceptedChunk{}, err
 		}
 		size = in.Limit
@@ -59,7 +60,7 @@ func (op *acceptTargets) accept(t *tx) error {
 		}
 		p.Fanout = p.ID
 	}
-	f, err := t.findFanout(p.Fanout)
+	f, err := t.push.FindFanout(p.Fanout)
 	if err != nil {
 		return err
 	}
@@ -78,27 +79,27 @@ func (op *acceptTargets) accept(t *tx) error {
 		op.move(&f, targets)
 	}
 	op.out.Fanout, op.out.Created = f, p.Created
-	return t.growFanout(&p, &f, len(targets), refused)
+	return t.push.GrowFanout(&p, &f, len(targets), refused)
 }
 
 // targets returns the endpoints of this chunk.
-func (op *acceptTargets) targets(t *tx, f *push.Fanout) ([]candidate, error) {
+func (op *acceptTargets) targets(t *tx, f *push.Fanout) ([]pushes.Candidate, error) {
 	if op.in.To == nil {
-		return t.members(f.To.Domain, op.tags, f.Reached, op.in.Limit)
+		return t.push.Members(f.To.Domain, op.tags, f.Reached, op.in.Limit)
 	}
 	if f.Stored != op.in.Stored || f.Stored+len(op.in.To) > f.Targets {
 		return nil, fmt.Errorf("%s has %d of %d targets, %d more are offered behind %d", f.ID, f.Stored, f.Targets, len(op.in.To), op.in.Stored)
 	}
-	return t.candidates(f.To.Domain, op.in.To)
+	return t.push.Candidates(f.To.Domain, op.in.To)
 }
 
 // move notes how far the endpoints were asked whether they match. Behind the last chunk all have been, also those that are not there yet: they are late.
-func (op *acceptTargets) move(f *push.Fanout, targets []candidate) {
+func (op *acceptTargets) move(f *push.Fanout, targets []pushes.Candidate) {
 	if len(targets) < op.in.Limit {
 		f.Reached, f.Targets = math.MaxInt64, f.Stored
 		return
 	}
-	f.Reached = targets[len(targets)-1].num
+	f.Reached = targets[len(targets)-1].Num
 	f.Targets = max(f.Targets, f.Stored)
 }
 
@@ -107,14 +108,14 @@ func (op *acceptTargets) replay(t *tx) (done bool, err error) {
 	if op.in.Idempotency == nil {
 		return false, nil
 	}
-	used, found, err := t.findKey(op.in.Idempotency)
+	used, found, err := t.push.FindKey(op.in.Idempotency)
 	if err != nil || !found {
 		return false, err
 	}
-	if used.body != op.in.Idempotency.Body {
+	if used.Body != op.in.Idempotency.Body {
 		return false, push.ErrKeyReused
 	}
-	op.out.Fanout, err = t.findFanout(used.push)
+	op.out.Fanout, err = t.push.FindFanout(used.Push)
 	op.out.Fanout.Replayed = true
 	return true, err
 }
@@ -125,7 +126,7 @@ func (op *acceptTargets) create(t *tx, p push.Push) (push.ID, error) {
 		return 0, errRefused
 	}
 	if op.in.Late {
-		n, err := t.countLate()
+		n, err := t.push.CountLate()
 		if err != nil {
 			return 0, err
 		}
@@ -138,17 +139,17 @@ func (op *acceptTargets) create(t *tx, p push.Push) (push.ID, error) {
 		return 0, err
 	}
 	p.ID = id
-	if err := t.insertFanout(&p, &op.in); err != nil {
+	if err := t.push.InsertFanout(&p, &op.in); err != nil {
 		return 0, err
 	}
 	if op.in.Idempotency == nil {
 		return id, nil
 	}
-	return id, t.insertKey(op.in.Idempotency, id, t.now)
+	return id, t.push.InsertKey(op.in.Idempotency, id, t.now)
 }
 
 // insert stores the targets of this chunk and returns how many are refused.
-func (op *acceptTargets) insert(t *tx, p *push.Push, all []candidate) (refused int, err error) {
+func (op *acceptTargets) insert(t *tx, p *push.Push, all []pushes.Candidate) (refused int, err error) {
 	if len(all) == 0 {
 		return 0, nil
 	}
@@ -159,24 +160,24 @@ func (op *acceptTargets) insert(t *tx, p *push.Push, all []candidate) (refused i
 	nums := make([]int64, len(all))
 	op.out.Targets = make([]push.Target, len(all))
 	for i, c := range all {
-		r := room{t: t, key: endpoint.Key{Domain: p.To.Domain, ID: c.id}, bound: op.in.Queue, claim: op.in.Claim}
-		target := push.Target{ID: first + push.ID(i), To: c.id}
+		r := room{t: t, key: endpoint.Key{Domain: p.To.Domain, ID: c.ID}, bound: op.in.Queue, claim: op.in.Claim}
+		target := push.Target{ID: first + push.ID(i), To: c.ID}
 		if target.Reason, err = r.find(c, p); err != nil {
 			return 0, err
 		}
 		op.out.Targets[i] = target
 		if target.Reason != "" {
 			refused++
-			if err := t.refuseTarget(target.ID, p, c.id, target.Reason); err != nil {
+			if err := t.push.RefuseTarget(target.ID, p, c.ID, target.Reason); err != nil {
 				return 0, err
 			}
 			continue
 		}
-		nums[i] = c.num
+		nums[i] = c.Num
 		if op.in.Enter != nil {
 			op.in.Enter(r.key)
 		}
-		ended, err := r.make(c.num, target.ID)
+		ended, err := r.make(c.Num, target.ID)
 		if err != nil {
 			return 0, err
 		}
@@ -189,13 +190,13 @@ func (op *acceptTargets) insert(t *tx, p *push.Push, all []candidate) (refused i
 }
 
 // refusal says why an endpoint does not get a push, or nothing.
-func refusal(c candidate, p *push.Push, bound push.Queue) string {
+func refusal(c pushes.Candidate, p *push.Push, bound push.Queue) string {
 	switch {
-	case c.num == 0:
+	case c.Num == 0:
 		return push.ReasonUnknown
-	case !c.enabled:
+	case !c.Enabled:
 		return push.ReasonDisabled
-	case p.TTL > 0 && full(bound, c.count, c.bytes, int64(len(p.Payload))):
+	case p.TTL > 0 && full(bound, c.Count, c.Bytes, int64(len(p.Payload))):
 		return push.ReasonQueueFull
 	}
 	return ""

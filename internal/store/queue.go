@@ -54,7 +54,7 @@ type queue struct {
 	requests  int // entries that are not marks
 	marks     int // size of the others without presences
 	saves     int // presences
-	presences presences
+	presences queuedPresences
 	closed    bool
 	begun     time.Time // of the write that runs; zero: none
 

@@ -2,19 +2,19 @@ package store
 
 import "signalbox/internal/endpoint"
 
-// presences finds the presences of a queue by their endpoint. Its queue's lock guards it.
-type presences struct {
+// queuedPresences finds the presences of a queue by their endpoint. Its queue's lock guards it.
+type queuedPresences struct {
 	waiting map[endpoint.Key]*entry // the newest one that is queued
 	taken   map[endpoint.Key]*entry // the newest one that is being written
 	sealed  map[*entry]bool         // queued ones before other changes of their endpoint, which no newer presence may pass
 }
 
-func newPresences() presences {
-	return presences{waiting: make(map[endpoint.Key]*entry), taken: make(map[endpoint.Key]*entry), sealed: make(map[*entry]bool)}
+func newPresences() queuedPresences {
+	return queuedPresences{waiting: make(map[endpoint.Key]*entry), taken: make(map[endpoint.Key]*entry), sealed: make(map[*entry]bool)}
 }
 
 // replace gives the presence that waits for an endpoint another value, or reports false if it needs a place of its own.
-func (p *presences) replace(k endpoint.Key, value endpoint.Presence) bool {
+func (p *queuedPresences) replace(k endpoint.Key, value endpoint.Presence) bool {
 	e := p.waiting[k]
 	if e == nil || p.sealed[e] {
 		return false
@@ -24,7 +24,7 @@ func (p *presences) replace(k endpoint.Key, value endpoint.Presence) bool {
 }
 
 // seal keeps what waits in front of op, which changes endpoints or presences itself.
-func (p *presences) seal(op operation) {
+func (p *queuedPresences) seal(op operation) {
 	switch op := op.(type) {
 	case *createEndpoint:
 		p.sealOne(op.endpoint.Key)
@@ -41,14 +41,14 @@ func (p *presences) seal(op operation) {
 	}
 }
 
-func (p *presences) sealOne(k endpoint.Key) {
+func (p *queuedPresences) sealOne(k endpoint.Key) {
 	if e := p.waiting[k]; e != nil {
 		p.sealed[e] = true
 	}
 }
 
 // take says that e is being written.
-func (p *presences) take(e *entry) {
+func (p *queuedPresences) take(e *entry) {
 	s, ok := e.op.(*savePresence)
 	if !ok {
 		return
@@ -61,14 +61,14 @@ func (p *presences) take(e *entry) {
 }
 
 // settle says that e is no longer being written.
-func (p *presences) settle(e *entry) {
+func (p *queuedPresences) settle(e *entry) {
 	if s, ok := e.op.(*savePresence); ok && p.taken[s.key] == e {
 		delete(p.taken, s.key)
 	}
 }
 
 // putBack says that e was not written, and reports whether it is to be queued again. Who calls it for several goes from the newest to the oldest.
-func (p *presences) putBack(e *entry) bool {
+func (p *queuedPresences) putBack(e *entry) bool {
 	s, ok := e.op.(*savePresence)
 	if !ok {
 		return true
@@ -83,7 +83,7 @@ func (p *presences) putBack(e *entry) bool {
 }
 
 // newest returns the newest presence of an endpoint that may not be durable yet.
-func (p *presences) newest(k endpoint.Key) (endpoint.Presence, bool) {
+func (p *queuedPresences) newest(k endpoint.Key) (endpoint.Presence, bool) {
 	e := p.waiting[k]
 	if e == nil {
 		e = p.taken[k]
@@ -95,7 +95,7 @@ func (p *presences) newest(k endpoint.Key) (endpoint.Presence, bool) {
 }
 
 // all returns what newest returns of every endpoint.
-func (p *presences) all() map[endpoint.Key]endpoint.Presence {
+func (p *queuedPresences) all() map[endpoint.Key]endpoint.Presence {
 	all := make(map[endpoint.Key]endpoint.Presence, len(p.waiting)+len(p.taken))
 	for _, entries := range []map[endpoint.Key]*entry{p.taken, p.waiting} {
 		for k, e := range entries {

@@ -45,7 +45,7 @@ func (s *Store) retain(ctx context.Context) {
 
 // checkClock returns whether the ids of pushes are ahead of the clock, and says so unless it was known.
 func (s *Store) checkClock(ctx context.Context, now time.Time, known bool) bool {
-	newest, err := s.reader.newestPush(ctx)
+	newest, err := s.reader.pushes.Newest(ctx)
 	if err != nil {
 		return known
 	}
@@ -62,25 +62,25 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 	if err := s.deleteOldPushes(ctx, age{now, s.cfg.Retention}); err != nil {
 		return err
 	}
-	if err := s.deleteOldRows(ctx, oldKeys, age{now, s.cfg.IdempotencyRetention}, (*tx).deleteKeys); err != nil {
+	if err := s.deleteOldRows(ctx, oldKeys, age{now, s.cfg.IdempotencyRetention}, func(t *tx) deletion { return t.push.DeleteKeys }); err != nil {
 		return err
 	}
 	if err := s.deleteOldEvents(ctx, now); err != nil {
 		return err
 	}
-	if err := s.deleteOldRows(ctx, oldRefusals, age{now, s.cfg.Retention}, (*tx).deleteRefusals); err != nil {
+	if err := s.deleteOldRows(ctx, oldRefusals, age{now, s.cfg.Retention}, func(t *tx) deletion { return t.push.DeleteRefusals }); err != nil {
 		return err
 	}
-	if err := s.deleteOldRows(ctx, oldFanouts, age{now, s.cfg.Retention}, (*tx).deleteFanouts); err != nil {
+	if err := s.deleteOldRows(ctx, oldFanouts, age{now, s.cfg.Retention}, func(t *tx) deletion { return t.push.DeleteFanouts }); err != nil {
 		return err
 	}
-	if err := s.deleteOldRows(ctx, oldBatches, age{now, s.cfg.IdempotencyRetention}, (*tx).deleteBatches); err != nil {
+	if err := s.deleteOldRows(ctx, oldBatches, age{now, s.cfg.IdempotencyRetention}, func(t *tx) deletion { return t.push.DeleteBatches }); err != nil {
 		return err
 	}
-	if err := s.deleteOldRows(ctx, oldArchive, age{now, s.cfg.ArchiveRetention}, (*tx).deleteArchived); err != nil {
+	if err := s.deleteOldRows(ctx, oldArchive, age{now, s.cfg.ArchiveRetention}, func(t *tx) deletion { return t.account.DeleteArchived }); err != nil {
 		return err
 	}
-	if err := s.try(ctx, func(t *tx) error { return t.forgetNames(now) }); err != nil {
+	if err := s.try(ctx, func(t *tx) error { return t.outbox.ForgetNames(now) }); err != nil {
 		return err
 	}
 	if err := s.deleteOldCampaigns(ctx, now.Add(-s.cfg.Retention)); err != nil {
@@ -95,11 +95,11 @@ func (s *Store) deleteOldPushes(ctx context.Context, a age) error {
 		return err
 	}
 	for after := push.ID(0); ; {
-		ids, err := s.reader.pushesOver(ctx, after, last, a, retentionChunk)
+		ids, err := s.reader.pushes.Over(ctx, after, last, a.cutoff(), a.future(), retentionChunk)
 		if err != nil || len(ids) == 0 {
 			return err
 		}
-		if err := s.try(ctx, func(t *tx) error { return t.deletePushes(ids) }); err != nil {
+		if err := s.try(ctx, func(t *tx) error { return t.push.DeleteOld(ids) }); err != nil {
 			return err
 		}
 		s.deleted(oldPushes, int64(len(ids)))
@@ -118,7 +118,7 @@ func (s *Store) deleteOldEvents(ctx context.Context, now time.Time) error {
 		return err
 	}
 	for {
-		slowest, held, err := s.reader.slowestEventReader(ctx)
+		slowest, held, err := s.reader.outbox.Slowest(ctx)
 		if err != nil {
 			return err
 		}
@@ -143,7 +143,7 @@ func (s *Store) deleteEventChunk(ctx context.Context, upTo int64) (n int64, err 
 	}
 	var missed int64
 	err = s.try(ctx, func(t *tx) (err error) {
-		missed, n, err = t.deleteEvents(upTo, retentionChunk)
+		missed, n, err = t.outbox.Delete(upTo, retentionChunk)
 		return err
 	})
 	if err != nil {
@@ -157,8 +157,11 @@ func (s *Store) deleteEventChunk(ctx context.Context, upTo int64) (n int64, err 
 	return n, nil
 }
 
+// deletion deletes up to limit rows up to the number last and returns how many.
+type deletion func(last int64, limit int) (int64, error)
+
 // deleteOldRows deletes the rows of a table in which everything before the last old row goes.
-func (s *Store) deleteOldRows(ctx context.Context, table int, a age, remove func(t *tx, last int64, limit int) (int64, error)) error {
+func (s *Store) deleteOldRows(ctx context.Context, table int, a age, of func(*tx) deletion) error {
 	last, err := s.reader.lastOldIn(ctx, table, a)
 	if err != nil || last == 0 {
 		return err
@@ -166,7 +169,7 @@ func (s *Store) deleteOldRows(ctx context.Context, table int, a age, remove func
 	for {
 		var n int64
 		err := s.try(ctx, func(t *tx) (err error) {
-			n, err = remove(t, last, retentionChunk)
+			n, err = of(t)(last, retentionChunk)
 			return err
 		})
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 	"modernc.org/sqlite"
 
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
 )
 
 //go:embed migrations/sqlite/*.sql
@@ -51,14 +52,14 @@ func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
 		"busy_timeout": busyTimeout, "synchronous": "FULL", "wal_autocheckpoint": checkpointPages, "cache_size": "-" + cacheKiB,
 	}))
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", path, sqliteError(err))
+		return nil, fmt.Errorf("open %s: %w", path, failure.Of(err))
 	}
 	db.writer = &sqliteWriter{conn: c}
 	if db.writer.tx, err = newTx(c); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, sqliteError(err)), c.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, failure.Of(err)), c.Close())
 	}
 	if db.reader, err = openReader(ctx, path); err != nil {
-		return nil, errors.Join(fmt.Errorf("open %s: %w", path, sqliteError(err)), c.Close())
+		return nil, errors.Join(fmt.Errorf("open %s: %w", path, failure.Of(err)), c.Close())
 	}
 	return db, nil
 }
@@ -140,11 +141,11 @@ func dsn(path string, pragmas map[string]string) string {
 // createFile makes the directory and an empty file, so that nobody else can read what is written later: SQLite gives its other files the same rights.
 func createFile(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return pathError("create the directory of the database", err)
+		return failure.OfPath("create the directory of the database", err)
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
-		return pathError("open the database", err)
+		return failure.OfPath("open the database", err)
 	}
 	return f.Close()
 }
@@ -167,7 +168,7 @@ func migrate(ctx context.Context, path string) (err error) {
 	}
 	current, known, err := p.GetVersions(ctx)
 	if err != nil {
-		return fmt.Errorf("read the schema version of %s: %w", path, sqliteError(err))
+		return fmt.Errorf("read the schema version of %s: %w", path, failure.Of(err))
 	}
 	if current > known {
 		return fmt.Errorf("%s has schema version %d, this program knows up to %d: use the newer signalbox that wrote it, or restore a backup from before the upgrade",
@@ -176,7 +177,7 @@ func migrate(ctx context.Context, path string) (err error) {
 	if _, err := p.Up(ctx); err != nil {
 		// The other process may have been faster; then there is nothing left to do.
 		if _, again := p.Up(ctx); again != nil {
-			return fmt.Errorf("bring the schema of %s up to date: %w", path, sqliteError(err))
+			return fmt.Errorf("bring the schema of %s up to date: %w", path, failure.Of(err))
 		}
 	}
 	return nil

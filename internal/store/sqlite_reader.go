@@ -3,16 +3,16 @@ package store
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"strings"
 
-	"signalbox/internal/access"
-	"signalbox/internal/endpoint"
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
+	"signalbox/internal/store/endpoints"
+	"signalbox/internal/store/outbox"
+	"signalbox/internal/store/pushes"
+	"signalbox/internal/store/query"
+	"signalbox/internal/store/tokens"
+	"signalbox/internal/store/webhooks"
 )
 
 // reader answers queries on connections of its own, which see what is committed and never wait for the writer. All methods may be called concurrently.
@@ -20,207 +20,43 @@ type reader struct {
 	db    *sql.DB // for what somebody's login or delivery waits for
 	lists *sql.DB // for what may read many rows: the lists of the API and retention
 
-	findEndpoint, listEndpoints, secretOf  *sql.Stmt
-	findToken, listTokens, findFast        *sql.Stmt
-	findPush, listWaiting, countOpen       *sql.Stmt
-	listOfEndpoint, listAll                *sql.Stmt
-	listState, listInterrupted             *sql.Stmt
-	lastPush, oldPushes                    *sql.Stmt
-	findFanout, countTargets, findKey      *sql.Stmt
-	listTargets, listRefused, findRefused  *sql.Stmt
-	anyUntold, findByID, snapshot          *sql.Stmt
-	listEvents, eventBounds, slowestReader *sql.Stmt
-	findWebhook, listWebhooks              *sql.Stmt
-	listDeliveries, listAside              *sql.Stmt
-	lastOld                                [len(retainedTables)]*sql.Stmt
-	ofEndpoint, ahead, lastSeen            *sql.Stmt // of timelines
-	accounts                               *accounts.Reader
-	campaigns                              campaigns.Reader
-	countTag, countMembers, listMembers    *sql.Stmt
-	anyDue, anyLate                        *sql.Stmt
+	lastOld   [len(retainedTables)]*sql.Stmt
+	accounts  *accounts.Reader
+	campaigns campaigns.Reader
+	endpoints *endpoints.Reader
+	outbox    *outbox.Reader
+	pushes    *pushes.Reader
+	tokens    *tokens.Reader
+	webhooks  *webhooks.Reader
 }
 
-// queries are the texts of the reader's statements, with numbered parameters where one is used twice.
-const (
-	queryListEndpoints = selectRecord + fromRecord + " WHERE e.domain = ?1 AND e.id > ?2 AND (?3 = '' OR coalesce(p.state, 'never') = ?3)" +
-		" AND (?4 = '' OR instr(e.id, ?4) > 0) AND (?5 = '' OR EXISTS (SELECT 1 FROM json_each(e.groups) g WHERE g.value = ?5))" +
-		" AND (?6 = '' OR EXISTS (SELECT 1 FROM json_each(e.labels) l WHERE l.key = ?6 AND l.value = ?7)) ORDER BY e.id LIMIT ?8"
-
-	numOf = "(SELECT num FROM endpoint WHERE domain = ?1 AND id = ?2)"
-
-	queryWaiting = "SELECT p.id, p.type, p.binary, p.priority, p.ack, p.created, p.expires, p.collapse, b.body FROM push p LEFT JOIN push_body b ON b.id = coalesce(p.fanout, p.id)" +
-		" WHERE p.ep = " + numOf + " AND p.place < 3 AND (p.place, p.id) > (?3, ?4) AND p.expires > p.created ORDER BY p.place, p.id LIMIT ?5"
-	queryCountOpen = "SELECT count(*) FROM push WHERE place < 4 AND ep = " + numOf
-
-	// What is final lies in the order of the ids already; the rest is bounded by the queue.
-	queryOfEndpoint = selectStatus + " WHERE p.id IN (SELECT id FROM (SELECT id FROM push WHERE ep = " + numOf + " AND place = 4 AND id < ?3" +
-		" AND (?4 < 0 OR state = ?4) ORDER BY id DESC LIMIT ?5) UNION ALL SELECT id FROM push WHERE ep = " + numOf + " AND place < 4 AND id < ?3" +
-		" AND (?4 < 0 OR state = ?4)) ORDER BY p.id DESC LIMIT ?5"
-	queryAll   = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND (?4 < 0 OR p.state = ?4) ORDER BY p.id DESC LIMIT ?5"
-	queryState = selectStatus + " WHERE e.domain = ?1 AND p.id < ?3 AND p.state = ?4 ORDER BY p.id DESC LIMIT ?5"
-
-	queryFast = selectFast + " WHERE ep = " + numOf + " AND client = ?3"
-
-	queryInterrupted = "SELECT id FROM push INDEXED BY push_expiry WHERE place < 4 AND (state = 1 OR state = 0 AND (expires = created OR collapse IS NOT NULL)) ORDER BY id"
-)
-
+// newReader prepares the queries. With an error it returns what has to be closed.
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
-	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists, Mend: sqliteError}}
-	err := prepareAll(ctx, db, map[string]**sql.Stmt{
-		selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?":     &r.findEndpoint,
-		"SELECT secret, enabled FROM endpoint WHERE domain = ? AND id = ?": &r.secretOf,
-		selectToken + " WHERE hash = ?":                                    &r.findToken,
-		queryFast:                                                          &r.findFast,
-		selectToken + " ORDER BY name":                                     &r.listTokens,
-		selectStatus + " WHERE p.id = ? AND e.domain = ?":                  &r.findPush,
-		queryWaiting:     &r.listWaiting,
-		queryCountOpen:   &r.countOpen,
-		queryInterrupted: &r.listInterrupted,
-		queryAnyDue:      &r.anyDue,
-		queryAnyUntold:   &r.anyUntold,
-		queryAnyLate:     &r.anyLate,
-		selectFanout + " WHERE id = ? AND domain = ?": &r.findFanout,
-		queryFindKey: &r.findKey,
-		selectRefused + " WHERE r.id = ?1 AND f.domain = ?2": &r.findRefused,
-	})
-	listing := map[string]**sql.Stmt{
-		queryListEndpoints: &r.listEndpoints,
-		queryOfEndpoint:    &r.listOfEndpoint,
-		queryAll:           &r.listAll,
-		queryState:         &r.listState,
-		queryLastPush:      &r.lastPush,
-		queryOldPushes:     &r.oldPushes,
-		queryCountTargets:  &r.countTargets,
-		queryTargets:       &r.listTargets,
-		queryRefused:       &r.listRefused,
-		queryByID:          &r.findByID,
-		querySnapshot:      &r.snapshot,
-		queryEvents:        &r.listEvents,
-		queryEventBounds:   &r.eventBounds,
-		querySlowestReader: &r.slowestReader,
-		queryCountTag:      &r.countTag,
-		queryCountMembers:  &r.countMembers,
-		queryMemberIDs:     &r.listMembers,
-
-		queryEndpointEvents:             &r.ofEndpoint,
-		queryAhead:                      &r.ahead,
-		queryLastSeen:                   &r.lastSeen,
-		selectWebhook + " WHERE id = ?": &r.findWebhook,
-		selectWebhook + " ORDER BY id":  &r.listWebhooks,
-		queryDeliveries:                 &r.listDeliveries,
-		queryAside:                      &r.listAside,
-	}
-	for i, table := range retainedTables {
-		listing[queryLastOld(table)] = &r.lastOld[i]
-	}
-	if err := errors.Join(err, prepareAll(ctx, lists, listing)); err != nil {
-		return r, err
-	}
-	r.accounts, err = accounts.NewReader(ctx, db, lists, sqliteError)
-	return r, err
-}
-
-func prepareAll(ctx context.Context, db *sql.DB, queries map[string]**sql.Stmt) error {
-	for query, into := range queries {
-		var err error
-		if *into, err = db.PrepareContext(ctx, query); err != nil {
-			return fmt.Errorf("prepare %q: %w", query, err)
+	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists}}
+	for _, prepare := range []func() error{
+		func() (err error) { r.accounts, err = accounts.NewReader(ctx, db, lists); return err },
+		func() (err error) { r.endpoints, err = endpoints.NewReader(ctx, db, lists); return err },
+		func() (err error) { r.outbox, err = outbox.NewReader(ctx, lists); return err },
+		func() (err error) { r.pushes, err = pushes.NewReader(ctx, db, lists); return err },
+		func() (err error) { r.tokens, err = tokens.NewReader(ctx, db); return err },
+		func() (err error) { r.webhooks, err = webhooks.NewReader(ctx, lists); return err },
+		func() error { return r.prepareOld(ctx) },
+	} {
+		if err := prepare(); err != nil {
+			return r, err
 		}
 	}
-	return nil
+	return r, nil
+}
+
+// prepareOld prepares what asks for old rows.
+func (r *reader) prepareOld(ctx context.Context) error {
+	queries := map[string]**sql.Stmt{}
+	for i, table := range retainedTables {
+		queries[queryLastOld(table)] = &r.lastOld[i]
+	}
+	return query.Prepare(ctx, r.lists, queries)
 }
 
 // close closes the connections. Statements end with them.
 func (r *reader) close() error { return errors.Join(r.db.Close(), r.lists.Close()) }
-
-// each scans every row of a query into a buffer and calls f.
-func each(ctx context.Context, s *sql.Stmt, columns int, f func(row []driver.Value) error, args ...any) error {
-	rows, err := s.QueryContext(ctx, args...)
-	if err != nil {
-		return sqliteError(err)
-	}
-	defer rows.Close()
-	row, values, dest := make([]driver.Value, columns), make([]any, columns), make([]any, columns)
-	for i := range values {
-		dest[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			return err
-		}
-		for i, v := range values {
-			row[i] = v
-		}
-		if err := f(row); err != nil {
-			return err
-		}
-	}
-	return sqliteError(rows.Err())
-}
-
-// list collects what read makes of every row.
-func list[T any](ctx context.Context, s *sql.Stmt, columns int, read func([]driver.Value) (T, error), args ...any) ([]T, error) {
-	var all []T
-	err := each(ctx, s, columns, func(row []driver.Value) error {
-		v, err := read(row)
-		all = append(all, v)
-		return err
-	}, args...)
-	return all, err
-}
-
-// one returns what read makes of the only row, or unknown if there is none.
-func one[T any](ctx context.Context, s *sql.Stmt, columns int, read func([]driver.Value) (T, error), unknown error, args ...any) (T, error) {
-	all, err := list(ctx, s, columns, read, args...)
-	if err == nil && len(all) == 0 {
-		err = unknown
-	}
-	if err != nil {
-		var zero T
-		return zero, err
-	}
-	return all[0], nil
-}
-
-func (r *reader) endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
-	return one(ctx, r.findEndpoint, recordColumns, recordOf, endpoint.ErrUnknown, k.Domain, k.ID)
-}
-
-func (r *reader) endpoints(ctx context.Context, q endpoint.Query) ([]endpoint.Record, error) {
-	name, value, _ := strings.Cut(q.Label, "=")
-	return list(ctx, r.listEndpoints, recordColumns, recordOf, q.Domain, q.After, string(q.State), q.Search, q.Group, name, value, q.Limit)
-}
-
-func (r *reader) secret(ctx context.Context, k endpoint.Key) (endpoint.Secret, bool, error) {
-	var text string
-	var enabled bool
-	err := r.secretOf.QueryRowContext(ctx, k.Domain, k.ID).Scan(&text, &enabled)
-	if errors.Is(err, sql.ErrNoRows) {
-		return endpoint.Secret{}, false, endpoint.ErrUnknown
-	}
-	if err != nil {
-		return endpoint.Secret{}, false, sqliteError(err)
-	}
-	var s endpoint.Secret
-	if err := json.Unmarshal([]byte(text), &s); err != nil {
-		return endpoint.Secret{}, false, fmt.Errorf("read secret of %s: %w", k, err)
-	}
-	return s, enabled, nil
-}
-
-// fastTokens returns the zero value if the client has none.
-func (r *reader) fastTokens(ctx context.Context, k endpoint.Key, client string) (endpoint.FastTokens, error) {
-	all, err := list(ctx, r.findFast, fastColumns, fastTokensOf, k.Domain, k.ID, client)
-	if err != nil || len(all) == 0 {
-		return endpoint.FastTokens{}, err
-	}
-	return all[0], nil
-}
-
-func (r *reader) tokenByHash(ctx context.Context, hash [32]byte) (access.Token, error) {
-	return one(ctx, r.findToken, tokenColumns, tokenOf, access.ErrUnknownToken, hash[:])
-}
-
-func (r *reader) tokens(ctx context.Context) ([]access.Token, error) {
-	return list(ctx, r.listTokens, tokenColumns, tokenOf)
-}

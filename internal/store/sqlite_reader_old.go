@@ -2,25 +2,15 @@ package store
 
 import (
 	"context"
+	"database/sql/driver"
 	"time"
 
-	"signalbox/internal/push"
+	"signalbox/internal/store/direct"
+	"signalbox/internal/store/query"
 )
 
 // maxAhead is how far in the future a time may lie that is believed. Beyond, the clock stood ahead when it was written.
 const maxAhead = time.Hour
-
-const (
-	queryLastPush = "SELECT last_push FROM meta"
-
-	// A target of a fan-out that took late joiners stays until that has expired for as long, so that nobody becomes a target twice.
-	stillTarget = "EXISTS (SELECT 1 FROM fanout f WHERE f.id = push.fanout AND f.late > 0 AND f.expires >= ?3)"
-
-	// The time of its end, or what comes close to it: a push does not outlive its TTL, and who was accepted in the future is as old as the pushes around it.
-	queryOldPushes = "SELECT id FROM push WHERE id > ?1 AND id <= ?2 AND place = 4" +
-		" AND CASE WHEN ended <= ?4 THEN ended WHEN created <= ?4 THEN expires ELSE 0 END < ?3" +
-		" AND (fanout IS NULL OR NOT " + stillTarget + ") ORDER BY id LIMIT ?5"
-)
 
 // retainedTable is a table whose rows are deleted when they are old. Their numbers grow with every write, whatever the clock shows.
 type retainedTable struct{ name, number, time string }
@@ -49,19 +39,11 @@ func (a age) future() int64 { return a.now.Add(maxAhead).UnixMicro() }
 
 // lastOldIn returns the number of the newest row that is old in the table at this place of retainedTables, 0 if none is.
 func (r *reader) lastOldIn(ctx context.Context, table int, a age) (int64, error) {
-	found, err := list(ctx, r.lastOld[table], 1, idOf, a.cutoff(), a.future())
+	found, err := query.List(ctx, r.lastOld[table], 1, number, a.cutoff(), a.future())
 	if err != nil || len(found) == 0 {
 		return 0, err
 	}
-	return int64(found[0]), nil
+	return found[0], nil
 }
 
-// pushesOver returns up to limit pushes behind after and up to last that have been final for long, in the order of their ids.
-func (r *reader) pushesOver(ctx context.Context, after push.ID, last int64, a age, limit int) ([]push.ID, error) {
-	return list(ctx, r.oldPushes, 1, idOf, int64(after), last, a.cutoff(), a.future(), limit)
-}
-
-// newestPush returns the id that was given out last.
-func (r *reader) newestPush(ctx context.Context) (push.ID, error) {
-	return one(ctx, r.lastPush, 1, idOf, errCorrupt)
-}
+func number(row []driver.Value) (int64, error) { return direct.Int(row[0]), nil }

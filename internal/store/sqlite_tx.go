@@ -3,7 +3,6 @@ package store
 import (
 	"database/sql/driver"
 	"errors"
-	"strings"
 	"time"
 
 	"signalbox/internal/endpoint"
@@ -11,6 +10,13 @@ import (
 	"signalbox/internal/store/accounts"
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/endpoints"
+	"signalbox/internal/store/failure"
+	"signalbox/internal/store/outbox"
+	"signalbox/internal/store/presences"
+	"signalbox/internal/store/pushes"
+	"signalbox/internal/store/tokens"
+	"signalbox/internal/store/webhooks"
 )
 
 // tx is the transaction that operations are applied to, with the statements that they need. Its methods hold all SQL that writes, and no decisions.
@@ -23,46 +29,40 @@ type tx struct {
 	numbersUsed         bool  // whether they have to be written
 
 	// Pushes that were read, and those of them that have changed; written before any other operation.
-	rows    map[push.ID]*pushRow
-	touched []*pushRow
+	rows    map[push.ID]*pushes.Row
+	touched []*pushes.Row
 
 	// What decides whether endpoints take pushes; see known. It outlives the transaction.
-	candidatesKnown map[endpoint.Key]*candidate
+	candidatesKnown map[endpoint.Key]*pushes.Candidate
 	dataVersion     int64
 
 	// Written at the end of the transaction.
-	events []event           // in the order of their numbers
+	events []outbox.Event    // in the order of their numbers
 	closed map[push.ID]int64 // targets of a fan-out that became final, or were deleted before
 
 	row2 [2]driver.Value // reused for short rows
 
 	control  controlStmts
-	push     pushStmts
-	fanout   fanoutStmts
-	room     roomStmts
-	late     lateStmts
-	endpoint endpointStmts
-	presence presenceStmts
-	token    tokenStmts
-	fast     fastStmts
-	old      oldStmts
-	webhook  webhookStmts
-	outbox   outboxStmts
+	push     *pushes.Statements
+	endpoint *endpoints.Statements
+	presence *presences.Statements
+	token    *tokens.Statements
+	outbox   *outbox.Statements
 	account  *accounts.Statements
 	campaign *campaigns.Statements
+	webhook  *webhooks.Statements
 }
 
 type controlStmts struct {
 	begin, commit, rollback          *direct.Stmt
 	readNumbers, writeNumbers, probe *direct.Stmt
-	insertEvent, insertEvents        *direct.Stmt
-	findEndpoint, otherWork          *direct.Stmt
+	otherWork                        *direct.Stmt
 }
 
 func newTx(c *direct.Conn) (*tx, error) {
 	p := &direct.Preparer{Conn: c}
 	t := &tx{
-		conn: c, rows: map[push.ID]*pushRow{}, closed: map[push.ID]int64{}, candidatesKnown: map[endpoint.Key]*candidate{},
+		conn: c, rows: map[push.ID]*pushes.Row{}, closed: map[push.ID]int64{}, candidatesKnown: map[endpoint.Key]*pushes.Candidate{},
 		control: controlStmts{
 			begin:        p.Prepare("BEGIN IMMEDIATE"),
 			commit:       p.Prepare("COMMIT"),
@@ -70,22 +70,14 @@ func newTx(c *direct.Conn) (*tx, error) {
 			readNumbers:  p.Prepare("SELECT last_push, last_event FROM meta WHERE one = 1"),
 			writeNumbers: p.Prepare("UPDATE meta SET last_push = ?, last_event = ? WHERE one = 1"),
 			probe:        p.Prepare("UPDATE meta SET probes = probes + 1 WHERE one = 1"),
-			insertEvent:  p.Prepare(insertOutbox),
-			insertEvents: p.Prepare(insertOutbox + strings.Repeat(", (?, ?, ?, ?, ?, ?)", eventRows-1)),
-			findEndpoint: p.Prepare("SELECT num, enabled FROM endpoint WHERE domain = ? AND id = ?"),
 			otherWork:    p.Prepare(queryOtherWork),
 		},
-		push:     newPushStmts(p),
-		fanout:   newFanoutStmts(p),
-		room:     newRoomStmts(p),
-		late:     newLateStmts(p),
-		endpoint: newEndpointStmts(p),
-		presence: newPresenceStmts(p),
-		token:    newTokenStmts(p),
-		fast:     newFastStmts(p),
-		old:      newOldStmts(p),
-		webhook:  newWebhookStmts(p),
-		outbox:   newOutboxStmts(p),
+		push:     pushes.Prepare(p),
+		endpoint: endpoints.Prepare(p),
+		presence: presences.Prepare(p),
+		token:    tokens.Prepare(p),
+		webhook:  webhooks.Prepare(p),
+		outbox:   outbox.Prepare(p),
 	}
 	if p.Err != nil {
 		return nil, p.Err
@@ -117,7 +109,7 @@ func (w *sqliteWriter) write(ops []operation) error {
 	}
 	if err != nil {
 		w.tx.rollback()
-		return sqliteError(err)
+		return failure.Of(err)
 	}
 	return nil
 }
@@ -135,7 +127,7 @@ func (t *tx) begin() error {
 }
 
 func (t *tx) commit() error {
-	for _, write := range []func() error{t.writeRows, t.writeEvents, t.writeClosed} {
+	for _, write := range []func() error{t.writeRows, func() error { return t.outbox.Write(t.events) }, t.writeClosed} {
 		if err := write(); err != nil {
 			return err
 		}
@@ -165,7 +157,7 @@ func (t *tx) readNumbers() error {
 		return err
 	}
 	if !found {
-		return errCorrupt
+		return failure.ErrCorrupt
 	}
 	t.lastPush, t.lastEvent, t.numbersRead = direct.Int(t.row2[0]), direct.Int(t.row2[1]), true
 	return nil
@@ -187,64 +179,15 @@ func (t *tx) nextPushes(n int) (push.ID, error) {
 	return first, err
 }
 
-const (
-	insertOutbox = "INSERT INTO outbox (seq, at, kind, ep, push, data) VALUES (?, ?, ?, ?, ?, ?)"
-	eventColumns = 6
-	eventRows    = 16 // that one statement writes; more made it no faster
-)
-
 // insertEvent gives an event its number and keeps it for the end of the transaction.
-func (t *tx) insertEvent(e event) error {
+func (t *tx) insertEvent(e outbox.Event) error {
 	if err := t.readNumbers(); err != nil {
 		return err
 	}
 	t.lastEvent++
-	e.seq = t.lastEvent
+	e.Seq = t.lastEvent
 	t.events = append(t.events, e)
 	return nil
-}
-
-// writeEvents puts the events of the transaction into the outbox.
-func (t *tx) writeEvents() error {
-	var values [eventRows * eventColumns]driver.Value
-	left := t.events
-	for len(left) > 0 {
-		insert, n := t.control.insertEvent, 1
-		if len(left) >= eventRows {
-			insert, n = t.control.insertEvents, eventRows
-		}
-		for i, e := range left[:n] {
-			e.bind(values[i*eventColumns:])
-		}
-		if err := insert.Run(values[:n*eventColumns]...); err != nil {
-			return err
-		}
-		left = left[n:]
-	}
-	return nil
-}
-
-// bind puts an event into the first places of values.
-func (e *event) bind(values []driver.Value) {
-	values[0], values[1], values[2], values[3], values[4], values[5] = e.seq, e.at, e.kind, e.ep, nil, nil
-	if e.push != 0 {
-		values[4] = int64(e.push)
-	}
-	if e.data != "" {
-		values[5] = e.data
-	}
-}
-
-// findEndpoint returns the number that stands for the endpoint, or endpoint.ErrUnknown.
-func (t *tx) findEndpoint(k endpoint.Key) (num int64, enabled bool, err error) {
-	found, err := t.control.findEndpoint.Row(t.row2[:], k.Domain, k.ID)
-	if err != nil {
-		return 0, false, err
-	}
-	if !found {
-		return 0, false, endpoint.ErrUnknown
-	}
-	return direct.Int(t.row2[0]), direct.Int(t.row2[1]) != 0, nil
 }
 
 // probe is an operation that only finds out whether the disk takes writes.

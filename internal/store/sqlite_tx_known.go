@@ -3,6 +3,7 @@ package store
 import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/pushes"
 )
 
 // maxKnown bounds of how many endpoints is remembered what decides about their pushes, about 100 bytes each.
@@ -13,12 +14,12 @@ const queryOtherWork = "PRAGMA data_version"
 
 // known returns what decides whether an endpoint takes a push, for the caller to count what it adds. It is remembered over transactions as long as nothing but
 // accepted pushes happens to the endpoint: reading it is half of what accepting a push costs otherwise.
-func (t *tx) known(k endpoint.Key) (*candidate, error) {
+func (t *tx) known(k endpoint.Key) (*pushes.Candidate, error) {
 	if c := t.candidatesKnown[k]; c != nil {
 		return c, nil
 	}
-	c, err := t.candidate(k)
-	if err != nil || c.num == 0 {
+	c, err := t.push.Candidate(k)
+	if err != nil || c.Num == 0 {
 		return &c, err
 	}
 	if len(t.candidatesKnown) >= maxKnown {

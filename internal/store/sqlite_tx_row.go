@@ -1,63 +1,22 @@
 package store
 
 import (
-	"database/sql/driver"
-	"encoding/json"
 	"strconv"
 
-	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
-	"signalbox/internal/store/direct"
+	"signalbox/internal/store/pushes"
 )
 
-// pushRow is what a change of state needs to know of a push.
-type pushRow struct {
-	id       push.ID
-	ep       int64
-	key      endpoint.Key
-	ack      push.Ack
-	prio     push.Priority
-	lasts    bool    // its TTL is not 0
-	size     int64   // of its payload, as far as it is kept
-	fanout   push.ID // that it is a target of; 0: none
-	collapse string  // its collapse key; empty: none
-
-	// What changes.
-	state   push.State
-	history []byte
-	ended   int64           // 0 as long as it is not final
-	result  json.RawMessage // that came in this transaction: nothing follows a state that has a result, so it replaces none
-	touched bool            // it has to be written
-	kept    bool            // it was not final when it was read
-}
-
 // findPush returns a push, or nil. It is read once as long as changes of pushes are all that happens.
-func (t *tx) findPush(id push.ID) (*pushRow, error) {
+func (t *tx) findPush(id push.ID) (*pushes.Row, error) {
 	if r := t.rows[id]; r != nil {
 		return r, nil
 	}
-	found, err := t.push.find.Row(t.push.found[:], int64(id))
-	if err != nil || !found {
-		return nil, err
+	r, err := t.push.Find(id)
+	if r != nil {
+		t.rows[id] = r
 	}
-	return t.keepRow()
-}
-
-// keepRow remembers the push whose columns stand in t.push.found.
-func (t *tx) keepRow() (*pushRow, error) {
-	row := &t.push.found
-	state, err := stateOf(direct.Int(row[4]))
-	if err != nil {
-		return nil, err
-	}
-	r := &pushRow{
-		id: push.ID(direct.Int(row[0])), ep: direct.Int(row[1]), key: endpoint.Key{Domain: direct.Text(row[2]), ID: direct.Text(row[3])}, state: state, ack: push.Ack(direct.Int(row[5])),
-		prio: push.Priority(direct.Int(row[6])), lasts: direct.Int(row[7]) != 0, size: direct.Int(row[8]), fanout: push.ID(direct.Int(row[9])), history: direct.Bytes(row[10]),
-		collapse: direct.Text(row[11]),
-	}
-	r.kept = !push.Final(r.state, r.ack)
-	t.rows[r.id] = r
-	return r, nil
+	return r, err
 }
 
 // fewRows is the number of pushes up to which reading each by itself costs no more than reading them together.
@@ -78,20 +37,18 @@ func (t *tx) readRows(n int, id func(i int) push.ID) error {
 		return nil
 	}
 	list[len(list)-1] = ']'
-	return t.push.findAll.Each(t.push.found[:], func() error {
-		if t.rows[push.ID(direct.Int(t.push.found[0]))] != nil {
-			return nil // it stands twice in the list
+	return t.push.FindAll(string(list), func(r *pushes.Row) {
+		if t.rows[r.ID] == nil { // it may stand twice in the list
+			t.rows[r.ID] = r
 		}
-		_, err := t.keepRow()
-		return err
-	}, string(list))
+	})
 }
 
 // touch notes that a push has changed.
-func (t *tx) touch(r *pushRow) {
-	if !r.touched {
-		r.touched = true
-		delete(t.candidatesKnown, r.key)
+func (t *tx) touch(r *pushes.Row) {
+	if !r.Touched {
+		r.Touched = true
+		delete(t.candidatesKnown, r.Key)
 		t.touched = append(t.touched, r)
 	}
 }
@@ -99,10 +56,10 @@ func (t *tx) touch(r *pushRow) {
 // writeRows writes the pushes that have changed, and forgets all that were read: what comes next may change or delete them.
 func (t *tx) writeRows() error {
 	for _, r := range t.touched {
-		if err := t.updatePush(r); err != nil {
+		if err := t.push.Update(r); err != nil {
 			return err
 		}
-		if r.kept && r.ended != 0 {
+		if r.Kept && r.Ended != 0 {
 			if err := t.dropBody(r); err != nil {
 				return err
 			}
@@ -118,21 +75,41 @@ func (t *tx) forgetRows() {
 	t.touched = t.touched[:0]
 }
 
-func (t *tx) updatePush(r *pushRow) error {
-	var text driver.Value
-	if r.result != nil {
-		text = string(r.result)
-	}
-	return t.push.update.Run(stateCode(r.state), placeOf(r.state, r.ack, r.prio), r.ended, r.history, text, int64(r.id))
-}
-
 // dropBody deletes the payload of a push that has become final; that of a fan-out with the last of its targets.
-func (t *tx) dropBody(r *pushRow) error {
+func (t *tx) dropBody(r *pushes.Row) error {
 	switch {
-	case r.fanout != 0:
-		t.closeTargets(r.fanout, 1)
-	case r.size > 0:
-		return t.push.deleteBody.Run(int64(r.id))
+	case r.Fanout != 0:
+		t.closeTargets(r.Fanout, 1)
+	case r.Size > 0:
+		return t.push.DeleteBody(r.ID)
 	}
 	return nil
+}
+
+// closeTargets notes that so many targets of a fan-out need the payload no more. It is written once, at the end of the transaction, however many there are.
+func (t *tx) closeTargets(fanout push.ID, n int64) { t.closed[fanout] += n }
+
+// writeClosed writes what closeTargets noted.
+func (t *tx) writeClosed() error {
+	for id, n := range t.closed {
+		if err := t.push.CloseTargets(id, n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deletePushesOf deletes up to limit pushes of an endpoint with their payloads and returns how many there were.
+func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
+	if err := t.push.OpenTargets(num, limit, t.closeTargets); err != nil {
+		return 0, err
+	}
+	return t.push.DeleteOf(num, limit)
+}
+
+// insertTargets stores the targets of a chunk of a fan-out, each with its event.
+func (t *tx) insertTargets(p *push.Push, first push.ID, nums []int64) error {
+	seq := t.lastEvent + 1
+	t.lastEvent += int64(len(nums))
+	return t.push.InsertTargets(p, first, nums, seq)
 }

@@ -15,6 +15,7 @@ import (
 	"signalbox/internal/events"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
+	"signalbox/internal/store/failure"
 )
 
 // Store is durable state. All methods may be called concurrently. Reads work from Open to Close; writes wait until Run runs, and end with ErrClosed after it.
@@ -92,7 +93,7 @@ func (s *Store) Close() error {
 // Ready returns why state cannot be written at the moment, or nil. It costs nothing: the committer tries the disk again by itself after a failure.
 func (s *Store) Ready(context.Context) error {
 	if s.queue.stalled() {
-		return errStalled
+		return failure.ErrStalled
 	}
 	if err := s.committer.failure.Load(); err != nil {
 		return *err

@@ -14,6 +14,7 @@ import (
 
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/storetest"
 )
 
@@ -68,7 +69,7 @@ func TestContract(t *testing.T) {
 
 // events reads the outbox as it is stored, without the making of endpoints, with which tests begin.
 func (s *Store) events(ctx context.Context) ([]storetest.Event, error) {
-	rows, err := s.reader.db.QueryContext(ctx, "SELECT at, kind, domain, subject, coalesce(push, 0), coalesce(data, '') FROM event WHERE kind <> ? ORDER BY seq", kindCreated)
+	rows, err := s.reader.db.QueryContext(ctx, "SELECT at, kind, domain, subject, coalesce(push, 0), coalesce(data, '') FROM event WHERE kind <> ? ORDER BY seq", outbox.Created)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func (s *Store) events(ctx context.Context) ([]storetest.Event, error) {
 		if err := rows.Scan(&at, &kind, &e.Domain, &e.Subject, &e.Push, &e.Data); err != nil {
 			return nil, err
 		}
-		e.At, e.Kind = direct.Time(at), string(kindTypes[kind])
+		e.At, e.Kind = direct.Time(at), string(outbox.TypeOf(kind))
 		all = append(all, e)
 	}
 	return all, rows.Err()

@@ -18,6 +18,8 @@ type attack struct {
 	visit func(ctx context.Context, member int, standing func()) error
 	// most is how much memory the whole crowd may take above the base at its peak.
 	most int64
+	// lasts is how long a visit may take when all goes well; 0: seconds.
+	lasts time.Duration
 }
 
 // crowd is an attack that runs.
@@ -106,7 +108,7 @@ func (c *crowd) stop(t *testing.T) {
 // finish waits until this many visits have ended, or one went wrong.
 func (c *crowd) finish(t *testing.T, visits int) {
 	t.Helper()
-	await(t, 2*patience, func() bool {
+	await(t, 2*patience+c.a.lasts, func() bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		return c.visits.Load() >= int64(visits) || len(c.faults) > 0

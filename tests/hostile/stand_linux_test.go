@@ -1,6 +1,7 @@
 package hostile
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +33,7 @@ type stand struct {
 	tls     *tls.Config         // without a cache of sessions: every login pays for a whole handshake
 	addrs   map[string][]string // tls, xmpp
 	chatty  bool                // logs at level debug
+	login   time.Duration       // xmpp.login_timeout
 
 	mu      sync.Mutex
 	secrets map[string]string // by endpoint
@@ -38,10 +41,13 @@ type stand struct {
 
 // settings are what a test may change of its stand.
 type settings struct {
-	files int      // RLIMIT_NOFILE; 0: as ours
-	tls   []string // further addresses for listen.tls
-	log   string   // level; empty: info
+	files int           // RLIMIT_NOFILE; 0: as ours
+	tls   []string      // further addresses for listen.tls
+	log   string        // level; empty: info
+	login time.Duration // xmpp.login_timeout, and three and one and a half times those of the steps before it; 0: usualLogin
 }
+
+const usualLogin = 6 * time.Second
 
 const configText = `domain: %s
 data_dir: %q
@@ -51,10 +57,10 @@ listen:
   xmpp: ["127.0.0.1:0"]
   api: [%q]
   turn: []
-  first_byte_timeout: 2s
-  handshake_timeout: 4s
+  first_byte_timeout: %s
+  handshake_timeout: %s
 xmpp:
-  login_timeout: 6s
+  login_timeout: %s
   stanza_timeout: 5s
   ping_after: 4s
   liveness: 10s
@@ -75,16 +81,13 @@ func newStand(t *testing.T, set settings) *stand {
 	must(t, err)
 	site, err := rig.NewSite(built, dir, filepath.Join(dir, "data"))
 	must(t, err)
-	s := &stand{t: t, site: site, tls: site.ClientTLS(), secrets: map[string]string{}, chatty: set.log == "debug"}
+	s := &stand{t: t, site: site, tls: site.ClientTLS(), secrets: map[string]string{}, chatty: set.log == "debug", login: cmp.Or(set.login, usualLogin)}
 	addrs := fmt.Sprintf("%q", site.TLS)
 	for _, a := range set.tls {
 		addrs += fmt.Sprintf(", %q", a)
 	}
-	level := set.log
-	if level == "" {
-		level = "info"
-	}
-	text := fmt.Sprintf(configText, rig.Domain, site.Data, filepath.Join(dir, "certs"), addrs, strings.TrimPrefix(site.API, "http://"), level)
+	text := fmt.Sprintf(configText, rig.Domain, site.Data, filepath.Join(dir, "certs"), addrs, strings.TrimPrefix(site.API, "http://"),
+		s.login/3, 2*s.login/3, s.login, cmp.Or(set.log, "info"))
 	must(t, os.WriteFile(s.config(), []byte(text), 0o600)) // in place of the site's own
 	must(t, site.MakeToken())
 	s.launch(built, set.files)

@@ -44,7 +44,7 @@ func (s *stand) connectBy(ctx context.Context, d *net.Dialer, addr string) (*wir
 		return nil, err
 	}
 	context.AfterFunc(ctx, func() { c.Close() })
-	_ = c.SetDeadline(time.Now().Add(patience)) // what comes later than that is a fault
+	_ = c.SetDeadline(time.Now().Add(s.login + patience)) // what comes later than that is a fault
 	return &wire{Conn: c}, nil
 }
 

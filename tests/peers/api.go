@@ -1,22 +1,22 @@
 package peers
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"signalbox/tests/beside"
 )
 
-// apiPause is the time between two requests of a caller of the API, and apiCallers how many there are.
+// apiCallers is how many callers of the API there are, each with one request under way, and apiPause the time between two requests of one where it watches a storm.
 const (
-	apiPause   = 20 * time.Millisecond
 	apiCallers = 4
+	apiPause   = 20 * time.Millisecond
 )
 
 // latencies are the times that requests took, ascending.
@@ -30,19 +30,21 @@ func (l latencies) milliseconds(part float64) float64 {
 	return float64(l[min(len(l)-1, int(part*float64(len(l))))]) / float64(time.Millisecond)
 }
 
-// watchAPI posts pushes, durable ones that nobody gets, until the returned function is called, which returns how long each took. A request that is refused counts as failed.
-func (b *bench) watchAPI(ctx context.Context) (stop func() latencies) {
+// watchAPI lets callers post one push after the other, with a pause between two, until the returned function is called, which returns how long each took. A request that
+// fails is counted.
+func (b *bench) watchAPI(ctx context.Context, pause time.Duration, post func(context.Context, *http.Client) error) (stop func() latencies) {
 	ctx, cancel := context.WithCancel(ctx)
 	var mu sync.Mutex
 	var all latencies
 	failed := 0
 	var wg sync.WaitGroup
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: apiCallers}}
-	for range apiCallers {
+	for i := range apiCallers {
 		wg.Go(func() { // stop ends them and waits for them
-			for beside.Pause(ctx, apiPause) == nil {
+			_ = beside.Pause(ctx, pause*time.Duration(i)/apiCallers) // they take turns
+			for beside.Pause(ctx, pause) == nil {
 				began := time.Now()
-				err := b.post(context.WithoutCancel(ctx), client)
+				err := post(context.WithoutCancel(ctx), client)
 				mu.Lock()
 				if all = append(all, time.Since(began)); err != nil {
 					failed++
@@ -62,10 +64,14 @@ func (b *bench) watchAPI(ctx context.Context) (stop func() latencies) {
 	}
 }
 
-// post posts one push to an account that no session has.
-func (b *bench) post(ctx context.Context, client *http.Client) error {
-	body := `{"to":"` + account(b.Scale.Fleet) + `","type":"bench.quiet","ttl":1}`
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.run.api+"/v1/pushes", bytes.NewReader([]byte(body)))
+// postQuiet posts a durable push to an account that no session has.
+func (b *bench) postQuiet(ctx context.Context, client *http.Client) error {
+	return b.post(ctx, client, `{"to":"`+account(b.Scale.accounts()-1)+`","type":"bench.quiet","ttl":1}`)
+}
+
+// post posts one push.
+func (b *bench) post(ctx context.Context, client *http.Client, body string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+b.run.api+"/v1/pushes", strings.NewReader(body))
 	if err != nil {
 		return err
 	}
@@ -85,7 +91,7 @@ func (b *bench) post(ctx context.Context, client *http.Client) error {
 
 // quietAPI is how long requests take while nothing else happens.
 func (b *bench) quietAPI(ctx context.Context) error {
-	stop := b.watchAPI(ctx)
+	stop := b.watchAPI(ctx, apiPause, b.postQuiet)
 	err := beside.Pause(ctx, b.Scale.Settle)
 	took := stop()
 	b.add("quiet/api", took.milliseconds(0.99))

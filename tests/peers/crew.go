@@ -95,6 +95,7 @@ func together(reports []wire.Report) (sum wire.Report) {
 		sum.Done += r.Done
 		sum.Failed += r.Failed
 		sum.Again += r.Again
+		sum.Delays = append(sum.Delays, r.Delays...)
 		if r.Why != "" {
 			sum.Why = r.Why
 		}

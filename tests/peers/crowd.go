@@ -31,7 +31,14 @@ func (b *bench) crowd(ctx context.Context) error {
 			}
 		}
 	}
-	if err := b.alive(b.Scale.Fleet); err != nil {
+	open := b.Scale.Fleet
+	if b.run.api != "" {
+		if err := b.others(ctx); err != nil {
+			return err
+		}
+		open += b.Scale.Others
+	}
+	if err := b.alive(open); err != nil {
 		return err
 	}
 	return b.storm(ctx, all)
@@ -44,6 +51,17 @@ func (b *bench) comeBack(ctx context.Context) error {
 		return err
 	}
 	return b.storm(ctx, all)
+}
+
+// othersAlone measures single pushes beside fan-outs alone.
+func (b *bench) othersAlone(ctx context.Context) error {
+	if b.run.api == "" {
+		return nil
+	}
+	if _, err := b.login(ctx, wire.Order{To: b.Scale.Fleet, Management: true, Presence: true}); err != nil {
+		return err
+	}
+	return b.others(ctx)
 }
 
 // fan lets one session write to all.
@@ -79,7 +97,7 @@ func (b *bench) toAll(ctx context.Context, o wire.Order) (c cost, sent wire.Repo
 	if err := beside.Pause(ctx, b.Scale.Settle); err != nil {
 		return cost{}, sent, err
 	}
-	if _, err := b.crew.all(wire.Order{Do: wire.Expect}, same); err != nil {
+	if _, err := b.crew.all(wire.Order{Do: wire.Expect, To: b.Scale.Fleet}, same); err != nil {
 		return cost{}, sent, err
 	}
 	c, err = b.spend(ctx, func() (wire.Report, error) {
@@ -98,7 +116,7 @@ func (b *bench) storm(ctx context.Context, all wire.Order) error {
 		if err := b.quietAPI(ctx); err != nil {
 			return err
 		}
-		api = b.watchAPI(ctx)
+		api = b.watchAPI(ctx, apiPause, b.postQuiet)
 	}
 	defer func() { api() }()
 	before, err := b.look()

@@ -24,6 +24,8 @@ type Scale struct {
 	SpaceFrom    int           // sessions that send them
 	Fleet        int           // sessions of the fan-out and of the storm
 	FanRounds    int           // fan-outs
+	Others       int           // further sessions, which get single pushes
+	OthersFor    time.Duration // how long they get them without fan-outs, and beside them
 	InFlight     int           // logins under way at the same time
 	After        time.Duration // wait after the storm before memory is read
 	Processes    int           // that the sessions are spread over
@@ -34,7 +36,7 @@ func Full() Scale {
 	return Scale{
 		Rounds: 1, Idle: []int{5000, 18000}, Settle: 5 * time.Second,
 		Logins: 1000, LoginRounds: 3, Pairs: 50, Messages: 50000, LargeOnes: 5000, Spaces: 20000, SpacesPerSec: 2000, SpaceFrom: 1000,
-		Fleet: 10000, FanRounds: 3, InFlight: 256, After: 30 * time.Second, Processes: 2,
+		Fleet: 10000, FanRounds: 3, Others: 50, OthersFor: 15 * time.Second, InFlight: 256, After: 30 * time.Second, Processes: 2,
 	}
 }
 
@@ -43,15 +45,15 @@ func Smoke() Scale {
 	return Scale{
 		Rounds: 1, Idle: []int{20, 50}, Settle: 100 * time.Millisecond,
 		Logins: 20, LoginRounds: 1, Pairs: 4, Messages: 200, LargeOnes: 40, Spaces: 200, SpacesPerSec: 1000, SpaceFrom: 10,
-		Fleet: 50, FanRounds: 1, InFlight: 8, After: 100 * time.Millisecond, Processes: 2,
+		Fleet: 50, FanRounds: 1, Others: 4, OthersFor: 200 * time.Millisecond, InFlight: 8, After: 100 * time.Millisecond, Processes: 2,
 	}
 }
 
-// accounts returns how many accounts the load needs.
+// accounts returns how many accounts the load needs. The last one never has a session.
 func (s Scale) accounts() int {
-	n := max(s.Logins, s.Fleet+1, s.SpaceFrom, 2*s.Pairs)
+	n := max(s.Logins, s.Fleet+s.Others, s.SpaceFrom, 2*s.Pairs)
 	for _, idle := range s.Idle {
 		n = max(n, idle)
 	}
-	return n
+	return n + 1
 }

@@ -48,12 +48,13 @@ func TestSmoke(t *testing.T) {
 }
 
 // TestPeers measures for real when PEERS says so (make bench-peers); it takes a quarter of an hour for each of PEERS_ROUNDS and writes docs/BENCHMARKS.md. With
-// PEERS=smoke it only shows that the others work, too; with PEERS=storm it measures the return of all alone.
+// PEERS=smoke it only shows that the others work, too; with PEERS=storm or PEERS=others it measures one thing alone.
 func TestPeers(t *testing.T) {
-	scale := Full()
+	scale, alone := Full(), ""
 	switch os.Getenv("PEERS") {
 	case "full":
-	case "storm":
+	case Storm, Others:
+		alone = os.Getenv("PEERS")
 	case "smoke":
 		scale = Smoke()
 	default:
@@ -65,7 +66,7 @@ func TestPeers(t *testing.T) {
 	servers := chosen(os.Getenv("PEERS_SERVERS"))
 	dir := t.TempDir()
 	signalbox, load := programs(t, dir)
-	results, err := Run(t.Context(), Options{Dir: dir, Signalbox: signalbox, Load: load, Servers: servers, Scale: scale, StormAlone: os.Getenv("PEERS") == "storm", Log: t.Logf})
+	results, err := Run(t.Context(), Options{Dir: dir, Signalbox: signalbox, Load: load, Servers: servers, Scale: scale, Alone: alone, Log: t.Logf})
 	report := Machine(t.Context(), servers, scale) + Report(results, servers)
 	t.Log("\n" + report)
 	if err != nil {

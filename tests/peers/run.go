@@ -20,9 +20,15 @@ type Options struct {
 	Servers   []Server
 	Scale     Scale
 
-	StormAlone bool // nothing else is measured
-	Log        func(format string, args ...any)
+	Alone string // Storm or Others: nothing else is measured
+	Log   func(format string, args ...any)
 }
+
+// What may be measured alone.
+const (
+	Storm  = "storm"  // the return of all
+	Others = "others" // single pushes beside fan-outs, where there is an HTTP API
+)
 
 // Run measures all servers, one after the other, and again in every round. Errors of one server end the run.
 func Run(ctx context.Context, o Options) (*beside.Results, error) {
@@ -37,11 +43,7 @@ func Run(ctx context.Context, o Options) (*beside.Results, error) {
 	for round := range o.Scale.Rounds {
 		for _, s := range o.Servers {
 			b := &bench{Options: o, world: w, server: s, results: results}
-			parts := []func(context.Context) error{b.memory, b.costs, b.crowd}
-			if o.StormAlone {
-				parts = []func(context.Context) error{b.comeBack}
-			}
-			for i, part := range parts {
+			for i, part := range b.parts() {
 				dir := filepath.Join(o.Dir, fmt.Sprint(s.Name, round, i))
 				if err := b.with(ctx, dir, part); err != nil {
 					return results, fmt.Errorf("%s: %w", s.Name, err)
@@ -50,6 +52,17 @@ func Run(ctx context.Context, o Options) (*beside.Results, error) {
 		}
 	}
 	return results, nil
+}
+
+// parts returns what is measured, each on a fresh server.
+func (b *bench) parts() []func(context.Context) error {
+	switch b.Alone {
+	case Storm:
+		return []func(context.Context) error{b.comeBack}
+	case Others:
+		return []func(context.Context) error{b.othersAlone}
+	}
+	return []func(context.Context) error{b.memory, b.costs, b.crowd}
 }
 
 // bench measures one server.

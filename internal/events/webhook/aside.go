@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -36,16 +37,17 @@ func (s *sender) setAside(r result) {
 	}
 }
 
-// divert sets an event aside if an earlier one of its endpoint is; false: it is not, or there is no room.
+// divert sets an event aside if another one of its endpoint is, in its order: a replay brings some that are older; false: none is, or there is no room.
 func (s *sender) divert(e events.Event) bool {
 	if len(s.aside[e.Endpoint]) == 0 || s.asides >= maxAside {
 		return false
 	}
-	if slices.ContainsFunc(s.aside[e.Endpoint], func(a Aside) bool { return a.Seq == e.Seq }) {
+	at, found := slices.BinarySearchFunc(s.aside[e.Endpoint], e.Seq, func(a Aside, seq int64) int { return cmp.Compare(a.Seq, seq) })
+	if found {
 		return true // since before a crash, or it is replayed
 	}
 	a := Aside{Seq: e.Seq, Endpoint: e.Endpoint}
-	s.aside[e.Endpoint] = append(s.aside[e.Endpoint], a)
+	s.aside[e.Endpoint] = slices.Insert(s.aside[e.Endpoint], at, a)
 	s.asides++
 	s.pending.Aside = append(s.pending.Aside, a)
 	s.touch()

@@ -3,6 +3,7 @@ package webhook
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -123,6 +124,32 @@ func TestOrderBehindARefusedEvent(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	await(t, func() bool { all, _ := r.WebhookAside(t.Context(), w.ID); return len(all) == 0 }, func() string { return "something is still set aside" })
+}
+
+// TestReplayBesideARefusedEvent: what is replayed of an endpoint that has something set aside goes before it.
+func TestReplayBesideARefusedEvent(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Retries = []string{"5ms", "5ms", "1h"} })
+	r.answers(func(p payload) int {
+		if p.Type == "endpoint.updated" {
+			return http.StatusUnprocessableEntity
+		}
+		return http.StatusOK
+	})
+	w := r.hook(t, "endpoint.*")
+	r.run()
+	r.add(0, event(events.EndpointCreated, "bad"), event(events.EndpointUpdated, "bad"), event(events.EndpointCreated, "good"))
+	r.awaitTaken(t, 2)
+	await(t, func() bool {
+		all, _ := r.WebhookAside(t.Context(), w.ID)
+		return len(all) == 1 && time.Until(all[0].Next) > time.Minute
+	}, func() string { return "the event of bad is not set aside for long" })
+	r.answers(func(payload) int { return http.StatusOK })
+	if _, _, err := r.Replay(t.Context(), w.ID, Replay{Seq: 0}); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.awaitTaken(t, 4)[2:]; !slices.Contains(got, "endpoint.created bad 1") {
+		t.Errorf("taken %q, want the replayed event of bad, not the one that was set aside", got)
+	}
 }
 
 // TestRefusedSnapshot: a receiver that knows no snapshots gets its events all the same.

@@ -10,12 +10,12 @@ import (
 	"signalbox/internal/account"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
 )
 
 // Reader implements account.Reader on connections that see what is committed. All methods may be called concurrently.
 type Reader struct {
-	lists *sql.DB           // for what may read many rows
-	mend  func(error) error // makes an error of the driver one that says what to do
+	lists *sql.DB // for what may read many rows
 
 	roster, contact, requests *sql.Stmt
 	offline, countOffline     *sql.Stmt
@@ -54,8 +54,8 @@ const (
 )
 
 // NewReader prepares the queries: on db for what somebody's login or delivery waits for, on lists for the rest.
-func NewReader(ctx context.Context, db, lists *sql.DB, mend func(error) error) (*Reader, error) {
-	r := &Reader{lists: lists, mend: mend}
+func NewReader(ctx context.Context, db, lists *sql.DB) (*Reader, error) {
+	r := &Reader{lists: lists}
 	for query, into := range map[string]**sql.Stmt{
 		queryRoster: &r.roster, queryContact: &r.contact, queryRequests: &r.requests, queryOffline: &r.offline, queryCountOffline: &r.countOffline,
 		queryNode: &r.node, queryItems: &r.items, queryItem: &r.item, queryTargets: &r.targets, queryLast: &r.last, queryNodes: &r.nodes,
@@ -78,7 +78,7 @@ type scan func(dest ...any) error
 // each calls f with every row.
 func (r *Reader) each(rows *sql.Rows, err error, f func(scan) error) error {
 	if err != nil {
-		return r.mend(err)
+		return failure.Of(err)
 	}
 	defer rows.Close()
 	for rows.Next() {
@@ -86,7 +86,7 @@ func (r *Reader) each(rows *sql.Rows, err error, f func(scan) error) error {
 			return err
 		}
 	}
-	return r.mend(rows.Err())
+	return failure.Of(rows.Err())
 }
 
 // one reads the only row and reports whether there is one.
@@ -95,7 +95,7 @@ func (r *Reader) one(row *sql.Row, dest ...any) (bool, error) {
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
-	return err == nil, r.mend(err)
+	return err == nil, failure.Of(err)
 }
 
 // Roster implements account.Reader.

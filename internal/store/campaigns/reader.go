@@ -12,12 +12,12 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
 )
 
 // Reader reads campaigns on connections that see what is committed. All methods may be called concurrently.
 type Reader struct {
-	DB   *sql.DB
-	Mend func(error) error // makes an error of the driver one that says what to do
+	DB *sql.DB
 }
 
 const (
@@ -123,7 +123,7 @@ func (r Reader) Batches(ctx context.Context, id campaign.ID, skip, limit int) (i
 func (r Reader) each(ctx context.Context, query string, width int, f func([]driver.Value) error, args ...any) error {
 	rows, err := r.DB.QueryContext(ctx, query, args...)
 	if err != nil {
-		return r.Mend(err)
+		return failure.Of(err)
 	}
 	defer rows.Close()
 	row, values, dest := make([]driver.Value, width), make([]any, width), make([]any, width)
@@ -141,7 +141,7 @@ func (r Reader) each(ctx context.Context, query string, width int, f func([]driv
 			return err
 		}
 	}
-	return r.Mend(rows.Err())
+	return failure.Of(rows.Err())
 }
 
 // campaignOf reads the columns of selectCampaign.

@@ -210,6 +210,33 @@ func testTargetLife(t *testing.T, s Subject) {
 	}
 }
 
+// testFanoutCancelled: what was on its way when the fan-out was cancelled is not sent again, whatever brings it back.
+func testFanoutCancelled(t *testing.T, s Subject) {
+	to := []string{"pc-1", "pc-2", "pc-3", "pc-4"}
+	for _, id := range to {
+		addEndpoint(t, s, id)
+	}
+	out := spread(t, s, push.Push{TTL: time.Minute, Payload: []byte("{}")}, to...)
+	other := spread(t, s, push.Push{TTL: time.Minute}, "pc-1")
+	step := func(i int, state push.State) push.Transition {
+		return push.Transition{ID: out.Targets[i].ID, Key: key(to[i]), To: state}
+	}
+	advance(t, s, step(0, push.Sent), step(1, push.Sent))
+	noError(t, s.CloseFanout(t.Context(), domain, out.Fanout.ID))
+	diff(t, "counts of what is not back", mustFanout(t, s, out.Fanout.ID).Counts, push.Counts{push.Sent: 2, push.Accepted: 2})
+	ended := push.Outcome{Found: true, Applied: true, State: push.Cancelled, Ack: push.AckDelivered, Fanout: out.Fanout.ID}
+	diff(t, "back from a session, and given back", advance(t, s, step(0, push.Accepted), step(2, push.Accepted)), []push.Outcome{ended, ended})
+	wantHistory(t, s, "back from a session", out.Targets[0].ID, "accepted sent accepted cancelled(cancelled)")
+	noError(t, s.RecoverPushes(t.Context(), "server_restarted", day, nil))
+	f := mustFanout(t, s, out.Fanout.ID)
+	diff(t, "counts after a restart", f.Counts, push.Counts{push.Cancelled: 4})
+	if !f.Done() {
+		t.Errorf("fan-out = %+v, want it done", f)
+	}
+	advance(t, s, push.Transition{ID: other.Targets[0].ID, Key: key("pc-1"), To: push.Sent}, push.Transition{ID: other.Targets[0].ID, Key: key("pc-1"), To: push.Accepted})
+	diff(t, "counts of another", mustFanout(t, s, other.Fanout.ID).Counts, push.Counts{push.Accepted: 1})
+}
+
 func testDeliveries(t *testing.T, s Subject) {
 	for _, id := range []string{"a", "b", "c"} {
 		addEndpoint(t, s, id)

@@ -76,6 +76,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"fan-outs/now or never":       testFanoutNow,
 		"fan-outs/life of a target":   testTargetLife,
 		"fan-outs/deliveries":         testDeliveries,
+		"fan-outs/cancelled":          testFanoutCancelled,
 		"targets/collapse":            testCollapse,
 		"targets/collapse comes back": testCollapseComesBack,
 		"targets/collapse spares":     testCollapseSpares,

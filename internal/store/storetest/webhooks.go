@@ -170,4 +170,12 @@ func testWebhookAside(t *testing.T, s Subject) {
 	got, err = s.WebhookAside(t.Context(), "whk_1")
 	noError(t, err)
 	diff(t, "afterwards", got, []webhook.Aside{a, {Seq: over.Seq, Endpoint: "pc-2"}})
+
+	noError(t, s.SaveWebhookProgress(t.Context(), "whk_1", webhook.Progress{
+		State: &w.State, Aside: []webhook.Aside{over}, Deliveries: []webhook.Delivery{{Seq: a.Seq, Fault: webhook.Fault{Code: "gone"}}},
+	}))
+	noError(t, s.SaveWebhookProgress(t.Context(), "whk_1", webhook.Progress{State: &w.State, Deliveries: []webhook.Delivery{{Seq: over.Seq}}}))
+	got, err = s.WebhookAside(t.Context(), "whk_1")
+	noError(t, err)
+	diff(t, "after what was given up was taken", got, []webhook.Aside{a})
 }

@@ -20,25 +20,33 @@ import (
 
 // arrivals counts sessions that got their one message.
 type arrivals struct {
+	all   int
 	left  atomic.Int64
 	twice atomic.Int64
 	over  chan struct{}
 	ended time.Time // set before over is closed
 }
 
-// expect counts one message for each session from now on, and answers a push with its receipt (XEP-0184).
-func (f *fleet) expect(wire.Order) (wire.Report, error) {
+// expect counts one message for each of some sessions from now on, and answers every push with its receipt (XEP-0184).
+func (f *fleet) expect(o wire.Order) (wire.Report, error) {
 	a := &arrivals{over: make(chan struct{})}
-	a.left.Store(int64(len(f.clients)))
 	for _, c := range f.clients {
 		c.got.Store(false)
+		if o.From <= c.n && c.n < o.To {
+			a.all++
+		}
 	}
+	a.left.Store(int64(a.all))
 	var h handler = func(c *client, what kind, item []byte) {
 		if what != message || bytes.Equal(attribute(item, "type"), []byte("error")) {
 			return
 		}
 		if bytes.Contains(item, []byte("<request xmlns='urn:xmpp:receipts'")) {
 			_ = c.receipt(attribute(item, "id")) // the reader sees a lost connection
+		}
+		if c.n < o.From || c.n >= o.To {
+			f.late.note(item)
+			return
 		}
 		if c.got.Swap(true) {
 			a.twice.Add(1)
@@ -51,7 +59,7 @@ func (f *fleet) expect(wire.Order) (wire.Report, error) {
 	}
 	f.arrived = a
 	f.handler.Store(&h)
-	return wire.Report{Done: len(f.clients)}, nil
+	return wire.Report{Done: a.all}, nil
 }
 
 func (c *client) receipt(id []byte) error {
@@ -73,7 +81,7 @@ func (f *fleet) await(wire.Order) (wire.Report, error) {
 	case <-time.After(loopTimeout):
 		return wire.Report{}, fmt.Errorf("%d sessions got nothing within %v", a.left.Load(), loopTimeout)
 	}
-	return wire.Report{Done: len(f.clients), Failed: int(a.twice.Load()), Ended: a.ended}, nil
+	return wire.Report{Done: a.all, Failed: int(a.twice.Load()), Ended: a.ended}, nil
 }
 
 // fan lets one session of this process, which must hold From, write to the first To accounts.
@@ -150,6 +158,9 @@ func (f *fleet) spread(o wire.Order) (wire.Report, error) {
 	defer conn.Close()
 	body := `{"to":["` + strings.Join(to, `","`) + `"],"type":"bench.fan","payload":{"data":"` + strings.Repeat("x", o.Size) + `"}}`
 	r := wire.Report{Begun: time.Now()}
+	if o.Receipts {
+		o.Token += "\r\nPrefer: wait=60" // a line behind that of the token
+	}
 	answer, err := submit(conn, bufio.NewReader(conn), o, body)
 	r.Ended = time.Now()
 	if err != nil {
@@ -157,7 +168,7 @@ func (f *fleet) spread(o wire.Order) (wire.Report, error) {
 	}
 	var said struct{ Counts map[string]int }
 	err = json.Unmarshal(answer, &said)
-	r.Done = said.Counts["accepted"]
+	r.Done = said.Counts["accepted"] + said.Counts["delivered"]
 	r.Failed = len(to) - r.Done
 	return r, err
 }

@@ -26,6 +26,7 @@ type fleet struct {
 	readers sync.WaitGroup
 	handler atomic.Pointer[handler]
 	arrived *arrivals // of the last Expect
+	late    delays
 }
 
 func newFleet(s settings) (*fleet, error) {

@@ -69,6 +69,7 @@ func (f *fleet) obey(o wire.Order) (wire.Report, error) {
 		wire.Spaces:   f.spaces,
 		wire.Expect:   f.expect,
 		wire.Await:    f.await,
+		wire.Delays:   func(wire.Order) (wire.Report, error) { return wire.Report{Delays: f.late.take()}, nil },
 		wire.Fan:      f.fan,
 		wire.Push:     f.push,
 		wire.Spread:   f.spread,

@@ -14,12 +14,16 @@ const (
 	Messages Do = "messages" // pairs of sessions exchange messages in a closed loop
 	Pings    Do = "pings"    // sessions ping the server in a closed loop
 	Spaces   Do = "spaces"   // sessions send single spaces at a rate
-	Expect   Do = "expect"   // from now on one message for each session counts
+	Expect   Do = "expect"   // from now on one message for each of the sessions From..To-1 counts
 	Fan      Do = "fan"      // session From sends one message to each of the sessions 0..To-1, whichever process holds them
 	Push     Do = "push"     // posts one push for each of the sessions From..To-1 to the HTTP API
 	Spread   Do = "spread"   // posts one push for all of the sessions From..To-1 to the HTTP API
 	Await    Do = "await"    // waits until all that Expect named have come
+	Delays   Do = "delays"   // says how long what came to other sessions was on its way since the last time, see AtField
 )
+
+// AtField begins the member of a push's payload that says when it was posted, in nanoseconds since 1970.
+const AtField = `"at":`
 
 // Order is one order.
 type Order struct {
@@ -37,6 +41,7 @@ type Order struct {
 	Rate   int // spaces per second, over all sessions
 
 	API, Token string // base address of the HTTP API, and its token
+	Receipts   bool   // Spread waits for the receipts of all as well
 }
 
 // Report is what came of an order.
@@ -49,4 +54,6 @@ type Report struct {
 	Why    string
 
 	Begun, Ended time.Time // of the work itself
+
+	Delays []time.Duration
 }

@@ -1,0 +1,7 @@
+package endpoints
+
+const (
+	QueryByID     = queryByID
+	QuerySnapshot = querySnapshot
+	QueryFast     = queryFast
+)

@@ -1,0 +1,6 @@
+package presences
+
+const (
+	QueryOnline = queryOnline
+	QueryDue    = queryDue
+)

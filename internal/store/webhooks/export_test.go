@@ -1,0 +1,6 @@
+package webhooks
+
+const (
+	QueryDeliveries = queryDeliveries
+	QueryAside      = queryAside
+)
