@@ -1,0 +1,128 @@
+// Package policy decides which peers TURN clients may reach: closed by default, on canonical addresses, with a deny list that nothing opens.
+package policy
+
+import (
+	"net"
+	"net/netip"
+	"slices"
+)
+
+// Config says what is open beside what sessions open, and what is ours.
+type Config struct {
+	// Allow is turn.allow_peers: open to every session, but for what is never open. Ranges are compared with canonical addresses, so that ::/0 does not open the
+	// IPv4 behind NAT64 and the like; a range of such spellings matches nothing.
+	Allow []netip.Prefix
+	// Deny is turn.deny_peers: before Allow and sessions. Ranges are compared with canonical addresses and with those that were written.
+	Deny []netip.Prefix
+	// Own are our listeners and the database, which are never open; an unspecified address stands for that port on every address of this machine.
+	Own []netip.AddrPort
+	// Local returns the addresses of this machine, also those under which a router knows it (turn.public_ip). It is called when a peer has the port of an Own that
+	// listens everywhere, concurrently. nil: LocalAddrs. If it returns nothing, such a port is open nowhere.
+	Local func() []netip.Addr
+}
+
+// Policy is a Config made ready. It is immutable and may be used concurrently.
+type Policy struct {
+	allow, deny []netip.Prefix
+	shared      []netip.Prefix // those of allow that lie in sharedSpace
+	own         map[netip.AddrPort]bool
+	everywhere  []uint16 // ports of Own that listen on all addresses
+	local       func() []netip.Addr
+}
+
+// New returns the policy of a configuration. Prefixes must be valid.
+func New(c Config) *Policy {
+	p := &Policy{allow: Ranges(c.Allow), deny: Ranges(c.Deny), own: make(map[netip.AddrPort]bool), local: c.Local}
+	for _, a := range p.allow {
+		if sharedSpace.Contains(a.Addr()) && a.Bits() >= sharedSpace.Bits() {
+			p.shared = append(p.shared, a)
+		}
+	}
+	if p.local == nil {
+		p.local = LocalAddrs
+	}
+	for _, o := range c.Own {
+		if o.Addr().IsUnspecified() {
+			p.everywhere = append(p.everywhere, o.Port())
+		} else {
+			p.own[netip.AddrPortFrom(Canonical(o.Addr()), o.Port())] = true
+		}
+	}
+	return p
+}
+
+// Ranges returns prefixes as they can match canonical addresses: an IPv4 range that is written as IPv4-mapped IPv6 becomes IPv4.
+func Ranges(prefixes []netip.Prefix) []netip.Prefix {
+	all := make([]netip.Prefix, 0, len(prefixes))
+	for _, p := range prefixes {
+		if p.Addr().Is4In6() && p.Bits() >= 96 {
+			p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// Permits says why a permission for a peer must be refused, or OK: its port is not known yet, so Allows is asked again when something is sent. extra says, of
+// canonical addresses, what the session opens; nil: nothing. It opens nothing that is denied.
+func (p *Policy) Permits(peer netip.Addr, extra func(netip.Addr) bool) Reason {
+	plain := peer.WithZone("").Unmap()
+	canonical := Canonical(plain)
+	if r := p.never(plain, canonical); r != OK {
+		return r
+	}
+	switch {
+	case contains(p.deny, plain) || contains(p.deny, canonical):
+		return Denied
+	case contains(p.allow, canonical), extra != nil && extra(canonical):
+		return OK
+	}
+	return NotAllowed
+}
+
+// Allows says why nothing may be sent to a peer, or OK. What Permits refuses it refuses, too.
+func (p *Policy) Allows(peer netip.AddrPort, extra func(netip.Addr) bool) Reason {
+	if r := p.Permits(peer.Addr(), extra); r != OK {
+		return r
+	}
+	if p.isOwn(Canonical(peer.Addr()), peer.Port()) {
+		return OwnListener
+	}
+	return OK
+}
+
+// isOwn tells whether a canonical address and port are one of our listeners or the database.
+func (p *Policy) isOwn(a netip.Addr, port uint16) bool {
+	if p.own[netip.AddrPortFrom(a, port)] {
+		return true
+	}
+	if !slices.Contains(p.everywhere, port) {
+		return false
+	}
+	local := p.local()
+	return len(local) == 0 || slices.ContainsFunc(local, func(l netip.Addr) bool { return Canonical(l) == a })
+}
+
+func contains(prefixes []netip.Prefix, a netip.Addr) bool {
+	for _, p := range prefixes {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// LocalAddrs asks the system for the addresses of this machine; none if it does not say.
+func LocalAddrs() []netip.Addr {
+	all, err := net.InterfaceAddrs()
+	if err != nil {
+		return nil
+	}
+	var addrs []netip.Addr
+	for _, a := range all {
+		if p, err := netip.ParsePrefix(a.String()); err == nil {
+			addrs = append(addrs, p.Addr())
+		}
+	}
+	return addrs
+}
