@@ -28,6 +28,23 @@ func OpenTCP(ctx context.Context, key string, addrs []string) ([]net.Listener, e
 	return opened, nil
 }
 
+// OpenUDP opens a socket for datagrams on each address, or none; errors are those of OpenTCP.
+func OpenUDP(ctx context.Context, key string, addrs []string) ([]*net.UDPConn, error) {
+	var lc net.ListenConfig
+	var opened []*net.UDPConn
+	for _, a := range addrs {
+		c, err := lc.ListenPacket(ctx, "udp", a)
+		if err != nil {
+			for _, o := range opened {
+				_ = o.Close() // nothing was read from it
+			}
+			return nil, openError(key, a, err)
+		}
+		opened = append(opened, c.(*net.UDPConn))
+	}
+	return opened, nil
+}
+
 // openError says in words what the operator can do.
 func openError(key, addr string, err error) error {
 	advice := ""

@@ -22,6 +22,9 @@ func Push(id string) zap.Field { return zap.String("push", id) }
 // Campaign is the id of a campaign.
 func Campaign(id string) zap.Field { return zap.String("campaign", id) }
 
+// TURNSession is the id of a TURN session.
+func TURNSession(id string) zap.Field { return zap.String("turn_session", id) }
+
 // PushType is the type of a push.
 func PushType(t string) zap.Field { return zap.String("push_type", t) }
 
@@ -48,6 +51,9 @@ func Dropped(n int) zap.Field { return zap.Int("dropped", n) }
 
 // Epoch is the number of a session among those of its endpoint.
 func Epoch(n uint64) zap.Field { return zap.Uint64("epoch", n) }
+
+// Process is the id of a process of this machine.
+func Process(pid int) zap.Field { return zap.Int("pid", pid) }
 
 // Took is a duration.
 func Took(d time.Duration) zap.Field { return zap.Duration("took", d) }

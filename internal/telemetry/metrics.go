@@ -19,7 +19,7 @@ func NewRegistry(version string) *prometheus.Registry {
 	return reg
 }
 
-// MetricsHandler serves the registry in the text format.
-func MetricsHandler(reg *prometheus.Registry) http.Handler {
-	return promhttp.HandlerFor(reg, promhttp.HandlerOpts{Registry: reg})
+// MetricsHandler serves the registry, and what others gather, in the text format.
+func MetricsHandler(reg *prometheus.Registry, more ...prometheus.Gatherer) http.Handler {
+	return promhttp.HandlerFor(append(prometheus.Gatherers{reg}, more...), promhttp.HandlerOpts{Registry: reg})
 }
