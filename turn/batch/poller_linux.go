@@ -1,0 +1,100 @@
+package batch
+
+import (
+	"encoding/binary"
+	"errors"
+	"os"
+	"runtime"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// poller is an epoll set in which one goroutine waits by a blocking call of its own: Go's poller would put it to sleep and wake it for nearly every packet of scattered
+// traffic, which costs as much as moving the packet does.
+type poller struct {
+	set, stop int // descriptors of the epoll set, and of an event in it
+
+	// Owned by the goroutine that waits.
+	woke    time.Time // when the last wait ended
+	yielded time.Time // when the scheduler last saw this goroutine
+}
+
+// stopped is the id of the event in the set.
+const stopped = 0
+
+// Above 20,000 packets per second, the packets of bursts are let gather for a moment, as network cards do it: a burst of one flow that is found whole is one message to
+// send, and costs a third of its packets. Those of many flows would gain nothing.
+const (
+	dense  = 50 * time.Microsecond // between packets, and less
+	gather = 20 * time.Microsecond // asked for; the kernel makes it 70
+	enough = Most / 2              // packets that were found together without it
+)
+
+// turn is how long a goroutine may run. After 10 ms the runtime takes it for one that must be interrupted, and its monitor then wakes up every 20 us for a while.
+const turn = 5 * time.Millisecond
+
+func newPoller() (*poller, error) {
+	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, os.NewSyscallError("epoll_create1", err)
+	}
+	stop, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	p := &poller{set: set, stop: stop}
+	if err != nil {
+		_ = unix.Close(set)
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	if err := p.add(stop, stopped); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
+	return p, nil
+}
+
+// add watches a descriptor. Events carry the id.
+func (p *poller) add(fd int, id uint64) error {
+	e := unix.EpollEvent{Events: unix.EPOLLIN, Fd: int32(id), Pad: int32(id >> 32)}
+	return os.NewSyscallError("epoll_ctl", unix.EpollCtl(p.set, unix.EPOLL_CTL_ADD, fd, &e))
+}
+
+func idOf(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
+
+// load is what was received since the last wait: packets, and runs of them from one socket or one client.
+type load struct{ packets, runs int }
+
+func (l load) bursts() bool { return l.packets >= 2*l.runs && l.packets < enough }
+
+// wait blocks until something can be read.
+func (p *poller) wait(events []unix.EpollEvent, l load) (int, error) {
+	if l.bursts() && time.Since(p.woke) < time.Duration(l.packets)*dense && p.ready(events) {
+		moment := unix.NsecToTimespec(int64(gather))
+		_ = unix.Nanosleep(&moment, nil) // a signal ends it: no harm
+	}
+	if p.woke.Sub(p.yielded) > turn {
+		p.yielded = p.woke
+		runtime.Gosched()
+	}
+	for {
+		n, err := unix.EpollWait(p.set, events, -1)
+		if err != unix.EINTR {
+			p.woke = time.Now()
+			return n, os.NewSyscallError("epoll_wait", err)
+		}
+	}
+}
+
+// ready tells whether something came already while the last was handled: then the burst is not over.
+func (p *poller) ready(events []unix.EpollEvent) bool {
+	n, err := unix.EpollWait(p.set, events, 0)
+	return err == nil && n > 0
+}
+
+// wake ends all waiting, for ever.
+func (p *poller) wake() {
+	var one [8]byte
+	binary.NativeEndian.PutUint64(one[:], 1)
+	_, _ = unix.Write(p.stop, one[:]) // fails only if it is set already
+}
+
+// close frees the descriptors, when nobody waits any more.
+func (p *poller) close() error { return errors.Join(unix.Close(p.set), unix.Close(p.stop)) }
