@@ -1,0 +1,60 @@
+package datapath
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"syscall"
+)
+
+// ports gives out the ports of a range in the order of a permutation, so that a port is not used again soon and nobody draws until a free one is found.
+type ports struct {
+	min, size, step uint32
+
+	mu   sync.Mutex
+	next uint32
+	used []uint64 // one bit per port
+}
+
+// stride is a prime; ranges whose size it divides are stepped through one by one.
+const stride = 7919
+
+func newPorts(low, high uint16) *ports {
+	p := &ports{min: uint32(low), size: uint32(high-low) + 1, step: stride}
+	if p.size%stride == 0 {
+		p.step = 1
+	}
+	p.next = rand.Uint32N(p.size)
+	p.used = make([]uint64, (p.size+63)/64)
+	return p
+}
+
+// take finds a port that open accepts, an even one if that is asked for, and keeps it. A port that another program has is stepped over. The error is ErrNoPort, or
+// what open says else.
+func (p *ports) take(even bool, open func(port uint16) error) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i, at := uint32(0), p.next; i < p.size; i, at = i+1, (at+1)%p.size {
+		n := uint32(uint64(at) * uint64(p.step) % uint64(p.size))
+		if p.used[n/64]&(1<<(n%64)) != 0 || even && (p.min+n)%2 != 0 {
+			continue
+		}
+		switch err := open(uint16(p.min + n)); {
+		case err == nil:
+			p.used[n/64] |= 1 << (n % 64)
+			p.next = (at + 1) % p.size
+			return nil
+		case !errors.Is(err, syscall.EADDRINUSE):
+			return err
+		}
+	}
+	return ErrNoPort
+}
+
+// give takes a port back.
+func (p *ports) give(port uint16) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := uint32(port) - p.min
+	p.used[n/64] &^= 1 << (n % 64)
+}
