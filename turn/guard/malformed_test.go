@@ -1,0 +1,258 @@
+package guard
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"os"
+	"testing"
+	"time"
+
+	"signalbox/turn/control"
+	"signalbox/turn/session"
+	"signalbox/turn/turntest"
+	"signalbox/turn/wire"
+)
+
+// longRun makes the tests below send as much as the long form says: `make fuzz-long`.
+const longRun = "TURN_FUZZ_LONG"
+
+func rounds(short, long int) int {
+	if os.Getenv(longRun) != "" {
+		return long
+	}
+	return short
+}
+
+// unlimited lets a test send as it likes.
+func unlimited(o *options) {
+	o.Unauthenticated, o.UnauthenticatedBurst, o.Bindings, o.BindingsBurst = 1e8, 1e6, 1e8, 1e6
+	o.limits = session.Limits{}
+}
+
+// nonsense makes messages that are nearly right. The same seed makes the same ones.
+type nonsense struct {
+	*rand.Rand
+	peers []netip.AddrPort
+}
+
+func newNonsense(seed uint64, peers ...netip.AddrPort) *nonsense {
+	return &nonsense{rand.New(rand.NewPCG(seed, 1)), append(peers, goodPeer, otherPeer, ipv6Peer)}
+}
+
+var nonsenseTypes = []uint16{
+	wire.TypeBindingRequest, wire.TypeAllocateRequest, wire.TypeRefreshRequest, wire.TypeCreatePermissionRequest, wire.TypeChannelBindRequest, wire.TypeSendIndication,
+	wire.TypeDataIndication, wire.TypeBindingIndication, wire.TypeAllocateSuccess, wire.TypeRefreshError, 0x000A, 0x3FFF,
+}
+
+var nonsenseAttrs = []uint16{
+	wire.AttrMappedAddress, wire.AttrUsername, wire.AttrErrorCode, wire.AttrUnknownAttributes, wire.AttrChannelNumber, wire.AttrLifetime, wire.AttrXORPeerAddress,
+	wire.AttrData, wire.AttrRealm, wire.AttrNonce, wire.AttrXORRelayedAddress, wire.AttrRequestedAddressFamily, wire.AttrEvenPort, wire.AttrRequestedTransport,
+	wire.AttrDontFragment, wire.AttrXORMappedAddress, wire.AttrReservationToken, wire.AttrFingerprint, 0x7777, 0x8022,
+}
+
+func (r *nonsense) bytes(n int) []byte {
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(r.Uint32())
+	}
+	return b
+}
+
+// message returns one message; those of a client with a nonce are signed three times of four. One of ten has a wrong length, one of ten is cut.
+func (r *nonsense) message(c *turntest.Client) []byte {
+	var b []byte
+	if r.IntN(8) == 0 {
+		b = append(wire.AppendChannelHeader(nil, uint16(0x4000+r.IntN(4)), r.IntN(40)), r.bytes(r.IntN(40))...)
+	} else {
+		b = r.stun(c)
+	}
+	if r.IntN(10) == 0 {
+		binary.BigEndian.PutUint16(b[2:], uint16(r.Uint32()))
+	}
+	if r.IntN(10) == 0 {
+		b = b[:r.IntN(len(b))]
+	}
+	return b
+}
+
+func (r *nonsense) stun(c *turntest.Client) []byte {
+	attrs := make([]turntest.Attr, 0, 6)
+	for range r.IntN(5) {
+		attrs = append(attrs, r.attr())
+	}
+	unsigned := &turntest.Client{}
+	if r.IntN(4) != 0 {
+		unsigned = c
+	}
+	return unsigned.Build(nonsenseTypes[r.IntN(len(nonsenseTypes))], [12]byte(r.bytes(12)), attrs...)
+}
+
+// attr is right one time of two.
+func (r *nonsense) attr() turntest.Attr {
+	switch r.IntN(12) {
+	case 0, 1:
+		return turntest.Transport()
+	case 2, 3:
+		return turntest.Peer(r.peers[r.IntN(len(r.peers))])
+	case 4:
+		return turntest.Uint32(wire.AttrChannelNumber, uint32(0x4000+r.IntN(8))<<16)
+	case 5:
+		return turntest.Uint32(wire.AttrLifetime, r.Uint32N(4000))
+	default:
+		return turntest.Bytes(nonsenseAttrs[r.IntN(len(nonsenseAttrs))], r.bytes(r.IntN(33))...)
+	}
+}
+
+// TestMalformedDatagrams: nothing that comes in a datagram, from clients with and without credentials, stops the server.
+func TestMalformedDatagrams(t *testing.T) {
+	w := newWorld(t, unlimited, func(o *options) { o.ports = 3 }) // one of four clients finds none
+	w.openFor("ses_1", 24*time.Hour)
+	clients := []*turntest.Client{w.dial("udp"), w.client("udp", "ses_1", 'a'), w.client("udp", "ses_1", 'b')}
+	for _, c := range clients[1:] {
+		_ = c.Once(wire.TypeRefreshRequest) // tells the nonce
+	}
+	var peers []netip.AddrPort
+	for _, side := range []byte{'a', 'b'} {
+		c, relayed := w.allocated("udp", "ses_1", side)
+		clients, peers = append(clients, c), append(peers, relayed)
+	}
+	r := newNonsense(1, peers...)
+	const burst = 16
+	for range rounds(20_000, 10_000_000) / (burst * len(clients)) {
+		for _, c := range clients {
+			for range burst {
+				if _, err := c.Write(r.message(c)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.alive(c)
+		}
+	}
+	w.isWell()
+}
+
+// alive waits until the server has answered a Binding request behind all that was sent, so that no socket's buffer overflows, and a client's nonce is good.
+func (w *world) alive(c *turntest.Client) {
+	w.t.Helper()
+	user := c.User
+	c.User = ""
+	err := c.Once(wire.TypeBindingRequest)
+	c.User = user
+	c.Forget()
+	if err != nil {
+		w.t.Fatalf("the server does not answer any more: %v", err)
+	}
+}
+
+// isWell looks whether the guard did all that it is there for, and has nothing left when the session ends.
+func (w *world) isWell() {
+	w.t.Helper()
+	for method := range methods {
+		if w.metric("signalbox_turn_requests_total", method.name()) == 0 {
+			w.t.Errorf("no %s was answered: the test does not reach it", method.name())
+		}
+	}
+	w.sessions.End("ses_1")
+	waitFor(w.t, "the end of all allocations", func() bool { return w.metric("signalbox_turn_allocations", "") == 0 })
+	w.open("ses_2")
+	c, _ := w.allocated("udp", "ses_2", 'a')
+	if err := c.Permit(goodPeer); err != nil {
+		w.t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestMalformedFrames is the same for streams, which the server closes for what is no frame.
+func TestMalformedFrames(t *testing.T) {
+	w := newWorld(t, unlimited)
+	w.openFor("ses_1", 24*time.Hour)
+	_, peer := w.allocated("udp", "ses_1", 'b')
+	r := newNonsense(2, peer)
+	closed := 0
+	for left := rounds(4_000, 1_000_000); left > 0; {
+		c := w.from(netip.AddrFrom4([4]byte{127, 0, byte(r.IntN(256)), byte(1 + r.IntN(250))}))
+		if r.IntN(2) == 0 {
+			if _, err := c.Allocate(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range 1 + r.IntN(32) {
+			if _, err := c.Write(r.message(c)); err != nil {
+				closed++ // by the server, for what came before
+				break
+			}
+			left--
+		}
+		if err := drain(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if closed == 0 {
+		t.Error("the server closed no stream, though frames were cut and their lengths wrong")
+	}
+	w.alive(w.dial("tcp"))
+	w.isWell()
+}
+
+// from is a client with a source address of its own, as a million connections have no ports on one.
+func (w *world) from(source netip.Addr) *turntest.Client {
+	w.t.Helper()
+	d := net.Dialer{LocalAddr: &net.TCPAddr{IP: source.AsSlice()}}
+	conn, err := d.DialContext(w.t.Context(), "tcp", w.tcp)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	user := control.Username(time.Now().Add(time.Minute), "ses_1", 'a')
+	return turntest.New(conn).As(user, control.Password(w.currentSecrets().Current, user))
+}
+
+// drain ends a stream in order and waits until the server has read all of it.
+func drain(c *turntest.Client) error {
+	_ = c.Conn.(*net.TCPConn).CloseWrite() // fails where the server has ended it
+	_, _ = io.Copy(io.Discard, c.Conn)     // ends with the server's end, or its reset
+	return c.Close()
+}
+
+// TestKillers are the two frames that stop pion/turn v2: a length that comes to nothing in 16 bits, and an address attribute without a value.
+func TestKillers(t *testing.T) {
+	spin := append([]byte{0, 1, 0xFF, 0xEC, 0x21, 0x12, 0xA4, 0x42}, make([]byte, 12)...)
+	spinData := []byte{0x40, 0, 0xFF, 0xFC}
+	for name, frame := range map[string][]byte{"STUN": spin, "ChannelData": spinData} {
+		t.Run("spin by "+name, func(t *testing.T) {
+			w := newWorld(t)
+			c := w.dial("tcp")
+			if _, err := c.Write(frame); err != nil {
+				t.Fatal(err)
+			}
+			var timeout net.Error
+			if _, err := c.Receive(); err == nil || errors.As(err, &timeout) && timeout.Timeout() {
+				t.Errorf("the stream goes on: %v", err)
+			}
+			w.alive(w.dial("tcp"))
+		})
+	}
+	t.Run("crash by an empty address", func(t *testing.T) {
+		w := newWorld(t)
+		w.open("ses_1")
+		crash := new(turntest.Client).Build(wire.TypeSendIndication, turntest.NewID(), turntest.Bytes(wire.AttrData, make([]byte, 20)...), turntest.Bytes(wire.AttrXORPeerAddress))
+		if len(crash) != 48 { // a size behind which nothing lies in memory
+			t.Fatalf("the frame has %d bytes", len(crash))
+		}
+		for _, network := range []string{"udp", "tcp"} {
+			for _, typ := range []uint16{wire.TypeSendIndication, wire.TypeCreatePermissionRequest, wire.TypeChannelBindRequest} {
+				c, _ := w.allocated(network, "ses_1", 'a')
+				frame := crash
+				if typ != wire.TypeSendIndication {
+					frame = c.Build(typ, turntest.NewID(), turntest.Bytes(wire.AttrXORPeerAddress))
+				}
+				if _, err := c.Write(frame); err != nil {
+					t.Fatal(err)
+				}
+				w.alive(w.dial(network))
+			}
+		}
+	})
+}
