@@ -8,16 +8,16 @@ FUZZTIME   ?= 5s
 GOFLAGS    += -buildvcs=false
 export GOFLAGS
 
-# Debian packages that suites need: curl for the pages of the API, expat as a second opinion on XML, a client that others wrote, a browser's parser, file systems for power cuts, networks of our own.
-PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 nftables chromium curl
+# Debian packages that suites need: curl for the pages of the API, expat as a second opinion on XML, clients that others wrote (coturn has one for TURN), a browser, file systems for power cuts, networks of our own.
+PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 nftables chromium curl coturn
 # Node.js for the clients from npm comes from Debian where there is none.
 PACKAGES += $(shell command -v npm >/dev/null || echo npm)
 NPM_CLIENTS := tests/interop/testdata/npm
 # Suites beside the unit tests, by folder of tests/.
-SUITES := interop xml hostile crash powercut
+SUITES := interop turninterop xml hostile crash powercut
 UNITS  = $$($(GO) list ./... | grep -v $(SUITES:%=-e /tests/%))
 
-.PHONY: build check fmt vet staticcheck unit fuzz test setup quickstart bench bench-peers bench-store interop-smack interop-table clean $(SUITES)
+.PHONY: build check fmt vet staticcheck unit fuzz fuzz-long test setup quickstart bench bench-peers bench-store bench-turn interop-smack interop-table interop-turn clean $(SUITES)
 
 build: ## the two static programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags=-s -o $(BIN)/ ./cmd/...
@@ -61,6 +61,9 @@ fuzz: ## every fuzz target for FUZZTIME
 	  done; \
 	done
 
+fuzz-long: ## 10 million datagrams and 1 million frames of streams that are nearly right, at the TURN server; `make unit` sends a few thousand of the same
+	TURN_FUZZ_LONG=1 $(GO) test -count=1 -timeout 2h -run '^TestMalformed' -v ./turn/guard
+
 test: setup check quickstart $(SUITES) ## everything; says at the end what was left out and why
 	@left=$$(grep -hoE 'LEFT OUT: .*' $(LOGS)/*.log | sort -u); \
 	if [ -n "$$left" ]; then echo; echo "########  LEFT OUT  ########"; echo "$$left"; echo "############################"; else echo "no suite was left out"; fi
@@ -72,7 +75,7 @@ setup: ## what the tests need beyond Go
 	if [ -z "$$missing" ]; then :; \
 	elif ! command -v apt-get >/dev/null; then echo "no apt-get: without" $$missing; \
 	elif [ "$$(id -u)" != 0 ]; then echo "not root, so these Debian packages are not installed:" $$missing; \
-	else apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >$(LOGS)/apt.txt; fi
+	else ./tests/beside/install.sh $$missing >$(LOGS)/apt.txt; fi # none of their services is started
 	@if ! command -v npm >/dev/null; then echo "no npm: without the clients in JavaScript"; \
 	elif ! cmp -s $(NPM_CLIENTS)/package-lock.json $(NPM_CLIENTS)/node_modules/installed; then \
 	  cd $(NPM_CLIENTS) && npm ci >$(LOGS)/npm.txt && cp package-lock.json node_modules/installed; fi
@@ -86,7 +89,10 @@ $(SUITES): ## suites on real processes, programs of others, file systems and net
 interop-table: ## the table of clients and features in docs/INTEROP.md, from a run with all of them
 	INTEROP_WRITE=1 $(GO) test -count=1 -timeout 10m -run '^TestClients$$' ./tests/interop
 
-bench: bench-peers bench-store ## both; on a machine that does nothing else
+interop-turn: ## the table of TURN clients in docs/INTEROP.md, from a run with all of them
+	INTEROP_WRITE=1 $(GO) test -count=1 -timeout 10m -run '^TestClients$$' ./tests/turninterop
+
+bench: bench-peers bench-store bench-turn ## all of them; on a machine that does nothing else
 
 bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a quarter of an hour per round; writes docs/BENCHMARKS.md
 	./tests/beside/install.sh ejabberd prosody
@@ -95,6 +101,10 @@ bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a q
 bench-store: ## pushes, acknowledgements, reads and growth of the store beside PostgreSQL, a quarter of an hour; writes docs/BENCHMARKS.md
 	./tests/beside/install.sh postgresql-15
 	STORES=full STORES_ROUNDS=$(or $(STORES_ROUNDS),3) $(GO) test -count=1 -timeout 2h -run '^TestStores$$' -v ./tests/stores
+
+bench-turn: ## CPU per relayed packet, allocations, memory and latency of the TURN server beside coturn, three minutes per round; writes docs/BENCHMARKS.md
+	./tests/beside/install.sh coturn
+	TURNBENCH=full TURNBENCH_ROUNDS=$(or $(TURNBENCH_ROUNDS),5) $(GO) test -count=1 -timeout 2h -run '^TestTURN$$' -v ./tests/turnbench
 
 interop-smack: ## Smack's integration test framework, by Maven or SINT_JAR, judges the server; writes docs/INTEROP.md. SPECS=RFC6121,XEP-0198 is a part of it
 	SMACK=run SINT_JAR="$(abspath $(SINT_JAR))" SPECS="$(SPECS)" $(GO) test -count=1 -timeout 1h -run '^TestSmack$$' -v ./tests/smack

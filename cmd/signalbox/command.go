@@ -10,7 +10,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := group("signalbox", "Push and remote-control server for endpoints",
 		"  signalbox quickstart --once\n  signalbox serve --config /etc/signalbox/signalbox.yaml",
 		quickstartCommand(), benchCommand(),
-		serveCommand(),
+		serveCommand(), turnCommand(),
 		configCommand(),
 		doctorCommand(),
 		certsCommand(),

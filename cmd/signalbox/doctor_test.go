@@ -187,6 +187,25 @@ func TestDoctorNamesAClosedPort(t *testing.T) {
 	}
 }
 
+// TestDoctorAsksTURN: a server answers on every way that clients are told of, and says of itself that its TURN process is there.
+func TestDoctorAsksTURN(t *testing.T) {
+	dir := lab(t, certs.CAOptions{Names: []string{"lab.example"}})
+	config := strings.Replace(labConfig, "turn: []", `turn: ["127.0.0.1:0"]`, 1)
+	writeFile(t, filepath.Join(dir, "signalbox.yaml"), config)
+	serveIn(t, dir)
+	checks, status := examined(t, dir, "turn")
+	wantWrong(t, checks)
+	var answered []string
+	for _, c := range checks {
+		if c.Detail == "answers, and sees us where we are" {
+			answered = append(answered, c.Check)
+		}
+	}
+	if got := strings.Join(answered, "; "); status != exitOK || len(answered) != 4 || !strings.Contains(got, "listen.turn UDP 127.0.0.1:") || !strings.Contains(got, "ALPN stun.turn") {
+		t.Errorf("status %d, answers at %s, want UDP, TCP, and TLS with ALPN and without", status, got)
+	}
+}
+
 func TestDoctorLooksAtTheDatabase(t *testing.T) {
 	dir := lab(t, certs.CAOptions{Names: []string{"lab.example"}})
 	must(t, nil, "signalbox", "token", "list", "--config", filepath.Join(dir, "signalbox.yaml")) // makes it

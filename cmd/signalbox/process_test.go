@@ -92,7 +92,7 @@ type installation struct {
 const labConfig = `domain: lab.example
 data_dir: data
 certs: {dir: certs}
-listen: {tls: ["127.0.0.1:0"], xmpp: [], api: ["127.0.0.1:0"]}
+listen: {tls: ["127.0.0.1:0"], xmpp: [], turn: [], api: ["127.0.0.1:0"]}
 xmpp: {shutdown_timeout: 1s}
 `
 

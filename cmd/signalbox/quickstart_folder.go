@@ -111,7 +111,7 @@ listen:
   tls: ["127.0.0.1:0"]
   xmpp: ["127.0.0.1:0"]
   api: ["127.0.0.1:0"]
-  turn: []
+  turn: ["127.0.0.1:0"]
 xmpp: {shutdown_timeout: 2s}
 drain: {period: 1s}
 log: {format: console}

@@ -86,10 +86,12 @@ func (q *quickstart) startServer(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if len(q.addrs["api"]) == 0 || len(q.addrs["tls"]) == 0 {
-		return fmt.Errorf("the server listens on %v, neither tls nor api may be missing", q.addrs)
+	for _, name := range []string{"tls", "turn_udp", "api"} {
+		if len(q.addrs[name]) == 0 {
+			return fmt.Errorf("the server listens on %v, %s may not be missing", q.addrs, name)
+		}
 	}
-	q.line("server", "XMPP over TLS on %s, API on %s, process %d, log %s", q.addrs["tls"][0], q.url(), q.server.pid(), q.server.log)
+	q.line("server", "XMPP over TLS on %s, TURN on %s, API on %s, process %d, log %s", q.addrs["tls"][0], q.addrs["turn_udp"][0], q.url(), q.server.pid(), q.server.log)
 	q.api, err = client.New(q.url(), q.token, client.Options{})
 	return err
 }

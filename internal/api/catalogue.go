@@ -32,6 +32,16 @@ var (
 		"Only a running campaign can be paused, only a paused one resumed, and one that is over is over; GET it to see where it is."}
 	tooManyCampaigns = kind{"too_many_campaigns", http.StatusTooManyRequests, "Too many campaigns are under way",
 		"There may be 100 that are not over: wait for one to end, or abort one."}
+	unknownTURNSession = kind{"unknown_turn_session", http.StatusNotFound, "There is no such TURN session",
+		"GET /v1/turn/sessions lists those that there are; records of those that have ended are deleted after store.retention."}
+	turnSessionEnded = kind{"turn_session_ended", http.StatusConflict, "The TURN session has ended",
+		"Open another one."}
+	tooManyTURNSessions = kind{"too_many_turn_sessions", http.StatusTooManyRequests, "Too many TURN sessions are open",
+		"There may be 20000: wait for some to end, or end them."}
+	turnOff = kind{"turn_off", http.StatusServiceUnavailable, "This server has no TURN server",
+		"Set listen.turn and the section turn of the server's configuration."}
+	turnUnavailable = kind{"turn_unavailable", http.StatusServiceUnavailable, "The TURN server does not answer",
+		"Nothing was done; it is started again by itself, so try again after the time in Retry-After."}
 	unknownToken = kind{"unknown_token", http.StatusNotFound, "No such token",
 		"GET /v1/tokens lists the tokens that are valid."}
 	unknownWebhook = kind{"unknown_webhook", http.StatusNotFound, "No such webhook",
@@ -115,6 +125,11 @@ func catalogue() []kind {
 		unknownCampaign,
 		campaignState,
 		tooManyCampaigns,
+		unknownTURNSession,
+		turnSessionEnded,
+		tooManyTURNSessions,
+		turnOff,
+		turnUnavailable,
 		unknownWebhook,
 		tooManyWebhooks,
 		webhookConfigured,

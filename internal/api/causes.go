@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/events"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
+	"signalbox/internal/remote"
 )
 
 // How long a caller should wait before it tries again.
@@ -19,6 +20,7 @@ const (
 	retryFollow = 10 * time.Second // streams of events last long
 	retryQueue  = 30 * time.Second // an endpoint that is offline does not come back at once
 	retrySpace  = 60 * time.Second
+	retryTURN   = 2 * time.Second // a TURN server that ended is back by then
 )
 
 // cause says which problem an error of the domain is.
@@ -51,6 +53,11 @@ func causes() []cause {
 		{campaign.ErrUnknown, unknownCampaign, 0},
 		{campaign.ErrState, campaignState, 0},
 		{campaign.ErrTooMany, tooManyCampaigns, retrySpace},
+		{remote.ErrUnknown, unknownTURNSession, 0},
+		{remote.ErrEnded, turnSessionEnded, 0},
+		{remote.ErrTooMany, tooManyTURNSessions, retrySpace},
+		{remote.ErrOff, turnOff, 0},
+		{remote.ErrUnavailable, turnUnavailable, retryTURN},
 		{webhook.ErrUnknown, unknownWebhook, 0},
 		{webhook.ErrTooMany, tooManyWebhooks, 0},
 		{webhook.ErrConfigured, webhookConfigured, 0},

@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/events"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
+	"signalbox/internal/remote"
 )
 
 // Deps are the parts behind the API. All but Certs must be there.
@@ -21,6 +22,7 @@ type Deps struct {
 	Pushes    *push.Service
 	Events    *events.Hub
 	Campaigns *campaign.Service
+	TURN      *remote.Service
 	Tokens    *access.Service
 	Webhooks  *webhook.Service
 	Health    Health

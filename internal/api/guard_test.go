@@ -14,6 +14,7 @@ import (
 	"signalbox/internal/campaign"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
+	"signalbox/internal/remote"
 )
 
 // routes lists what needs a token, with the one scope that opens it.
@@ -66,6 +67,11 @@ func routes() []struct {
 		{"POST", "/v1/webhooks/whk_0/test", "", access.ScopeAdmin},
 		{"GET", "/v1/webhooks/whk_0/deliveries", "", access.ScopeAdmin},
 		{"POST", "/v1/webhooks/whk_0/replay", `{"failed":true}`, access.ScopeAdmin},
+		{"POST", "/v1/turn/sessions", `{"ttl":60}`, access.ScopeSessions},
+		{"GET", "/v1/turn/sessions", "", access.ScopeSessions},
+		{"GET", "/v1/turn/sessions/trn_0", "", access.ScopeSessions},
+		{"POST", "/v1/turn/sessions/trn_0/credentials", "", access.ScopeSessions},
+		{"DELETE", "/v1/turn/sessions/trn_0", "", access.ScopeSessions},
 		{"POST", "/v1/drain", `{"period":60}`, access.ScopeAdmin},
 		{"GET", "/v1/drain", "", access.ScopeRead},
 		{"DELETE", "/v1/drain", "", access.ScopeAdmin},
@@ -370,6 +376,14 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	w.do("POST", off.header.Get("Location")+"/replay", `{"failed":true}`)
 	for range webhook.MaxWebhooks {
 		w.do("POST", "/v1/webhooks", `{"url":"https://203.0.113.1/"}`)
+	}
+	w.do("GET", "/v1/turn/sessions/trn_0", "")
+	turn := w.openTURN("{}")
+	w.do("DELETE", turn, "").ok(http.StatusOK)
+	w.do("POST", turn+"/credentials", "")
+	for _, err := range []error{remote.ErrOff, remote.ErrTooMany, remote.ErrUnavailable} {
+		w.turn.fail(err)
+		w.do("POST", "/v1/turn/sessions", "")
 	}
 	w.drainer.stopping = true
 	w.do("DELETE", "/v1/drain", "")

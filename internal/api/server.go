@@ -1,4 +1,4 @@
-// Package api serves the HTTP API of the management server: endpoints, pushes, campaigns, events, webhooks, tokens, health.
+// Package api serves the HTTP API of the management server: endpoints, pushes, campaigns, events, webhooks, TURN sessions, tokens, health.
 package api
 
 import (
@@ -81,6 +81,7 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.registerPushes()
 	s.registerEvents()
 	s.registerCampaigns()
+	s.registerTURN()
 	s.registerBatch()
 	s.registerWhy()
 	s.registerTokens()

@@ -29,6 +29,7 @@ import (
 	"signalbox/internal/events"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
+	"signalbox/internal/remote"
 	"signalbox/internal/store"
 )
 
@@ -149,6 +150,7 @@ type world struct {
 	store    *faultyStore
 	registry *endpoint.Registry
 	hub      *events.Hub
+	turn     *fakeTURN
 	health   *health
 	logs     *observer.ObservedLogs
 	reg      *prometheus.Registry
@@ -175,6 +177,9 @@ func newWorld(t *testing.T, cfg Config) *world {
 	run(t, w.hub.Run)
 	campaigns := campaign.New(w.store, pushes, push.Default().MaxTargets, log)
 	run(t, campaigns.Run)
+	w.turn = &fakeTURN{open: map[remote.ID]remote.Grant{}}
+	turnSessions := remote.New(w.store, w.turn, w.registry, log, w.reg)
+	run(t, turnSessions.Run)
 	tokens := access.New(w.store, time.Now)
 	w.tokens = map[access.Scope]string{}
 	for _, scope := range access.Scopes() {
@@ -187,7 +192,7 @@ func newWorld(t *testing.T, cfg Config) *world {
 		t.Fatal(err)
 	}
 	w.srv, err = New(cfg, Deps{
-		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, Tokens: tokens, Health: w.health, Webhooks: hooks, Drainer: &w.drainer,
+		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, TURN: turnSessions, Tokens: tokens, Health: w.health, Webhooks: hooks, Drainer: &w.drainer,
 		Certs:     certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
 		Diagnosis: answers{}, Doctor: answers{},
 		Metrics: promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}), Version: Version{Version: "1.2.3", Go: "go1.26"},

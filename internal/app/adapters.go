@@ -40,7 +40,7 @@ func (h health) Checks(ctx context.Context) []api.Check {
 	case !running.OK:
 		running.Reason = "the state of the last run is being mended; wait"
 	}
-	return slices.Concat([]api.Check{running, h.app.drainer.check(), serving, store}, h.management(ctx), h.laboratory())
+	return slices.Concat([]api.Check{running, h.app.drainer.check(), serving, store}, h.turn(), h.management(ctx), h.laboratory())
 }
 
 // bundles answers /v1/certs.

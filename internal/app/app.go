@@ -27,9 +27,11 @@ import (
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
+	"signalbox/internal/remote"
 	"signalbox/internal/store"
 	"signalbox/internal/telemetry"
 	"signalbox/internal/upload"
+	"signalbox/turn/control"
 	"signalbox/xmpp"
 	"signalbox/xmpp/component"
 	"signalbox/xmpp/im"
@@ -55,6 +57,7 @@ type App struct {
 	events    *events.Hub
 	certWatch *events.CertWatch
 	campaigns *campaign.Service
+	remote    *remote.Service
 	refusals  *events.Refusals
 	accounts  *account.Service // nil unless routing is open
 	im        *im.Service      // nil unless routing is open
@@ -72,6 +75,9 @@ type App struct {
 	apiPorts []net.Listener
 
 	websocket *websocket.Handler
+
+	turn        *control.Client // nil: TURN is off
+	turnSockets control.Sockets // of a TURN process that is our child
 
 	attempts attempts           // that failed
 	why      *diagnosis.Service // says why
@@ -154,6 +160,10 @@ func (a *App) buildEdges(context.Context) (err error) {
 	if err := a.buildLaboratory(); err != nil {
 		return err
 	}
+	if err := a.buildTURN(); err != nil {
+		return err
+	}
+	a.buildRemote()
 	a.listen.AskClients(a.clients)
 	a.listen.Observe(refusals{a.refusals, a.attempts})
 	if err := a.buildComponents(); err != nil {
@@ -219,6 +229,7 @@ func (a *App) buildAPI() (err error) {
 		Pushes:    a.pushes,
 		Events:    a.events,
 		Campaigns: a.campaigns,
+		TURN:      a.remote,
 		Tokens:    tokens,
 		Health:    health{a},
 		Diagnosis: a.why,
@@ -226,7 +237,7 @@ func (a *App) buildAPI() (err error) {
 		Drainer:   a.drainer,
 		Certs:     bundles{a.certs},
 		Webhooks:  a.webhooks,
-		Metrics:   telemetry.MetricsHandler(a.registry),
+		Metrics:   telemetry.MetricsHandler(a.registry, a.turnMetrics()...),
 		Version:   a.version.api(),
 		Compat:    a.compat(tokens),
 	}, a.log, a.registry)
@@ -241,8 +252,10 @@ func (a *App) open(ctx context.Context) (err error) {
 	if err := a.listen.Open(ctx); err != nil {
 		return err
 	}
-	a.apiPorts, err = listen.OpenTCP(ctx, "listen.api", a.cfg.Listen.API)
-	return err
+	if a.apiPorts, err = listen.OpenTCP(ctx, "listen.api", a.cfg.Listen.API); err != nil {
+		return err
+	}
+	return a.openTURN(ctx)
 }
 
 // Addrs returns the addresses of each listener, with real ports.
@@ -251,6 +264,7 @@ func (a *App) Addrs() map[string][]string {
 	for _, l := range a.apiPorts {
 		addrs["api"] = append(addrs["api"], l.Addr().String())
 	}
+	a.addTURN(addrs)
 	return addrs
 }
 
@@ -263,6 +277,7 @@ func (a *App) Close() error {
 	if a.listen != nil {
 		a.listen.Stop()
 	}
+	errs = append(errs, a.turnSockets.Close())
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}
@@ -298,6 +313,8 @@ func (a *App) serve(ctx context.Context) error {
 		part{"xmpp", a.xmpp.Run},
 		part{"component", a.components.Run},
 		part{"upload", a.sweepUploads},
+		part{"turn", a.relay},
+		part{"remote", a.remote.Run},
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
 		part{"websocket", a.websocket.Run},
 		part{"web", func(ctx context.Context) error { return a.web.Run(ctx, a.mux()) }},
@@ -353,10 +370,10 @@ func (a *App) admit(ctx context.Context) error {
 	return a.listen.Run(ctx)
 }
 
-// Reload reads the certificates again, those that endpoints see, the authorities of theirs and that of the API; what is wrong with them is logged and in the error, and the old ones stay.
+// Reload reads the certificates again, those that endpoints see, the authorities of theirs and that of the API, and the secrets of TURN; what is wrong with them is logged and in the error, and the old ones stay.
 func (a *App) Reload(ctx context.Context) error {
 	report, err := a.certs.Reload(ctx)
-	errs := []error{err, a.api.Reload()}
+	errs := []error{err, a.api.Reload(), a.reloadTURN()}
 	if a.clients != nil && a.clients.Problem() != nil {
 		errs = append(errs, fmt.Errorf("xmpp.client_ca: %w", a.clients.Problem()))
 	}

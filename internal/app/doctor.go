@@ -58,6 +58,11 @@ func (d *selfDoctor) running(ctx context.Context) doctor.Running {
 		}
 	}
 	r.FilesOpen, r.FilesMost = files()
+	if r.TURN = a.turn != nil; r.TURN {
+		if err := a.turn.Away(); err != nil {
+			r.TURNAway = err.Error()
+		}
+	}
 	for _, c := range a.attempts.memory.LastHour() {
 		r.Refused = append(r.Refused, doctor.Refused{
 			Code: c.Code, Throttled: c.Limit(), N: c.N, At: c.At, From: c.From.String(), Seen: c.Seen(), Action: "see signalbox endpoint diagnose of the endpoint that is there",

@@ -55,7 +55,7 @@ func (a *App) externalServices() (feature.Feature, error) {
 	if err == nil {
 		var secret []byte
 		if secret, err = a.cfg.TURN.Secret(); err == nil {
-			return feature.ExternalServices(services, secret, a.cfg.Domain, time.Now), nil
+			return feature.ExternalServices(services, secret, a.cfg.Domain, a.ownRelay(), time.Now), nil
 		}
 	}
 	return feature.Feature{}, fmt.Errorf("%w: turn.%w", ErrConfig, err)

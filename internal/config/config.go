@@ -20,6 +20,7 @@ import (
 	"signalbox/internal/store"
 	"signalbox/internal/telemetry"
 	"signalbox/internal/upload"
+	"signalbox/turn/control"
 	"signalbox/xmpp"
 )
 
@@ -34,7 +35,7 @@ type Config struct {
 	Push       push.Config         `key:"push" doc:"Pushes and their queues."`
 	Events     Events              `key:"events" doc:"What those learn who follow what happens."`
 	Account    account.Config      `key:"account" doc:"What one account holds for standard XMPP clients, with open routing."`
-	TURN       TURN                `key:"turn" doc:"Other STUN and TURN servers."`
+	TURN       TURN                `key:"turn" doc:"STUN and TURN: the server of our own on listen.turn and listen.tls, and others."`
 	Upload     upload.Config       `key:"upload" doc:"Files that accounts share (XEP-0363)."`
 	API        api.Config          `key:"api" doc:"The management server's HTTP API."`
 	Store      Store               `key:"store" doc:"Durable state."`
@@ -68,6 +69,7 @@ func Default() Config {
 		Push:    push.Default(),
 		Events:  Events{Config: events.Default(), PresenceConfig: endpoint.DefaultPresence(), Webhooks: webhook.Default()},
 		Account: account.Default(),
+		TURN:    TURN{Own: control.Default()},
 		Upload:  upload.Default(),
 		API:     api.Default(),
 		Store:   Store{Config: store.Default()},

@@ -60,19 +60,12 @@ func docLater(out *bytes.Buffer) {
 	for _, name := range slices.Sorted(maps.Keys(laterSections)) {
 		fmt.Fprintf(out, "| `%s.*` | %s |\n", name, cell(laterSections[name]))
 	}
-	for _, path := range slices.Sorted(slices.Values(laterFields)) {
-		fmt.Fprintf(out, "| `%s` | |\n", path)
-	}
 }
 
 func docSeed(out *bytes.Buffer) {
 	out.WriteString("\n## Names of other installations\n\nThese variables, in the environment or in `.env`, work as they are. The keys above rank before them.\n\n| variable | meaning |\n|---|---|\n")
 	for _, s := range seedNames() {
-		text := s.doc
-		if s.later {
-			text += " Accepted with a warning, without effect in this version."
-		}
-		fmt.Fprintf(out, "| `%s` | %s |\n", s.name, cell(text))
+		fmt.Fprintf(out, "| `%s` | %s |\n", s.name, cell(s.doc))
 	}
 }
 

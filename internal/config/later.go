@@ -8,16 +8,12 @@ import (
 
 // laterSections are sections that are accepted and whose parts are not built yet, with what they will be about.
 var laterSections = map[string]string{
-	"turn":    "The TURN server of our own: public_ip, ports, secret_file, allow_peers, quotas; other keys of this section stand above.",
 	"relay":   "The relay of remote sessions.",
 	"session": "Defaults of remote sessions, such as consent.",
 	"gateway": "The gateway for endpoints outside the LAN.",
 	"console": "The technicians' console.",
 	"cluster": "Several nodes.",
 }
-
-// laterFields are keys with a place in Config that nothing reads yet.
-var laterFields = []string{"listen.turn"}
 
 // isLater reports whether a path is accepted although its part is not built.
 func isLater(path string) bool {
@@ -45,7 +41,7 @@ func laterOfEnv(name string) string {
 func (l *loader) warnLater() {
 	var paths []string
 	for path := range l.given {
-		if _, built := l.table.keys[path]; isLater(path) && !built || slices.Contains(laterFields, path) && !l.asksNothing(path) {
+		if isLater(path) {
 			paths = append(paths, path)
 		}
 	}
@@ -53,9 +49,4 @@ func (l *loader) warnLater() {
 	for _, path := range paths {
 		l.warn(path, "is accepted and has no effect: this version does not have that part yet")
 	}
-}
-
-// asksNothing reports whether a key is set so that its part is off.
-func (l *loader) asksNothing(path string) bool {
-	return path == "listen.turn" && len(l.cfg.Listen.TURN) == 0
 }

@@ -82,7 +82,7 @@ func (l *loader) warn(where, format string, args ...any) {
 }
 
 // pathKeys are the keys whose values are paths of files or directories.
-var pathKeys = []string{"data_dir", "certs.dir", "certs.files", "xmpp.client_ca", "xmpp.component_ca", "xmpp.components", "turn.external_secret_file", "events.secret_file", "events.ca_file", "api.tls.cert_file", "api.tls.key_file"}
+var pathKeys = []string{"data_dir", "certs.dir", "certs.files", "xmpp.client_ca", "xmpp.component_ca", "xmpp.components", "turn.external_secret_file", "turn.secret_file", "turn.rest_secret_file", "turn.control.cert_file", "turn.control.key_file", "turn.control.ca_file", "events.secret_file", "events.ca_file", "api.tls.cert_file", "api.tls.key_file"}
 
 // absolute makes relative paths start at dir.
 func (l *loader) absolute(dir string) {

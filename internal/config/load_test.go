@@ -168,10 +168,29 @@ func TestManagementServer(t *testing.T) {
 	}
 }
 
+// TestPublicAddress: the seed's address is announced for relayed addresses, unless the key says another.
+func TestPublicAddress(t *testing.T) {
+	const ok = "SIGNALBOX_DOMAIN=a.example"
+	for _, tt := range []struct {
+		name    string
+		environ []string
+		want    []string
+	}{
+		{"none", nil, nil},
+		{"the seed's", []string{"ITSM_XMPP_IP=10.0.5.2"}, []string{"10.0.5.2"}},
+		{"the key goes first", []string{"ITSM_XMPP_IP=10.0.5.2", "SIGNALBOX_TURN_PUBLIC_IP=192.0.2.1,2001:db8::1"}, []string{"192.0.2.1", "2001:db8::1"}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, source{environ: append([]string{ok}, tt.environ...)}.mustLoad(t).TURN.PublicIP); diff != "" {
+				t.Errorf("turn.public_ip (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestWarnings(t *testing.T) {
 	const ok = "SIGNALBOX_DOMAIN=a.example"
 	const later = ": is accepted and has no effect: this version does not have that part yet"
-	const seedLater = ": is accepted and has no effect: this version does not have the part that uses it yet"
 	const noSecret = "turn.external_secret_file: is not set: clients are told of STUN servers, and of no TURN server, for which they would need credentials"
 	tests := []struct {
 		name string
@@ -182,16 +201,17 @@ func TestWarnings(t *testing.T) {
 		{"unknown variable", source{environ: []string{ok, "SIGNALBOX_PORT=tcp://10.0.0.1:80"}}, []string{"SIGNALBOX_PORT: is no variable of ours and is ignored"}},
 		{"misspelt variable", source{environ: []string{ok, "SIGNALBOX_LISTEN_TSL=:443"}}, []string{"SIGNALBOX_LISTEN_TSL: is no variable of ours and is ignored; did you mean SIGNALBOX_LISTEN_TLS?"}},
 		{"the command line's own", source{environ: []string{ok, "SIGNALBOX_API_URL=x", "SIGNALBOX_API_TOKEN=y", "SIGNALBOX_CONFIG=z"}}, nil},
-		{"keys of parts to come", source{file: "domain: a.example\nturn: {public_ip: 192.0.2.1, control: {url: x}}\nevents: {offline_grace: 1m}\n"},
-			[]string{"turn.control" + later, "turn.public_ip" + later}},
-		{"the same in the environment", source{environ: []string{ok, "SIGNALBOX_TURN_PUBLIC_IP=192.0.2.1", "SIGNALBOX_RELAY_HOSTS="}}, []string{"turn.public_ip" + later}},
+		{"keys of parts to come", source{file: "domain: a.example\nrelay: {hosts: [a], quota: {url: x}}\nevents: {offline_grace: 1m}\n"},
+			[]string{"relay.hosts" + later, "relay.quota" + later}},
+		{"the same in the environment", source{environ: []string{ok, "SIGNALBOX_GATEWAY_NAME=x", "SIGNALBOX_RELAY_HOSTS="}}, []string{"gateway.name" + later}},
 		{"and on the command line", source{environ: []string{ok}, set: []string{"gateway.name=x"}}, []string{"gateway.name" + later}},
 		{"listen.turn by default", source{environ: []string{ok}}, nil},
 		{"listen.turn off", source{environ: []string{ok, "SIGNALBOX_LISTEN_TURN="}}, nil},
-		{"listen.turn set", source{environ: []string{ok, "SIGNALBOX_LISTEN_TURN=:3478"}}, []string{"listen.turn" + later}},
+		{"listen.turn set", source{environ: []string{ok, "SIGNALBOX_LISTEN_TURN=:3478"}}, nil},
+		{"the TURN server", source{environ: []string{ok}, file: "turn: {public_ip: ['192.0.2.1'], control: {listen: '10.0.5.3:3479', cert_file: /c, key_file: /k, ca_file: /a}}\n"}, nil},
 		{"compatible paths", source{environ: []string{ok}, set: []string{"api.tigase_compat=true"}}, nil},
 		{"the seed's names", source{environ: []string{"TIGASE_DOMAIN=b.local", "ITSM_XMPP_HOST=xmpp.b.local", "ITSM_XMPP_IP=10.0.5.2", "ITSM_WEB_HOST=w.b.local", "ITSM_DOMAIN=w.b.local", "ITSM_WEB_IP=10.0.5.1", "ITSM_TURN_SERVERS=10.0.5.3,10.0.5.4"}},
-			[]string{noSecret, "ITSM_XMPP_IP" + seedLater}},
+			[]string{noSecret}},
 		{"an address of nobody", source{environ: []string{ok, "ITSM_WEB_IP=10.0.5.1"}}, []string{"ITSM_WEB_IP: is ignored: ITSM_WEB_HOST does not say whose address it is"}},
 		{"an address of another", source{environ: []string{ok, "ITSM_WEB_HOST=w.b.local", "ITSM_WEB_IP=10.0.5.1", "SIGNALBOX_EVENTS_HOST=other.local"}},
 			[]string{"ITSM_WEB_IP: is ignored: ITSM_WEB_HOST does not say whose address it is"}},

@@ -74,6 +74,15 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 			`xmpp.status_urls[1]: "s.example" is not an address such as https://status.example.org/xmpp.json`,
 			`xmpp.status_urls[2]: "ftp://s.example/x" is not an address such as https://status.example.org/xmpp.json`,
 		}},
+		{"the TURN server", source{file: ok + "turn:\n  public_ip: [x]\n  min_port: 80\n  allow_peers: ['10.0.0.1/8']\n  servers: ['a b']\n  control: {url: 'tls://10.0.5.3:3479'}\n"}, []string{
+			`turn.servers[0]: "a b" is no server such as turn.example.com, 192.0.2.1:3478 or turns:turn.example.com:443?transport=tcp`,
+			`turn.public_ip[0]: "x" is not an address such as 192.0.2.1`,
+			"turn.min_port: must be from 1024 to 65535, not 80",
+			`turn.allow_peers[0]: "10.0.0.1/8" has bits behind its length; "10.0.0.0/8" is meant?`,
+			"turn.control.cert_file: must be set where the TURN server is controlled over the network",
+			"turn.control.key_file: must be set where the TURN server is controlled over the network",
+			"turn.control.ca_file: must be set where the TURN server is controlled over the network",
+		}},
 		{"a port for no component", source{file: ok + "listen: {component: ['127.0.0.1:5347']}\n"}, []string{
 			"xmpp.components: names none, but listen.component opens a port for them",
 		}},

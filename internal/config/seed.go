@@ -10,9 +10,8 @@ import (
 
 // seedName is a variable of the installations that Signalbox takes the place of.
 type seedName struct {
-	name  string
-	doc   string
-	later bool // whether it has no effect yet
+	name string
+	doc  string
 }
 
 // The names that decide about something.
@@ -20,6 +19,7 @@ const (
 	seedBase     = "TIGASE_DOMAIN"
 	seedDomain   = "XMPP_DOMAIN"
 	seedXMPPHost = "ITSM_XMPP_HOST"
+	seedXMPPIP   = "ITSM_XMPP_IP"
 	seedWebHost  = "ITSM_WEB_HOST"
 	seedWebIP    = "ITSM_WEB_IP"
 	seedITSM     = "ITSM_DOMAIN"
@@ -31,14 +31,14 @@ const (
 // seedNames returns them in the order in which they are documented.
 func seedNames() []seedName {
 	return []seedName{
-		{seedBase, "Base domain, as `base_domain`: the certificate bundle is named after it, and `" + basePrefix + "` before it is the domain if nothing else says which.", false},
-		{seedDomain, "JID domain, if `domain` is not set.", false},
-		{seedXMPPHost, "Public name of this server, that of `xmpp.websocket_url` if that is not set; the JID domain if neither `domain` nor XMPP_DOMAIN is set.", false},
-		{"ITSM_XMPP_IP", "Public address of this server.", true},
-		{seedWebHost, "Name of the management server, as `events.host`: events go there.", false},
-		{seedITSM, "Another name for ITSM_WEB_HOST; both must say the same.", false},
-		{seedWebIP, "Address of the management server if DNS does not know it, as `events.address`.", false},
-		{seedTURN, "Other TURN servers to hand out, comma or space separated, if `turn.servers` is not set.", false},
+		{seedBase, "Base domain, as `base_domain`: the certificate bundle is named after it, and `" + basePrefix + "` before it is the domain if nothing else says which."},
+		{seedDomain, "JID domain, if `domain` is not set."},
+		{seedXMPPHost, "Public name of this server, that of `xmpp.websocket_url` if that is not set; the JID domain if neither `domain` nor XMPP_DOMAIN is set."},
+		{seedXMPPIP, "Public address of this server, that of `turn.public_ip` if that is not set."},
+		{seedWebHost, "Name of the management server, as `events.host`: events go there."},
+		{seedITSM, "Another name for ITSM_WEB_HOST; both must say the same."},
+		{seedWebIP, "Address of the management server if DNS does not know it, as `events.address`."},
+		{seedTURN, "Other TURN servers to hand out, comma or space separated, if `turn.servers` is not set."},
 	}
 }
 
@@ -91,9 +91,5 @@ func (l *loader) seed(ranks []map[string]string) {
 	}
 	l.seedManagement(cmp.Or(host(seedWebHost), host(seedITSM)), value(seedWebIP))
 	l.seedTURN(value(seedTURN))
-	for _, s := range seedNames() {
-		if value(s.name) != "" && s.later {
-			l.warn(s.name, "is accepted and has no effect: this version does not have the part that uses it yet")
-		}
-	}
+	l.seedPublicIP(value(seedXMPPIP))
 }

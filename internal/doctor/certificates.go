@@ -24,7 +24,7 @@ func (x *examination) certificates(ctx context.Context) {
 	for _, f := range x.report.Files {
 		x.bundle(f)
 	}
-	x.visitPorts(func(p port) *trouble { return x.handshakes(ctx, p) })
+	x.visitStreams(func(p port) *trouble { return x.handshakes(ctx, p) })
 }
 
 // survey reads the bundles, once. It fails where the configuration does not say where they are.

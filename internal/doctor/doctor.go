@@ -22,14 +22,15 @@ const (
 	TLS           Step = "tls"
 	Store         Step = "store"
 	XMPP          Step = "xmpp"
+	TURN          Step = "turn"
 	Management    Step = "management"
 )
 
 // Steps returns those that can be asked for.
-func Steps() []Step { return []Step{DNS, TLS, Store, XMPP, Management} }
+func Steps() []Step { return []Step{DNS, TLS, Store, XMPP, TURN, Management} }
 
 // Later returns the names of steps whose parts this version does not have.
-func Later() []string { return []string{"turn", "gateway"} }
+func Later() []string { return []string{"gateway"} }
 
 // patience bounds everything that is waited for: one lookup, one conversation with one port; the database's driver waits as long for a lock.
 const patience = 5 * time.Second
@@ -64,8 +65,8 @@ type resolver interface {
 	LookupSRV(ctx context.Context, service, proto, name string) (string, []*net.SRV, error)
 }
 
-// Examine takes the steps that are asked for, none means all, and returns what it found in their order. It connects to the listeners of the configuration, to DNS
-// and to the management server, which gets a test, changes nothing, and waits five seconds at most for each answer. Where the configuration cannot be read, that is all it says. Once ctx
+// Examine takes the steps that are asked for, none means all, and returns what it found in their order. It connects to the listeners of the configuration, to DNS,
+// to other TURN servers and to the management server, which gets a test, changes nothing, and waits five seconds at most for each answer. Where the configuration cannot be read, that is all it says. Once ctx
 // ends the rest is left out.
 func Examine(ctx context.Context, in Installation, steps ...Step) []Check {
 	x := &examination{Installation: in, dns: net.DefaultResolver, now: time.Now(), patience: patience, step: Configuration}
@@ -81,7 +82,7 @@ func (x *examination) take(ctx context.Context, asked []Step) {
 	for _, s := range []struct {
 		step Step
 		take func(context.Context)
-	}{{DNS, x.names}, {TLS, x.certificates}, {Store, x.database}, {XMPP, x.streams}, {Management, x.management}} {
+	}{{DNS, x.names}, {TLS, x.certificates}, {Store, x.database}, {XMPP, x.streams}, {TURN, x.turn}, {Management, x.management}} {
 		if ctx.Err() == nil && (len(asked) == 0 || slices.Contains(asked, s.step)) {
 			x.step = s.step
 			s.take(ctx)

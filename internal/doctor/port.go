@@ -11,9 +11,10 @@ import (
 	"signalbox/certs"
 )
 
-// port is one address at which endpoints are served.
+// port is one address at which clients are served.
 type port struct {
 	key       string // of the configuration, such as listen.tls
+	network   string // udp or tcp, of TURN's own listeners; empty: tcp, on which protocols are told apart
 	addr      string // where it is
 	startTLS  bool   // TLS begins after the stream's <starttls/>
 	announced bool   // a server that runs says that it listens there
@@ -27,11 +28,15 @@ type trouble struct {
 	closed         bool // nothing listens there
 }
 
-// visitPorts has each port that endpoints may come to looked at. Closed ports of a server that does not run are no mistake; visit returns what is wrong with one.
-func (x *examination) visitPorts(visit func(port) *trouble) {
+// visitStreams has each port looked at that endpoints may come to.
+func (x *examination) visitStreams(visit func(port) *trouble) {
+	x.visitPorts(append(x.ports("listen.tls", x.Config.Listen.TLS, x.Running["tls"], false), x.ports("listen.xmpp", x.Config.Listen.XMPP, x.Running["xmpp"], true)...), visit)
+}
+
+// visitPorts has ports looked at. Closed ports of a server that does not run are no mistake; visit returns what is wrong with one.
+func (x *examination) visitPorts(ports []port, visit func(port) *trouble) {
 	var idle []string
 	alive := false
-	ports := append(x.ports("listen.tls", x.Config.Listen.TLS, x.Running["tls"], false), x.ports("listen.xmpp", x.Config.Listen.XMPP, x.Running["xmpp"], true)...)
 	for _, p := range ports {
 		switch t := visit(p); {
 		case t != nil && t.closed && !p.announced:
@@ -75,30 +80,47 @@ func (x *examination) ports(key string, configured, announced []string, startTLS
 	return ports
 }
 
-// dial connects. The connection ends with patience, whatever is done with it.
+// dial connects to a port behind which a proxy may stand.
 func (x *examination) dial(ctx context.Context, p port) (net.Conn, *trouble) {
-	d := net.Dialer{Timeout: x.patience}
-	conn, err := d.DialContext(ctx, "tcp", p.addr) // without a host, or with that for all addresses: this machine
+	conn, err := x.connect(ctx, "tcp", p.addr)
 	if err != nil {
 		return nil, x.unreachable(err)
 	}
-	err = conn.SetDeadline(time.Now().Add(x.patience))
-	context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // whoever asked does not wait any longer
-	if local, ok := conn.LocalAddr().(*net.TCPAddr); err == nil && ok && x.Config.Listen.Trusts(local.AddrPort().Addr()) {
-		_, err = conn.Write([]byte("PROXY UNKNOWN\r\n")) // as a proxy's own health check
-	}
-	if err != nil {
-		_ = conn.Close() // it is broken already
-		return nil, unanswered(err)
+	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok && x.Config.Listen.Trusts(local.AddrPort().Addr()) {
+		if _, err = conn.Write([]byte("PROXY UNKNOWN\r\n")); err != nil { // as a proxy's own health check
+			_ = conn.Close() // it is broken already
+			return nil, unanswered(err)
+		}
 	}
 	return conn, nil
 }
 
-// unreachable says why there is no connection.
+// connect makes a connection, which ends with patience, whatever is done with it. An address without a host, or with that for all addresses, is this machine.
+func (x *examination) connect(ctx context.Context, network, addr string) (net.Conn, error) {
+	d := net.Dialer{Timeout: x.patience}
+	conn, err := d.DialContext(ctx, network, addr)
+	if err != nil {
+		return nil, err
+	}
+	if err := conn.SetDeadline(time.Now().Add(x.patience)); err != nil {
+		_ = conn.Close() // it is broken already
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) }) // whoever asked does not wait any longer
+	return conn, nil
+}
+
+// unreachable says why there is no connection to a port that is closed while there is no good certificate.
 func (x *examination) unreachable(err error) *trouble {
-	switch {
-	case errors.Is(err, syscall.ECONNREFUSED) && x.expired() != "":
+	if errors.Is(err, syscall.ECONNREFUSED) && x.expired() != "" {
 		return &trouble{"nothing listens there: " + x.expired(), "install a bundle that is valid now; the server opens the port by itself", true}
+	}
+	return notReached(err)
+}
+
+// notReached says why there is no connection.
+func notReached(err error) *trouble {
+	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &trouble{"nothing listens there: connection refused", "start the server; if it runs, see in its log why it could not open the port", true}
 	case isTimeout(err):

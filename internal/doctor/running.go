@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signalbox/certs"
+	"signalbox/turn/control"
 )
 
 // Server is the step of what only the running server itself knows.
@@ -30,6 +31,8 @@ type Running struct {
 	Waited     time.Duration // as long as the oldest of them
 	Aside      int           // events that it refuses while it takes others
 	Untold     Refused       // why it takes none: Summary and Action alone; zero: it does
+	TURN       bool          // it keeps a TURN process at work
+	TURNAway   string        // why that is not there; empty: it is
 }
 
 // Restless is an endpoint with what its diagnosis says; the code is empty where it was not asked for.
@@ -54,7 +57,7 @@ func ExamineRunning(ctx context.Context, in Installation, r Running) []Check {
 	for _, s := range []struct {
 		step Step
 		look func(*Running)
-	}{{TLS, x.ownBundles}, {Server, x.ownListeners}, {Server, x.ownStore}, {Server, x.ownClock}, {Server, x.ownFiles}, {Server, x.ownRefusals}, {Server, x.ownEndpoints}, {Server, x.ownEvents}} {
+	}{{TLS, x.ownBundles}, {TURN, x.ownTURN}, {Server, x.ownListeners}, {Server, x.ownStore}, {Server, x.ownClock}, {Server, x.ownFiles}, {Server, x.ownRefusals}, {Server, x.ownEndpoints}, {Server, x.ownEvents}} {
 		x.step = s.step
 		s.look(&r)
 	}
@@ -64,6 +67,21 @@ func ExamineRunning(ctx context.Context, in Installation, r Running) []Check {
 func (x *examination) ownBundles(r *Running) {
 	for _, f := range r.Bundles.Files {
 		x.bundle(f)
+	}
+}
+
+func (x *examination) ownTURN(r *Running) {
+	switch {
+	case !r.TURN:
+		x.well("process", "TURN is off", "")
+		return
+	case r.TURNAway != "":
+		x.wrong("process", r.TURNAway, "see in the server's log why it ends or does not start, or with turn.control.url on the other host; it is tried again by itself")
+	default:
+		x.well("process", "is at work", "signalbox doctor turn asks its ports")
+	}
+	if x.Config.TURN.Control.URL == "" {
+		x.relay(control.EphemeralFile)
 	}
 }
 

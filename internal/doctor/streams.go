@@ -23,7 +23,7 @@ func (x *examination) streams(ctx context.Context) {
 		return
 	}
 	_ = x.survey() // for why ports are closed; the step tls tells the rest
-	x.visitPorts(func(p port) *trouble { return x.stream(ctx, p) })
+	x.visitStreams(func(p port) *trouble { return x.stream(ctx, p) })
 }
 
 // stream looks at what one port offers, in plain text where it begins so, then over TLS.

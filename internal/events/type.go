@@ -41,6 +41,9 @@ const (
 	CampaignResumed  Type = "campaign.resumed"
 	CampaignAborted  Type = "campaign.aborted"
 	CampaignFinished Type = "campaign.finished"
+
+	TURNOpened Type = "turn.session.opened"
+	TURNEnded  Type = "turn.session.ended"
 )
 
 // Types returns all types that leave the server, quiet ones not, in the order of the documentation.
@@ -49,7 +52,7 @@ func Types() []Type {
 		PushAccepted, PushSent, PushDelivered, PushHandled, PushFailed, PushExpired, PushReplaced, PushCancelled, PushRejected,
 		EndpointOnline, EndpointOffline, EndpointFlapping, EndpointCloned, EndpointCreated, EndpointUpdated, EndpointDeleted,
 		CertExpiring, CertChanged, TLSRefused, ServerStarted, ServerDraining, WebhookDisabled,
-		CampaignStarted, CampaignPaused, CampaignResumed, CampaignAborted, CampaignFinished,
+		CampaignStarted, CampaignPaused, CampaignResumed, CampaignAborted, CampaignFinished, TURNOpened, TURNEnded,
 	}
 }
 

@@ -86,6 +86,9 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 	if err := s.deleteOldCampaigns(ctx, now.Add(-s.cfg.Retention)); err != nil {
 		return err
 	}
+	if err := s.deleteOldTURNSessions(ctx, now.Add(-s.cfg.Retention)); err != nil {
+		return err
+	}
 	return s.deleteExpired(ctx, now)
 }
 

@@ -12,6 +12,7 @@ import (
 	"signalbox/internal/store/pushes"
 	"signalbox/internal/store/query"
 	"signalbox/internal/store/tokens"
+	"signalbox/internal/store/turnsessions"
 	"signalbox/internal/store/webhooks"
 )
 
@@ -27,12 +28,13 @@ type reader struct {
 	outbox    *outbox.Reader
 	pushes    *pushes.Reader
 	tokens    *tokens.Reader
+	turn      turnsessions.Reader
 	webhooks  *webhooks.Reader
 }
 
 // newReader prepares the queries. With an error it returns what has to be closed.
 func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
-	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists}}
+	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists}, turn: turnsessions.Reader{DB: lists}}
 	for _, prepare := range []func() error{
 		func() (err error) { r.accounts, err = accounts.NewReader(ctx, db, lists); return err },
 		func() (err error) { r.endpoints, err = endpoints.NewReader(ctx, db, lists); return err },

@@ -16,6 +16,7 @@ import (
 	"signalbox/internal/store/presences"
 	"signalbox/internal/store/pushes"
 	"signalbox/internal/store/tokens"
+	"signalbox/internal/store/turnsessions"
 	"signalbox/internal/store/webhooks"
 )
 
@@ -50,6 +51,7 @@ type tx struct {
 	outbox   *outbox.Statements
 	account  *accounts.Statements
 	campaign *campaigns.Statements
+	turn     *turnsessions.Statements
 	webhook  *webhooks.Statements
 }
 
@@ -86,7 +88,10 @@ func newTx(c *direct.Conn) (*tx, error) {
 	if t.account, err = accounts.Prepare(c); err != nil {
 		return nil, err
 	}
-	t.campaign, err = campaigns.Prepare(c)
+	if t.campaign, err = campaigns.Prepare(c); err != nil {
+		return nil, err
+	}
+	t.turn, err = turnsessions.Prepare(c)
 	return t, err
 }
 

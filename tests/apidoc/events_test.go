@@ -13,7 +13,7 @@ import (
 func (p page) fields() map[string][]string {
 	all := map[string][]string{}
 	var last []string // of the row above
-	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+\\.[a-z]+)` \\| [^|]* \\| ([^|]*)\\|$").FindAllStringSubmatch(p.text, -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+(?:\\.[a-z]+)+)` \\| [^|]* \\| ([^|]*)\\|$").FindAllStringSubmatch(p.text, -1) {
 		var names []string
 		if strings.HasPrefix(row[2], "the same") {
 			names = slices.Clone(last)

@@ -37,7 +37,7 @@ func newWorld(t *testing.T) *world {
 	w := &world{received: t.TempDir()}
 	var ca string
 	w.receiver, ca = w.receive(t)
-	w.server = harness.Start(t, func(c *config.Config) {
+	w.server = harness.StartTURN(t, func(c *config.Config) {
 		c.Events.CAFile = ca
 		c.Events.WebhookAllow = []string{"127.0.0.0/8"}
 	})

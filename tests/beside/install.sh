@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the Debian packages that it is given for the benches, which run them themselves: none of their services is started now, or at the next boot.
+# Installs the Debian packages that it is given for suites and benches, which run them themselves: none of their services is started now, or at the next boot.
 set -eu
 
 missing=""

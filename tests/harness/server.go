@@ -33,6 +33,8 @@ type Server struct {
 	Token  string // API token with scope admin
 	Next   []byte // another certificate bundle for the same names, which CAFile covers too
 
+	TURNProgram []string // with its arguments: is started as TURN process where the configuration asks for one; this process's program has no such command
+
 	t       *testing.T
 	roots   *x509.CertPool
 	clients clientCA
@@ -121,6 +123,7 @@ func (s *Server) Run() {
 	log := zaptest.NewLogger(s.t, zaptest.Level(zap.WarnLevel))
 	a, err := app.New(s.t.Context(), s.Config, app.Version{Version: "test"}, log)
 	s.must(err)
+	a.SetTURNProgram(s.TURNProgram...)
 	ctx, stop := context.WithCancel(context.Background())
 	s.addrs, s.stop, s.ended = a.Addrs(), stop, make(chan error, 1)
 	go func() { s.ended <- a.Run(ctx) }()
@@ -144,7 +147,7 @@ func (s *Server) Stop() {
 	}
 }
 
-// Addr returns the first address of a listener: tls, xmpp, xmpp_plaintext or api.
+// Addr returns the first address of a listener: tls, xmpp, xmpp_plaintext, turn_udp, turn_tcp or api.
 func (s *Server) Addr(listener string) string {
 	s.t.Helper()
 	if len(s.addrs[listener]) == 0 {

@@ -2,10 +2,7 @@ package peers
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -18,15 +15,10 @@ import (
 )
 
 // player is one load process.
-type player struct {
-	*beside.Process
-	orders  *json.Encoder
-	reports *json.Decoder
-	stdin   io.Closer
-}
+type player struct{ *beside.Worker }
 
 // crew is all load processes of one server; the sessions are spread over them.
-type crew []*player
+type crew []player
 
 // sourcesEach is how many source addresses a load process uses, so that ephemeral ports do not run out.
 const sourcesEach = 8
@@ -36,39 +28,30 @@ func startCrew(ctx context.Context, program, dir string, w *world, s *running, s
 	for i := range size {
 		cmd := exec.CommandContext(ctx, program, "-addr", s.addr, "-domain", domain, "-ca", w.caFile, "-password", password,
 			"-source", strconv.Itoa(2+i*sourcesEach))
-		stdin, errIn := cmd.StdinPipe()
-		stdout, errOut := cmd.StdoutPipe()
-		if err := errors.Join(errIn, errOut); err != nil {
-			return c, err
-		}
 		place := filepath.Join(dir, "load"+strconv.Itoa(i))
 		if err := mkdir(place); err != nil {
 			return c, err
 		}
-		p := &player{orders: json.NewEncoder(stdin), reports: json.NewDecoder(stdout), stdin: stdin}
-		if p.Process, err = beside.Start(cmd, place); err != nil {
+		w, err := beside.StartWorker(cmd, place)
+		if err != nil {
 			return c, err
 		}
-		c = append(c, p)
+		c = append(c, player{w})
 	}
 	return c, nil
 }
 
 func (c crew) stop() {
 	for _, p := range c {
-		_ = p.stdin.Close() // it ends by itself then; else it is ended
 		p.Stop()
 	}
 }
 
 // obey gives one process an order and waits for its report.
-func (p *player) obey(o wire.Order) (wire.Report, error) {
+func (p player) obey(o wire.Order) (wire.Report, error) {
 	var r wire.Report
-	if err := p.orders.Encode(o); err != nil {
-		return r, fmt.Errorf("%s: %w: %s", o.Do, err, p.Said())
-	}
-	if err := p.reports.Decode(&r); err != nil {
-		return r, fmt.Errorf("%s: %w: %s", o.Do, err, p.Said())
+	if err := p.Ask(o, &r); err != nil {
+		return r, fmt.Errorf("%s: %w", o.Do, err)
 	}
 	if r.Error != "" {
 		return r, fmt.Errorf("%s: %s", o.Do, r.Error)

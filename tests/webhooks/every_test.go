@@ -77,7 +77,8 @@ var facts = map[string][]string{
 	"cert.expiring": {"file", "not_after"}, "cert.changed": {"file", "not_after"}, "tls.refused": {"source", "listener", "reason", "alert", "count"},
 	"server.started": {"version"}, "server.draining": {"until"}, "webhook.disabled": {"webhook", "reason"},
 	"campaign.started": {"id", "name"}, "campaign.paused": {"id", "name"}, "campaign.resumed": {"id", "name"}, "campaign.aborted": {"id", "name", "reason"},
-	"campaign.finished": {"id", "name"},
+	"campaign.finished":   {"id", "name"},
+	"turn.session.opened": {"id", "opened_by", "expires_at"}, "turn.session.ended": {"id", "opened_by", "reason", "counters"},
 }
 
 // TestEveryType brings every type of event about, and holds what the stream has against what a webhook and the management server got: the same, with all facts.
@@ -85,7 +86,7 @@ func TestEveryType(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t, certs.CAOptions{})
 	manager, hook := listen(t, a, ""), listen(t, a, "")
-	s := harness.New(t, quick(a), managed("itsm.signalbox.test", manager), func(c *config.Config) {
+	s := harness.NewTURN(t, quick(a), managed("itsm.signalbox.test", manager), func(c *config.Config) {
 		c.Events.OfflineGrace, c.Events.FlappingSessions, c.Events.FlappingCalm = 0, 2, time.Second
 		c.Events.Types = []string{"*"}
 		c.Push.QueueCount, c.Push.QueuePolicy = 1, push.DropOldest
@@ -184,6 +185,7 @@ func play(t *testing.T, s *harness.Server, a authority) {
 	playPushes(t, s)
 	playPresence(t, s)
 	playCampaigns(t, s)
+	playTURN(t, s)
 	bundle(t, s, harness.Domain+".pem", s.Next)
 	conn, err := tls.Dial("tcp", s.Addr("tls"), &tls.Config{ServerName: harness.Domain, RootCAs: x509.NewCertPool(), NextProtos: []string{"xmpp-client"}})
 	if err == nil {
@@ -242,6 +244,12 @@ func playPresence(t *testing.T, s *harness.Server) {
 	second.Want("ping")
 	second.Send(" ")
 	third.Want("conflict")
+}
+
+func playTURN(t *testing.T, s *harness.Server) {
+	t.Helper()
+	header, _ := s.Call(t, "POST", "/v1/turn/sessions", `{"endpoints":{"a":"pc-1"}}`, http.StatusCreated)
+	s.Call(t, "DELETE", header.Get("Location"), "", http.StatusOK)
 }
 
 func playCampaigns(t *testing.T, s *harness.Server) {

@@ -2,17 +2,14 @@ package xml
 
 import (
 	"bytes"
-	"context"
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"testing"
-	"time"
 
 	"signalbox/tests/harness"
 )
@@ -89,8 +86,7 @@ func complete(t *testing.T, answers []answer, n int) []answer {
 // askChromium has a browser parse the documents, by a page that we serve.
 func askChromium(t *testing.T, documents [][]byte) []answer {
 	t.Helper()
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
+	if _, err := exec.LookPath(harness.Browser); err != nil {
 		t.Skipf("LEFT OUT: a browser's parser: chromium is not installed (Debian package chromium): %v", err)
 	}
 	text := encode(t, documents)
@@ -110,7 +106,7 @@ func askChromium(t *testing.T, documents [][]byte) []answer {
 	})
 	site := httptest.NewServer(mux)
 	defer site.Close()
-	said := browse(t, browser, site.URL+"/")
+	said := harness.Browse(t, site.URL+"/")
 	select {
 	case body := <-posted:
 		var answers []answer
@@ -122,32 +118,4 @@ func askChromium(t *testing.T, documents [][]byte) []answer {
 		t.Fatalf("the page posted nothing; chromium said:\n%s", said)
 		return nil
 	}
-}
-
-// browse opens a page in a browser of its own and returns when the page has loaded and the browser has ended.
-func browse(t *testing.T, browser, url string, flags ...string) (said []byte) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "signalbox-browser-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// Helpers of the browser may outlive it for a moment, and write.
-	defer harness.Await(t, func() bool { return os.RemoveAll(dir) == nil }, func() string { return dir + " cannot be removed" })
-	log, err := os.CreateTemp(t.TempDir(), "chromium-*.log") // a file: a pipe would stay open until the last helper has ended
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer log.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
-	defer cancel()
-	args := append(flags, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-		"--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--no-proxy-server", "--user-data-dir="+dir, "--dump-dom", url)
-	cmd := exec.CommandContext(ctx, browser, args...)
-	cmd.Stderr = log
-	err = cmd.Run()
-	said, readErr := os.ReadFile(log.Name())
-	if err != nil || readErr != nil {
-		t.Fatalf("chromium: %v, %v\n%s", err, readErr, said)
-	}
-	return said
 }

@@ -67,8 +67,7 @@ func socketSite(t *testing.T, where *address) (site *httptest.Server, answers ch
 
 // TestBrowserSpeaksXMPP: a page finds the WebSocket by host-meta, logs in, and gets its ping answered; a page of another origin does not get that far.
 func TestBrowserSpeaksXMPP(t *testing.T) {
-	browser, err := exec.LookPath("chromium")
-	if err != nil {
+	if _, err := exec.LookPath(harness.Browser); err != nil {
 		t.Skipf("LEFT OUT: a browser on a WebSocket: chromium is not installed (Debian package chromium): %v", err)
 	}
 	where := new(address)
@@ -85,7 +84,7 @@ func TestBrowserSpeaksXMPP(t *testing.T) {
 	})
 	flags := []string{"--ignore-certificate-errors", "--host-resolver-rules=MAP " + harness.Domain + " 127.0.0.1"}
 
-	said := browse(t, browser, site.URL+"/", flags...)
+	said := harness.Browse(t, site.URL+"/", flags...)
 	const client, streams, framing, sasl = "{jabber:client}", "{http://etherx.jabber.org/streams}", "{urn:ietf:params:xml:ns:xmpp-framing}", "{urn:ietf:params:xml:ns:xmpp-sasl}"
 	want := seen{Code: 1000, Seen: []string{
 		framing + "open", streams + "features", sasl + "success", framing + "open", streams + "features", client + "iq bind", client + "iq ping", framing + "close",
@@ -95,7 +94,7 @@ func TestBrowserSpeaksXMPP(t *testing.T) {
 	}
 
 	other, answers := socketSite(t, where)
-	said = browse(t, browser, strings.Replace(other.URL, "127.0.0.1", "localhost", 1)+"/", flags...)
+	said = harness.Browse(t, strings.Replace(other.URL, "127.0.0.1", "localhost", 1)+"/", flags...)
 	if diff := cmp.Diff(seen{Code: 1006}, take(t, answers, said), cmp.Transformer("empty", func(list []string) int { return len(list) })); diff != "" {
 		t.Errorf("a foreign page saw (-want +got):\n%s", diff)
 	}

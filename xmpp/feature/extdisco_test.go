@@ -66,7 +66,7 @@ func TestParseServices(t *testing.T) {
 func TestExternalServices(t *testing.T) {
 	now := time.Date(2026, 1, 2, 3, 59, 0, 0, time.UTC)
 	services := []Service{{"stun", "s.example", 3478, "udp"}, {"turn", "t.example", 3478, "udp"}, {"turn", "t.example", 3479, "tcp"}}
-	set := NewSet(nil, ExternalServices(services, []byte("north"), "x.example", func() time.Time { return now }))
+	set := NewSet(nil, ExternalServices(services, []byte("north"), "x.example", nil, func() time.Time { return now }))
 	ask := func(payload string) Answer {
 		t.Helper()
 		st, err := scan.Parse([]byte(payload), scan.Limits{})
@@ -118,16 +118,65 @@ func TestExternalServices(t *testing.T) {
 // TestNoExternalServices: what is not there is not announced.
 func TestNoExternalServices(t *testing.T) {
 	for name, f := range map[string]Feature{
-		"no servers":               ExternalServices(nil, []byte("north"), "x.example", time.Now),
-		"TURN without its secret":  ExternalServices([]Service{{"turn", "t.example", 3478, "udp"}}, nil, "x.example", time.Now),
-		"TURNS without its secret": ExternalServices([]Service{{"turns", "t.example", 5349, "tcp"}}, nil, "x.example", time.Now),
+		"no servers":               ExternalServices(nil, []byte("north"), "x.example", nil, time.Now),
+		"TURN without its secret":  ExternalServices([]Service{{"turn", "t.example", 3478, "udp"}}, nil, "x.example", nil, time.Now),
+		"TURNS without its secret": ExternalServices([]Service{{"turns", "t.example", 5349, "tcp"}}, nil, "x.example", nil, time.Now),
 	} {
 		if len(f.Vars) != 0 || len(f.Requests) != 0 {
 			t.Errorf("%s: %v", name, f.Vars)
 		}
 	}
-	f := ExternalServices([]Service{{"stun", "t.example", 3478, "udp"}, {"turn", "t.example", 3478, "udp"}}, nil, "x.example", time.Now)
+	f := ExternalServices([]Service{{"stun", "t.example", 3478, "udp"}, {"turn", "t.example", 3478, "udp"}}, nil, "x.example", nil, time.Now)
 	if strings.Join(f.Vars, " ") != nsExtdisco {
 		t.Errorf("STUN without a secret: %v", f.Vars)
+	}
+}
+
+// partyRelay is a TURN server in one of whose sessions pc-1 is a party.
+type partyRelay struct{}
+
+func (partyRelay) Services() []Service {
+	return []Service{{"stun", "own.example", 3478, "udp"}, {"turn", "own.example", 3478, "udp"}, {"turns", "own.example", 443, "tcp"}}
+}
+
+func (partyRelay) Login(k endpoint.Key) (Login, bool) {
+	if k != (endpoint.Key{Domain: "x.example", ID: "pc-1"}) {
+		return Login{}, false
+	}
+	return Login{Username: "1767369600:trn_1:a", Password: "p", Expires: time.Unix(1767369600, 0)}, true
+}
+
+// TestOwnTURN: everybody is told of our own server, and a party of a running session alone gets credentials.
+func TestOwnTURN(t *testing.T) {
+	set := NewSet(nil, ExternalServices([]Service{{"stun", "s.example", 3478, "udp"}}, nil, "x.example", partyRelay{}, time.Now))
+	const (
+		ns     = " xmlns='urn:xmpp:extdisco:2'"
+		stun   = "<service type='stun' host='own.example' port='3478' transport='udp'/>"
+		turn   = "<service type='turn' host='own.example' port='3478' transport='udp' restricted='true'"
+		turns  = "<service type='turns' host='own.example' port='443' transport='tcp' restricted='true'"
+		beside = "<service type='stun' host='s.example' port='3478' transport='udp'/>"
+		login  = " expires='2026-01-02T16:00:00Z' username='1767369600:trn_1:a' password='p'"
+	)
+	for _, tc := range []struct {
+		name, from, in, want string
+		condition            stanza.Condition
+	}{
+		{"all, for a party", "pc-1", "<services" + ns + "/>", "<services" + ns + ">" + stun + turn + login + "/>" + turns + login + "/>" + beside + "</services>", ""},
+		{"all, for others", "pc-2", "<services" + ns + "/>", "<services" + ns + ">" + stun + turn + "/>" + turns + "/>" + beside + "</services>", ""},
+		{"credentials of a party", "pc-1", "<credentials" + ns + "><service host='own.example' type='turns'/></credentials>", "<credentials" + ns + ">" + turns + login + "/></credentials>", ""},
+		{"credentials of others", "pc-2", "<credentials" + ns + "><service host='own.example' type='turns'/></credentials>", "", stanza.Forbidden},
+		{"credentials where none are needed", "pc-2", "<credentials" + ns + "><service host='own.example' type='stun'/></credentials>", "<credentials" + ns + ">" + stun + "</credentials>", ""},
+		{"credentials of an unknown port", "pc-1", "<credentials" + ns + "><service host='own.example' type='turn' port='1'/></credentials>", "", stanza.ItemNotFound},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			st, err := scan.Parse([]byte(tc.in), scan.Limits{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := set.Answer(t.Context(), &Query{Payload: st.Element(), To: Server, From: someone{key: endpoint.Key{Domain: "x.example", ID: tc.from}}})
+			if a.Condition != tc.condition || string(a.Payload) != tc.want {
+				t.Errorf("%s\n got %s %s\nwant %s %s", tc.in, a.Condition, a.Payload, tc.condition, tc.want)
+			}
+		})
 	}
 }

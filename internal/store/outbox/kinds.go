@@ -32,6 +32,8 @@ const (
 	CampaignFinished
 	CertChanged
 	WebhookDisabled
+	TURNOpened
+	TURNEnded
 	end
 )
 
@@ -45,7 +47,7 @@ var types = [end]events.Type{
 	ServerStarted: events.ServerStarted, ServerDraining: events.ServerDraining, CampaignStarted: events.CampaignStarted,
 	CampaignPaused: events.CampaignPaused, CampaignResumed: events.CampaignResumed, CampaignAborted: events.CampaignAborted,
 	CampaignFinished: events.CampaignFinished, CertChanged: events.CertChanged,
-	WebhookDisabled: events.WebhookDisabled,
+	WebhookDisabled: events.WebhookDisabled, TURNOpened: events.TURNOpened, TURNEnded: events.TURNEnded,
 }
 
 // KindOf returns the number of a type of event, or an error if there is no such type.

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"signalbox/internal/telemetry"
+	"signalbox/turn"
+	"signalbox/turn/control"
+)
+
+func turnCommand() *cobra.Command {
+	var s settings
+	var supervised bool
+	c := &cobra.Command{
+		Use:   "turn",
+		Short: "Run the TURN server alone, on a host of its own",
+		Long: "Runs the TURN server alone until SIGINT or SIGTERM: on listen.turn, with the section turn of the configuration. Servers on other hosts control it at\n" +
+			"turn.control.listen over mutual TLS; theirs have turn.control.url. Where turn.rest_secret_file is set, clients with credentials of other systems are served, too.\n" +
+			"Where the TURN server runs on the same host, \"signalbox serve\" starts and supervises it, and nobody needs this command. Logs go to standard error.\n" +
+			"A mistake in the configuration ends it with status 78.",
+		Example: "  signalbox turn --config /etc/signalbox/signalbox.yaml\n" +
+			"  signalbox turn --config turn.yaml --set turn.public_ip=203.0.113.5 --set turn.control.listen=10.0.5.3:3479",
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			signal.Ignore(syscall.SIGHUP) // there is nothing to read again: certificates are, by themselves
+			if supervised {
+				return failed(turnSupervised(c))
+			}
+			return failed(turnAlone(c, s))
+		},
+	}
+	s.flags(c)
+	c.Flags().BoolVar(&supervised, control.SupervisedFlag, false, "started by serve, with its sockets and a control connection")
+	_ = c.Flags().MarkHidden(control.SupervisedFlag) // fails only for a flag that is not there
+	c.AddCommand(turnSessionCommand())
+	return c
+}
+
+// turnSupervised is the child of serve.
+func turnSupervised(c *cobra.Command) error {
+	in, err := control.Inherit()
+	if err != nil {
+		return err
+	}
+	log, _, err := telemetry.NewLogger(telemetry.LogConfig{Level: in.Settings.LogLevel, Format: in.Settings.LogFormat}, c.ErrOrStderr())
+	if err != nil {
+		return errors.Join(marked(exitConfig, err), in.Close())
+	}
+	tuneMemory()
+	return turnFailed(turn.Supervised(c.Context(), in, log, telemetry.NewRegistry(build().Version)))
+}
+
+func turnAlone(c *cobra.Command, s settings) error {
+	cfg, warnings, err := s.load()
+	if err != nil {
+		return err
+	}
+	log, _, err := telemetry.NewLogger(cfg.Log, c.ErrOrStderr())
+	if err != nil {
+		return marked(exitConfig, err)
+	}
+	log.Info("starting", telemetry.Version(build().Version), telemetry.File(s.source().File))
+	for _, w := range warnings {
+		log.Warn("configuration", telemetry.Detail(w))
+	}
+	tuneMemory()
+	alone := turn.Alone{Config: cfg.TURN.Own, Listen: cfg.Listen.TURN, TLS: cfg.Listen.TLS}
+	return turnFailed(alone.Run(c.Context(), log, telemetry.NewRegistry(build().Version)))
+}
+
+// turnFailed gives mistakes in the configuration their own status.
+func turnFailed(err error) error {
+	if errors.Is(err, turn.ErrConfig) {
+		return marked(exitConfig, err)
+	}
+	return err
+}

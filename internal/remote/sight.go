@@ -1,0 +1,87 @@
+package remote
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+
+	"signalbox/internal/endpoint"
+)
+
+// SessionChanged implements endpoint.Watcher: an endpoint that is seen at another address is a peer of the other side there. While it is offline the last address
+// counts: its session may only have lost its connection.
+func (s *Service) SessionChanged(c endpoint.Change) {
+	if c.Kind != endpoint.Bound && c.Kind != endpoint.Resumed {
+		return
+	}
+	at := addressOf(c.Session)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.parties[c.Key] {
+		if side := l.sideOf(c.Key.ID); l.seen[side] != at {
+			l.seen[side] = at
+			s.nudge()
+		}
+	}
+}
+
+func addressOf(session endpoint.Session) netip.Addr {
+	return session.Facts().Remote.Addr().Unmap().WithZone("")
+}
+
+// look notes where the endpoints of a new session are. What SessionChanged has said meanwhile is newer.
+func (s *Service) look(l *live) {
+	for side := range l.Endpoints {
+		k, ok := l.Party(Side(side))
+		if !ok {
+			continue
+		}
+		if session, online := s.sightings.Session(k); online {
+			at := addressOf(session)
+			s.mu.Lock()
+			if !l.seen[side].IsValid() {
+				l.seen[side] = at
+			}
+			s.mu.Unlock()
+		}
+	}
+}
+
+// tell has the TURN server serve a session as it is now. The session is acquired.
+func (s *Service) tell(ctx context.Context, l *live) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	s.mu.Lock()
+	seen := l.seen
+	s.mu.Unlock()
+	err := s.turn.Open(ctx, Grant{
+		ID: l.ID, Expires: l.Expires, Technician: l.Technician, AllowPeers: l.AllowPeers, MaxAllocations: l.MaxAllocations, Rate: l.Rate,
+		Observed: [2]netip.Addr{A: seen[B], B: seen[A]},
+	})
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	s.mu.Lock()
+	l.told = seen
+	s.mu.Unlock()
+	return nil
+}
+
+// retell tells the TURN server where endpoints are seen now.
+func (s *Service) retell(ctx context.Context, l *live) error {
+	if err := l.acquire(ctx); err != nil {
+		return err
+	}
+	defer l.release()
+	if s.ended(l) {
+		return nil
+	}
+	return s.tell(ctx, l)
+}
+
+// ended reports whether the TURN server serves a session no more.
+func (s *Service) ended(l *live) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return l.end != nil
+}

@@ -1,0 +1,115 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"signalbox/internal/remote"
+	"signalbox/internal/store/direct"
+	"signalbox/internal/store/outbox"
+)
+
+var _ remote.Store = (*Store)(nil)
+
+// CreateTURNSession implements remote.Store.
+func (s *Store) CreateTURNSession(ctx context.Context, r remote.Session) error {
+	return s.try(ctx, func(t *tx) error {
+		if err := t.turn.Insert(&r); err != nil {
+			return err
+		}
+		return t.turnEvent(outbox.TURNOpened, turnData{Expires: &r.Expires}, &r)
+	})
+}
+
+// EndTURNSession implements remote.Store.
+func (s *Store) EndTURNSession(ctx context.Context, id remote.ID, e remote.End) (r remote.Session, err error) {
+	err = s.try(ctx, func(t *tx) (err error) {
+		if r, err = t.turn.Find(id); err != nil || !r.Open() {
+			return err
+		}
+		r.Ended, r.Reason = e.At, e.Reason
+		if e.Counters != nil {
+			r.Counters, r.Counted = *e.Counters, e.Counted
+		}
+		if err := t.turn.End(&r); err != nil {
+			return err
+		}
+		return t.turnEvent(outbox.TURNEnded, turnData{Reason: r.Reason, Counters: &r.Counters}, &r)
+	}, remote.ErrUnknown)
+	return r, err
+}
+
+// SaveTURNCounters implements remote.Store.
+func (s *Store) SaveTURNCounters(ctx context.Context, counts []remote.Count) error {
+	if len(counts) == 0 {
+		return nil
+	}
+	return s.doSized(ctx, &try{step: func(t *tx) error {
+		for i := range counts {
+			if err := t.turn.Count(&counts[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}, len(counts))
+}
+
+// TURNSession implements remote.Store.
+func (s *Store) TURNSession(ctx context.Context, domain string, id remote.ID) (remote.Session, error) {
+	return s.reader.turn.Session(ctx, domain, id)
+}
+
+// TURNSessions implements remote.Store.
+func (s *Store) TURNSessions(ctx context.Context, q remote.Query) ([]remote.Session, error) {
+	return s.reader.turn.Sessions(ctx, q)
+}
+
+// OpenTURNSessions implements remote.Store.
+func (s *Store) OpenTURNSessions(ctx context.Context) ([]remote.ID, error) {
+	return s.reader.turn.Open(ctx)
+}
+
+// turnData is what events of TURN sessions tell.
+type turnData struct {
+	ID         string            `json:"id"`
+	Endpoints  map[string]string `json:"endpoints,omitempty"` // by side
+	Technician string            `json:"technician,omitempty"`
+	OpenedBy   string            `json:"opened_by"` // name of the token
+	Expires    *time.Time        `json:"expires_at,omitempty"`
+	Reason     string            `json:"reason,omitempty"`
+	Counters   *remote.Counters  `json:"counters,omitempty"`
+}
+
+// turnEvent keeps an event of a session with what all of them tell.
+func (t *tx) turnEvent(kind int64, d turnData, r *remote.Session) error {
+	d.ID, d.Technician, d.OpenedBy = r.ID.String(), r.Technician, r.By.Name
+	for side, id := range r.Endpoints {
+		if id != "" {
+			if d.Endpoints == nil {
+				d.Endpoints = map[string]string{}
+			}
+			d.Endpoints[remote.Side(side).String()] = id
+		}
+	}
+	data, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("encode event: %w", err)
+	}
+	return t.insertEvent(outbox.Event{At: direct.Micros(t.now), Kind: kind, Data: string(data)})
+}
+
+// deleteOldTURNSessions deletes the records of sessions that have been over for as long as pushes are kept.
+func (s *Store) deleteOldTURNSessions(ctx context.Context, before time.Time) error {
+	for {
+		var n int64
+		err := s.try(ctx, func(t *tx) (err error) {
+			n, err = t.turn.DeleteOld(before, retentionChunk)
+			return err
+		})
+		if err != nil || n < retentionChunk {
+			return err
+		}
+	}
+}

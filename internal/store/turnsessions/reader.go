@@ -1,0 +1,104 @@
+package turnsessions
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/json"
+	"fmt"
+
+	"signalbox/internal/remote"
+	"signalbox/internal/store/direct"
+	"signalbox/internal/store/failure"
+)
+
+// Reader reads sessions on connections that see what is committed. All methods may be called concurrently.
+type Reader struct {
+	DB *sql.DB
+}
+
+const (
+	selectSession = "SELECT id, domain, spec, created, expires, ended, reason, counters, counted FROM turn_session"
+	columns       = 9
+)
+
+// Session returns one, or remote.ErrUnknown.
+func (r Reader) Session(ctx context.Context, domain string, id remote.ID) (remote.Session, error) {
+	all, err := r.list(ctx, selectSession+" WHERE id = ? AND domain = ?", int64(id), domain)
+	if err == nil && len(all) == 0 {
+		err = remote.ErrUnknown
+	}
+	if err != nil {
+		return remote.Session{}, err
+	}
+	return all[0], nil
+}
+
+// Sessions is as remote.Store has it.
+func (r Reader) Sessions(ctx context.Context, q remote.Query) ([]remote.Session, error) {
+	state := map[remote.State]string{remote.StateOpen: " AND ended = 0", remote.StateEnded: " AND ended > 0"}[q.State]
+	return r.list(ctx, selectSession+" WHERE domain = ?1 AND (?2 = 0 OR id < ?2)"+state+" ORDER BY id DESC LIMIT ?3", q.Domain, int64(q.Before), q.Limit)
+}
+
+// Open returns the ids of the sessions that are open.
+func (r Reader) Open(ctx context.Context) (ids []remote.ID, err error) {
+	err = r.each(ctx, "SELECT id FROM turn_session INDEXED BY turn_session_open WHERE ended = 0", 1, func(row []driver.Value) error {
+		ids = append(ids, remote.ID(direct.Int(row[0])))
+		return nil
+	})
+	return ids, err
+}
+
+func (r Reader) list(ctx context.Context, query string, args ...any) (all []remote.Session, err error) {
+	err = r.each(ctx, query, columns, func(row []driver.Value) error {
+		one, err := sessionOf(row)
+		all = append(all, one)
+		return err
+	}, args...)
+	return all, err
+}
+
+// each calls f with every row.
+func (r Reader) each(ctx context.Context, query string, width int, f func([]driver.Value) error, args ...any) error {
+	rows, err := r.DB.QueryContext(ctx, query, args...)
+	if err != nil {
+		return failure.Of(err)
+	}
+	defer rows.Close()
+	row, values, dest := make([]driver.Value, width), make([]any, width), make([]any, width)
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		for i, v := range values {
+			row[i] = v
+		}
+		if err := f(row); err != nil {
+			return err
+		}
+	}
+	return failure.Of(rows.Err())
+}
+
+// sessionOf reads the columns of selectSession.
+func sessionOf(row []driver.Value) (s remote.Session, err error) {
+	var stored spec
+	if err := json.Unmarshal([]byte(direct.Text(row[2])), &stored); err != nil {
+		return s, fmt.Errorf("read TURN session: %w", err)
+	}
+	s = remote.Session{
+		ID: remote.ID(direct.Int(row[0])), Domain: direct.Text(row[1]), By: stored.By, Created: direct.Time(direct.Int(row[3])), Expires: direct.Time(direct.Int(row[4])),
+		Ended: direct.Time(direct.Int(row[5])), Reason: direct.Text(row[6]), Counted: direct.Time(direct.Int(row[8])),
+		Spec: remote.Spec{
+			AllowPeers: stored.AllowPeers, Endpoints: stored.Endpoints, Technician: stored.Technician, MaxAllocations: stored.MaxAllocations, Rate: stored.Rate,
+		},
+	}
+	s.TTL = s.Expires.Sub(s.Created)
+	if err := json.Unmarshal([]byte(direct.Text(row[7])), &s.Counters); err != nil {
+		return s, fmt.Errorf("read counters of %s: %w", s.ID, err)
+	}
+	return s, nil
+}
