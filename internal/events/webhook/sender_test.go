@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -129,9 +130,15 @@ func TestOrderBehindARefusedEvent(t *testing.T) {
 // TestReplayBesideARefusedEvent: what is replayed of an endpoint that has something set aside goes before it.
 func TestReplayBesideARefusedEvent(t *testing.T) {
 	r := newRig(t, func(c *Config) { c.Retries = []string{"5ms", "5ms", "1h"} })
+	refused := make(chan struct{})
+	refuse := sync.OnceFunc(func() { close(refused) })
 	r.answers(func(p payload) int {
-		if p.Type == "endpoint.updated" {
+		switch {
+		case p.Type == "endpoint.updated":
+			refuse()
 			return http.StatusUnprocessableEntity
+		case string(p.Data["endpoint"]) == `"good"`:
+			<-refused // what is taken behind it shows that the fault lies in the event
 		}
 		return http.StatusOK
 	})
