@@ -42,7 +42,7 @@ func program(path string) bool {
 	return !strings.HasSuffix(path, "_test.go") && !strings.HasPrefix(path, "tests/")
 }
 
-// jitter are the files that may use a random source that can be predicted, each for times alone.
+// jitter are the files that may use a random source that can be predicted, each for times and for what need not be secret.
 var jitter = []string{
 	"internal/agent/agent.go",             // when an agent comes back
 	"internal/bench/endpoint.go",          // when a played endpoint does something
@@ -52,6 +52,10 @@ var jitter = []string{
 	"internal/endpoint/admit.go",          // how long the login of an endpoint that is flapping is held up
 	"internal/events/webhook/schedule.go", // when an event is tried again
 	"internal/push/scribe.go",             // when a write is tried again
+	"internal/remote/id.go",               // ids of sessions, which open nothing
+	"turn/control/backoff.go",             // when the TURN process is started again
+	"turn/datapath/down.go",               // transaction ids of indications, which nothing answers
+	"turn/datapath/ports.go",              // at which port the sequence begins
 	"xmpp/drain.go",                       // when an endpoint is told to come back
 }
 
