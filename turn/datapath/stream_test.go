@@ -264,7 +264,7 @@ func TestSlowReader(t *testing.T) {
 		for s.push(frame, a) {
 			n += len(frame)
 		}
-		b := make([]byte, pieceSize/8)
+		b := make([]byte, 2<<10)
 		for got := 0; got < n; {
 			time.Sleep(writeTime / 10)
 			m, err := theirs.Read(b)
