@@ -114,7 +114,7 @@ func (c *conn) serve(tag any, h Handler) error {
 			}
 		}
 		var errno unix.Errno
-		if l, errno = c.round(tag, h); errno == 0 {
+		if l, errno = c.round(tag, h); errno == 0 || errno == unix.EAGAIN { // the kernel wakes us for datagrams that it drops when they are read, for their checksum
 			errs = 0
 		} else if errs++; errs == mostErrors {
 			return os.NewSyscallError("recvmmsg", errno)

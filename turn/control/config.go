@@ -38,8 +38,8 @@ type Config struct {
 	SessionAllocations    int `key:"session_allocations" doc:"Allocations of one session, 1 to 1000000."`
 	TechnicianAllocations int `key:"technician_allocations" doc:"Allocations of all sessions of one technician, 1 to 1000000."`
 
-	SessionRate int `key:"session_rate" doc:"Bytes per second that one session may relay, both directions together. 0: no limit."`
-	TotalRate   int `key:"total_rate" doc:"Bytes per second that all sessions together may relay. 0: no limit."`
+	SessionRate int `key:"session_rate" doc:"Bytes per second that one session may relay, both directions and the headers of IP and UDP together. 0: no limit."`
+	TotalRate   int `key:"total_rate" doc:"Bytes per second that all sessions together may relay, counted in the same way. 0: no limit."`
 
 	CredentialTTL time.Duration `key:"credential_ttl" doc:"How long new allocations can be made with a credential, 1m to 12h; never after the end of its session. What is allocated then goes on until the session ends."`
 	UDP443        bool          `key:"udp_443" doc:"Whether STUN and TURN are served over UDP on the addresses of listen.tls, too."`

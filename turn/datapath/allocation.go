@@ -53,9 +53,12 @@ func (p *Path) Allocate(c Client, o Owner, ask Ask) (*Allocation, error) {
 		r.ports.give(a.bound.Port())
 		return nil, err
 	}
-	if s, ok := c.way.(*stream); ok && s.ended.Load() { // it ended before it could see the allocation
-		a.Close()
-		return nil, ErrClosed
+	if s, ok := c.way.(*stream); ok {
+		if s.ended.Load() { // before it could see the allocation
+			a.Close()
+			return nil, ErrClosed
+		}
+		s.settle()
 	}
 	return a, nil
 }
@@ -88,8 +91,8 @@ func (a *Allocation) Owner() Owner { return a.owner }
 // Done is closed when the allocation is.
 func (a *Allocation) Done() <-chan struct{} { return a.done }
 
-// Close frees the allocation. It is idempotent, and when it returns, nothing of the allocation is sent to a peer or, by UDP, to the client any more; of a stream it
-// may be that frames wait in its queue.
+// Close frees the allocation. It is idempotent, and when it returns, nothing of the allocation is sent to a peer or to the client any more, but for one write to a stream,
+// of at most pieceSize bytes, that has begun.
 func (a *Allocation) Close() {
 	a.closing.Do(func() {
 		a.mu.Lock()
@@ -98,8 +101,12 @@ func (a *Allocation) Close() {
 		a.path.unregister(a)
 		a.socket.Close()
 		a.path.relays[familyIndex(a.bound.Addr().Is6())].ports.give(a.bound.Port())
-		if l, ok := a.client.way.(*listener); ok {
-			l.wait()
+		switch w := a.client.way.(type) {
+		case *listener:
+			w.wait()
+		case *stream:
+			w.forget()
+			w.settle()
 		}
 		close(a.done)
 	})

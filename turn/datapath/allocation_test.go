@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -150,6 +151,30 @@ func TestEveryPortIsUsed(t *testing.T) {
 		seen[port+3].Close()
 		if a, err := allocate(1000); err != nil || a.Relayed().Port() != port+3 {
 			t.Errorf("after one was closed: %v", err)
+		}
+	}
+}
+
+// TestPortsThatCannotBeOpened: those that the system keeps are stepped over, and after any other error the next port is tried.
+func TestPortsThatCannotBeOpened(t *testing.T) {
+	p := newPorts(1000, 1003)
+	other := errors.New("other")
+	for _, tc := range []struct{ says, want error }{{syscall.EACCES, nil}, {syscall.EPERM, nil}, {other, other}} {
+		bad := uint16(p.min + p.next*p.step%p.size)
+		open := func(port uint16) error {
+			if port == bad {
+				return tc.says
+			}
+			return nil
+		}
+		if err := p.take(false, open); !errors.Is(err, tc.want) {
+			t.Errorf("%v: %v, want %v", tc.says, err, tc.want)
+		}
+		for i := range uint16(4) {
+			p.give(1000 + i)
+		}
+		if err := p.take(false, open); err != nil {
+			t.Errorf("%v, then: %v", tc.says, err)
 		}
 	}
 }

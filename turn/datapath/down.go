@@ -35,7 +35,7 @@ func (r *round) fromPeer(a *Allocation, peer netip.AddrPort, room []byte, n int)
 	case !v.allows(a.owner, peer):
 		r.refuse(a, peer)
 	case !a.owner.Take(n):
-		r.drop(a, tally.RateLimited, 1)
+		r.drop(a, a.unlessEnded(tally.RateLimited), 1)
 	case c != nil:
 		r.toClient(a, channelFrame(room, c.number, n), n)
 	default:
@@ -49,11 +49,14 @@ func (r *round) toClient(a *Allocation, frame []byte, n int) {
 	case *listener:
 		r.queueDown(w, a, frame, n)
 	case *stream:
-		if !w.push(frame) {
+		switch {
+		case w.push(frame, a):
+			r.countDown(a, 1, n)
+		case a.closed.Load():
+			r.drop(a, tally.SessionClosed, 1)
+		default:
 			r.drop(a, tally.SlowClient, 1)
-			return
 		}
-		r.countDown(a, 1, n)
 	}
 }
 

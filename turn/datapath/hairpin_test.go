@@ -68,7 +68,17 @@ func TestHairpinAsksBoth(t *testing.T) {
 	o2.empty.Store(false)
 	one.send(channelData(0x4001, []byte("y")))
 	w.checkData(two.receive(), a1.Relayed(), []byte("y"))
-	a2.Close() // from now on it is a socket's address like others
+	o1.ended.Store(true)
+	o1.refuse(a2.Relayed())
+	drop(o1, tally.SessionClosed)
+	o1.ended.Store(false)
+	a2.Close()
+	drop(o1, tally.PeerGone)
+	o1.refuse(netip.AddrPort{})
+	if s := o1.counters.Snapshot(); len(s.Refused) != 0 {
+		t.Errorf("relayed addresses are counted as refused peers: %v", s.Refused)
+	}
+	// It is a socket's address like others, where the owner allows it.
 	one.send(channelData(0x4001, []byte("z")))
 	w.waitFor(o1, "the last packet", func(s tally.Snapshot) bool { return s.PacketsUp+s.Drops[tally.SendFailed] == 5 })
 }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Sizes of read buffers in bytes: many frames, from a pool and held only while something is in it, where the connection can tell that something came; else kept.
+// Sizes of read buffers in bytes: many frames, from a pool and held only while whole ones are in it, where the connection can tell that something came; else kept.
 const (
 	pooledInput = 32 << 10
 	keptInput   = 4 << 10
@@ -19,10 +19,11 @@ var inputs = sync.Pool{New: func() any { return new([pooledInput]byte) }}
 type input struct {
 	conn net.Conn
 	buf  []byte
-	n    int // bytes kept
+	n    int // bytes at the beginning of buf, or of rest, that were kept
 
 	raw    syscall.RawConn // nil: the connection cannot tell
 	pooled *[pooledInput]byte
+	rest   []byte // what is kept while no buffer from the pool is held: a frame that is not whole, so that a slow client costs no more than its bytes
 	try    func(fd uintptr) bool
 	got    int
 	err    error
@@ -75,20 +76,25 @@ func (in *input) tryRead(fd uintptr) bool {
 	if in.pooled == nil {
 		in.pooled = inputs.Get().(*[pooledInput]byte)
 		in.buf = in.pooled[:]
+		copy(in.buf, in.rest)
 	}
 	var again bool
 	in.got, again, in.err = readNow(fd, in.buf[in.n:])
-	if again && in.n == 0 {
+	if again {
 		in.free()
 	}
 	return !again
 }
 
-// keep moves the bytes that were not used to the beginning.
+// keep keeps the bytes that were not used, the beginning of a frame, for the next call of more.
 func (in *input) keep(rest []byte) {
-	if in.n = copy(in.buf, rest); in.n == 0 {
-		in.free()
+	in.n = len(rest)
+	if in.pooled == nil {
+		copy(in.buf, rest)
+		return
 	}
+	in.rest = append([]byte(nil), rest...)
+	in.free()
 }
 
 // free gives a buffer from the pool back.

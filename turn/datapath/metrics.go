@@ -84,8 +84,24 @@ func (r *round) drop(a *Allocation, reason tally.Reason, packets int) {
 	r.counts.drops[reason] += packets
 }
 
-// refuse counts a packet to or from a peer that the owner does not allow.
+// refuse counts a packet to or from a peer that the owner does not allow. Relayed addresses are no peers that somebody must hear of: those of a session that come to
+// their end are refused from then on.
 func (r *round) refuse(a *Allocation, peer netip.AddrPort) {
-	r.drop(a, tally.PeerRefused, 1)
-	a.owner.Counters().Refuse(peer.Addr())
+	reason := a.unlessEnded(tally.PeerRefused)
+	relayed := r.path.inRange(peer)
+	if relayed && reason == tally.PeerRefused && r.path.At(peer) == nil {
+		reason = tally.PeerGone
+	}
+	r.drop(a, reason, 1)
+	if reason == tally.PeerRefused && !relayed {
+		a.owner.Counters().Refuse(peer.Addr())
+	}
+}
+
+// unlessEnded returns why a packet is dropped that the owner does not take: its end comes before another reason.
+func (a *Allocation) unlessEnded(reason tally.Reason) tally.Reason {
+	if a.owner.Ended() {
+		return tally.SessionClosed
+	}
+	return reason
 }

@@ -44,6 +44,8 @@ type Owner interface {
 	Generation() uint64
 	// Take takes the bytes of one packet from the rate that is left; false: the packet is dropped.
 	Take(bytes int) bool
+	// Ended tells whether there is nothing that the owner will allow any more.
+	Ended() bool
 	Counters() *tally.Counters
 }
 
@@ -187,6 +189,11 @@ func (p *Path) At(relayed netip.AddrPort) *Allocation {
 func (p *Path) ours(a netip.Addr) bool {
 	r := p.relays[familyIndex(a.Is6())]
 	return r != nil && (a == r.Announced || a == r.Bind)
+}
+
+// inRange tells whether an address is one that an allocation has, or could have.
+func (p *Path) inRange(a netip.AddrPort) bool {
+	return p.ours(a.Addr()) && a.Port() >= p.cfg.MinPort && a.Port() <= p.cfg.MaxPort
 }
 
 // now is the time as allocations keep it.

@@ -29,8 +29,8 @@ func newPorts(low, high uint16) *ports {
 	return p
 }
 
-// take finds a port that open accepts, an even one if that is asked for, and keeps it. A port that another program has is stepped over. The error is ErrNoPort, or
-// what open says else.
+// take finds a port that open accepts, an even one if that is asked for, and keeps it. A port that another program has, or that the system keeps from us, is stepped
+// over. The error is ErrNoPort, or what open says else; the next call tries another port then.
 func (p *ports) take(even bool, open func(port uint16) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -44,7 +44,8 @@ func (p *ports) take(even bool, open func(port uint16) error) error {
 			p.used[n/64] |= 1 << (n % 64)
 			p.next = (at + 1) % p.size
 			return nil
-		case !errors.Is(err, syscall.EADDRINUSE):
+		case !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EPERM):
+			p.next = (at + 1) % p.size
 			return err
 		}
 	}

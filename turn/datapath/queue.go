@@ -1,14 +1,19 @@
 package datapath
 
 import (
+	"encoding/binary"
 	"net"
+	"slices"
 	"sync"
 	"time"
+
+	"signalbox/turn/wire"
 )
 
-// Bounds of what waits for a client that reads slowly: bytes beside those that are being written, and how long one write may take.
+// Bounds of what waits for a client that reads slowly: bytes beside those that are being written, those of one write, and how long that may take.
 const (
 	queueSize = 256 << 10
+	pieceSize = 16 << 10
 	writeTime = 10 * time.Second
 )
 
@@ -19,7 +24,8 @@ type queue struct {
 	run  func() // write, made once
 
 	mu      sync.Mutex
-	waiting *[]byte // nil: nothing
+	waiting []*[]byte // pieces of whole frames
+	size    int       // bytes in them
 	writing bool
 	closed  bool
 	writer  sync.WaitGroup
@@ -29,24 +35,25 @@ type queue struct {
 
 func (q *queue) init(c net.Conn) { q.conn, q.run = c, q.write }
 
-var outputs = sync.Pool{New: func() any { return new([]byte) }}
+var outputs = sync.Pool{New: func() any {
+	b := make([]byte, 0, pieceSize)
+	return &b
+}}
 
-// push appends a frame, padded to a multiple of 4 (RFC 8656 section 12.5), for whoever writes next; false: there is no room, or no connection any more.
-func (q *queue) push(frame []byte) bool {
+// push appends a frame, padded to a multiple of 4 (RFC 8656 section 12.5), for whoever writes next; false: there is no room, or no connection any more, or the
+// allocation that the frame is of is closed. a is nil for answers.
+func (q *queue) push(frame []byte, a *Allocation) bool {
 	var zero [3]byte
 	padding := zero[:-len(frame)&3]
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
+	n := len(frame) + len(padding)
+	if q.closed || a != nil && a.closed.Load() || q.size+n > queueSize {
 		return false
 	}
-	if q.waiting == nil {
-		q.waiting = outputs.Get().(*[]byte)
-	}
-	if len(*q.waiting)+len(frame)+len(padding) > queueSize {
-		return false
-	}
-	*q.waiting = append(append(*q.waiting, frame...), padding...)
+	p := q.pieceLocked(n)
+	*p = append(append(*p, frame...), padding...)
+	q.size += n
 	if !q.writing {
 		q.writing = true
 		q.writer.Add(1)
@@ -55,7 +62,44 @@ func (q *queue) push(frame []byte) bool {
 	return true
 }
 
-// write writes all that waits at once, and again, until nothing does.
+// pieceLocked returns the last piece if it has room for n bytes, else a new one.
+func (q *queue) pieceLocked(n int) *[]byte {
+	if last := len(q.waiting) - 1; last >= 0 && len(*q.waiting[last])+n <= pieceSize {
+		return q.waiting[last]
+	}
+	p := outputs.Get().(*[]byte)
+	q.waiting = append(q.waiting, p)
+	return p
+}
+
+// forget drops what was relayed and waits, as its allocation is closed. Answers stay.
+func (q *queue) forget() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.size = 0
+	q.waiting = slices.DeleteFunc(q.waiting, func(p *[]byte) bool {
+		*p = answersOf(*p)
+		q.size += len(*p)
+		if len(*p) == 0 {
+			outputs.Put(p)
+		}
+		return len(*p) == 0
+	})
+}
+
+// answersOf moves the frames of b that are neither ChannelData nor Data indications to its beginning.
+func answersOf(b []byte) []byte {
+	kept := b[:0]
+	_, _ = frames(b, func(frame []byte) error { // they are ours, and whole
+		if wire.KindOf(frame[0]) != wire.ChannelData && binary.BigEndian.Uint16(frame) != wire.TypeDataIndication {
+			kept = append(kept, frame...)
+		}
+		return nil
+	})
+	return kept
+}
+
+// write writes a piece that waits, and again, until there is none.
 func (q *queue) write() {
 	defer q.writer.Done()
 	for b := q.next(); b != nil; b = q.next() {
@@ -75,9 +119,13 @@ func (q *queue) write() {
 func (q *queue) next() *[]byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	b := q.waiting
-	q.waiting = nil
-	q.writing = b != nil
+	q.writing = len(q.waiting) > 0
+	if !q.writing {
+		return nil
+	}
+	b := q.waiting[0]
+	q.waiting = slices.Delete(q.waiting, 0, 1)
+	q.size -= len(*b)
 	return b
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"signalbox/turn/batch"
 	"signalbox/turn/tally"
 	"signalbox/turn/wire"
 )
@@ -123,24 +124,31 @@ func still(t *testing.T) (*Path, *control) {
 	return p, c
 }
 
-// TestDeadlines: ten minutes for the first byte of a frame, ten seconds for its rest, however it dribbles.
+// TestDeadlines: ten minutes for the first byte of a frame, ten seconds for its rest, however it dribbles; half a minute in all for strangers.
 func TestDeadlines(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
 		every  time.Duration // between bytes of a frame of 20
 		frames int           // whole ones before
+		held   bool          // it has an allocation
 		want   time.Duration
 	}{
-		{"nothing", 0, 0, idleTime},
-		{"whole frames, then nothing", 0, 5, idleTime},
-		{"a byte every second", time.Second, 0, frameTime},
-		{"whole frames, then a byte every second", time.Second, 3, frameTime},
+		{"nothing", 0, 0, true, idleTime},
+		{"whole frames, then nothing", 0, 5, true, idleTime},
+		{"a byte every second", time.Second, 0, true, frameTime},
+		{"whole frames, then a byte every second", time.Second, 3, true, frameTime},
+		{"a stranger", 0, 0, false, strangerTime},
+		{"a stranger's frames, then nothing", 0, 5, false, strangerTime},
+		{"a stranger's byte every second", time.Second, 0, false, frameTime},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p, control := still(t)
 				ours, theirs := net.Pipe()
 				go p.ServeStream(t.Context(), ours, TCP, netip.AddrPort{}, netip.AddrPort{})
+				if tc.held {
+					hold(t, p, control, theirs)
+				}
 				for range tc.frames {
 					if _, err := theirs.Write(message(wire.TypeBindingRequest, nil)); err != nil {
 						t.Fatal(err)
@@ -165,6 +173,141 @@ func TestDeadlines(t *testing.T) {
 			})
 		})
 	}
+}
+
+// hold gives the client of a stream an allocation without a socket.
+func hold(t *testing.T, p *Path, control *control, theirs net.Conn) *Allocation {
+	t.Helper()
+	if _, err := theirs.Write(message(wire.TypeBindingRequest, nil)); err != nil {
+		t.Fatal(err)
+	}
+	p.relays[0] = &relay{RelayAddr: RelayAddr{Bind: netip.MustParseAddr("127.0.0.1"), Announced: netip.MustParseAddr("127.0.0.1")}, ports: newPorts(1, 2)}
+	p.groups = []batch.Group{noSockets{}}
+	a, err := p.Allocate(<-control.requests, new(owner), Ask{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// noSockets opens sockets that are none.
+type noSockets struct{ batch.Group }
+
+func (noSockets) Open(netip.AddrPort, any) (batch.Socket, error) { return noSocket{}, nil }
+
+type noSocket struct{ batch.Socket }
+
+func (noSocket) Close() {}
+
+// TestStrangerAgain: frames do not renew a stranger's time, nor does the end of an allocation end the stream at once.
+func TestStrangerAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, control := still(t)
+		ours, theirs := net.Pipe()
+		go p.ServeStream(t.Context(), ours, TCP, netip.AddrPort{}, netip.AddrPort{})
+		a := hold(t, p, control, theirs)
+		time.Sleep(idleTime / 2)
+		a.Close()
+		start := time.Now()
+		for {
+			if _, err := theirs.Write(message(wire.TypeBindingRequest, nil)); err != nil {
+				break
+			}
+			time.Sleep(time.Second)
+		}
+		<-control.gone
+		if got := time.Since(start); got < strangerTime-slack || got > strangerTime+2*slack {
+			t.Errorf("ended %v after its allocation, want %v", got, strangerTime)
+		}
+	})
+}
+
+// TestStreamOfOthers: a stream with the addresses of another uses none of its allocation.
+func TestStreamOfOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, control := still(t)
+		var ends [2]net.Conn
+		for i := range ends {
+			ours, theirs := net.Pipe()
+			ends[i] = theirs
+			go p.ServeStream(t.Context(), ours, TCP, netip.AddrPort{}, netip.AddrPort{})
+		}
+		a := hold(t, p, control, ends[0])
+		if _, err := ends[1].Write(channelData(0x4000, []byte("abcd"))); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if s := a.owner.(*owner).counters.Snapshot(); s.Drops[tally.NoChannel] != 0 {
+			t.Errorf("a frame of another stream was taken for the allocation's: %+v", s)
+		}
+		_ = ends[1].Close()
+		if <-control.gone; a.closed.Load() {
+			t.Error("the other stream's end closed the allocation")
+		}
+		_ = ends[0].Close()
+		if <-control.gone; !a.closed.Load() {
+			t.Error("its own stream's end did not close the allocation")
+		}
+	})
+}
+
+// TestSlowReader: a client that takes a piece in the time of one write keeps its connection, however much waits.
+func TestSlowReader(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, control := still(t)
+		ours, theirs := net.Pipe()
+		go p.ServeStream(t.Context(), ours, TCP, netip.AddrPort{}, netip.AddrPort{})
+		a := hold(t, p, control, theirs)
+		s := a.client.way.(*stream)
+		frame := channelData(0x4000, payload(1, 1196))
+		n := 0
+		for s.push(frame, a) {
+			n += len(frame)
+		}
+		b := make([]byte, 2<<10)
+		for got := 0; got < n; {
+			time.Sleep(writeTime / 10)
+			m, err := theirs.Read(b)
+			if err != nil {
+				t.Fatalf("after %d of %d bytes: %v", got, n, err)
+			}
+			got += m
+		}
+		_ = theirs.Close()
+		<-control.gone
+	})
+}
+
+// TestCloseForgets: what waits for a stream goes with its allocation, but for the write that has begun; answers stay, and nothing of it comes later.
+func TestCloseForgets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, control := still(t)
+		ours, theirs := net.Pipe()
+		go p.ServeStream(t.Context(), ours, TCP, netip.AddrPort{}, netip.AddrPort{})
+		a := hold(t, p, control, theirs)
+		s, frame, answer := a.client.way.(*stream), channelData(0x4000, payload(1, 1196)), message(wire.TypeBindingSuccess, nil)
+		s.push(frame, a)
+		synctest.Wait() // it is being written
+		for range 100 {
+			s.push(frame, a)
+		}
+		s.push(answer, nil)
+		a.Close()
+		if s.push(frame, a) {
+			t.Error("a frame of a closed allocation was taken")
+		}
+		want := append(frame, answer...)
+		got := make([]byte, len(want))
+		if _, err := io.ReadFull(theirs, got); err != nil || !bytes.Equal(got, want) {
+			t.Errorf("got %d bytes, %v: not the frame and the answer", len(got), err)
+		}
+		synctest.Wait()
+		if s.size != 0 || len(s.waiting) != 0 {
+			t.Errorf("%d bytes wait in %d pieces", s.size, len(s.waiting))
+		}
+		_ = theirs.Close()
+		<-control.gone
+	})
 }
 
 // TestClientThatReadsNothing: a write that takes too long ends the stream.

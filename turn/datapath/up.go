@@ -80,7 +80,7 @@ func (r *round) toPeer(a *Allocation, v *verdict, peer netip.AddrPort, payload [
 		r.refuse(a, peer)
 		return
 	case !a.owner.Take(len(payload)):
-		r.drop(a, tally.RateLimited, 1)
+		r.drop(a, a.unlessEnded(tally.RateLimited), 1)
 		return
 	}
 	if r.path.ours(peer.Addr()) {

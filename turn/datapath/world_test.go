@@ -31,6 +31,7 @@ type owner struct {
 	asked      atomic.Int64
 	generation atomic.Uint64
 	empty      atomic.Bool // the rate is used up
+	ended      atomic.Bool
 	counters   tally.Counters
 }
 
@@ -47,6 +48,7 @@ func (o *owner) refuse(peer netip.AddrPort) {
 
 func (o *owner) Generation() uint64        { return o.generation.Load() }
 func (o *owner) Take(int) bool             { return !o.empty.Load() }
+func (o *owner) Ended() bool               { return o.ended.Load() }
 func (o *owner) Counters() *tally.Counters { return &o.counters }
 
 // control keeps what it is called with.

@@ -10,9 +10,9 @@ import (
 	"signalbox/turn/policy"
 )
 
-// taken takes packets of a size until one is refused, at most limit, and returns how many it got.
+// taken takes packets of a size, headers included, until one is refused, at most limit, and returns how many it got.
 func taken(s *Side, size, limit int) (n int) {
-	for n < limit && s.Take(size) {
+	for n < limit && s.Take(size-headers) {
 		n++
 	}
 	return n
@@ -50,7 +50,7 @@ func TestRateOfAll(t *testing.T) {
 		t.Errorf("two sessions take %d and %d packets, want 10 and 5", one, two)
 	}
 	for range 100 {
-		b.Take(1000)
+		b.Take(1000 - headers)
 	}
 	w.clock.pass(500 * time.Millisecond)
 	if got := taken(b, 1000, 100); got != 7 {
@@ -70,10 +70,23 @@ func TestRateBelowOnePacket(t *testing.T) {
 			t.Errorf("%d packets, want 1", got)
 		}
 		w.clock.pass(12*time.Second - 1)
-		if a.Take(1200) {
+		if a.Take(1200 - headers) {
 			t.Error("a packet passes before the last one is paid for")
 		}
 		w.clock.pass(1)
+	}
+}
+
+// TestEmptyPackets: they have headers.
+func TestEmptyPackets(t *testing.T) {
+	w := newWorld(t, Limits{SessionRate: 10 * headers}, policy.Config{})
+	a, _ := w.open(control.Session{ID: "s"})
+	n := 0
+	for n < 100 && a.Take(0) {
+		n++
+	}
+	if n != 10 {
+		t.Errorf("%d empty packets, want 10", n)
 	}
 }
 

@@ -18,21 +18,21 @@ type Side struct {
 	index   int // 0: a, 1: b
 }
 
-// Permits says why a permission for a peer must be refused, or policy.OK. Refused peers are counted. Peers are the relayed addresses of the session, the addresses at
+// Permits says why a permission for a peer must be refused, or policy.OK. Refused peers are counted until the session ends. Peers are the relayed addresses of the session, the addresses at
 // which the other party was observed, those of Session.AllowPeers and those that the policy opens to all; what the policy never opens stays closed, but for relayed
 // addresses of the session.
 func (s *Side) Permits(peer netip.Addr) policy.Reason {
 	r := s.permission(policy.Canonical(peer), peer)
-	if r != policy.OK {
+	if r != policy.OK && r != Ended {
 		s.session.counters.Refuse(peer)
 	}
 	return r
 }
 
-// PermitsChannel says why a channel to a peer must be refused, or policy.OK: as Refusal, as the port is known. Refused peers are counted.
+// PermitsChannel says why a channel to a peer must be refused, or policy.OK: as Refusal, as the port is known. Refused peers are counted as by Permits.
 func (s *Side) PermitsChannel(peer netip.AddrPort) policy.Reason {
 	r := s.Refusal(peer)
-	if r != policy.OK {
+	if r != policy.OK && r != Ended {
 		s.session.counters.Refuse(peer.Addr())
 	}
 	return r
@@ -65,14 +65,20 @@ func (s *Side) Refusal(peer netip.AddrPort) policy.Reason {
 // Allows tells whether something may be sent to a peer: Refusal gives no reason. The answer holds as long as Generation, read before, stays the same.
 func (s *Side) Allows(peer netip.AddrPort) bool { return s.Refusal(peer) == policy.OK }
 
+// Ended tells whether the session has ended: then nothing is allowed.
+func (s *Side) Ended() bool { return s.session.ended() }
+
 // Generation changes when the answers of Allows may change: with the session's peers, its allocations and its end.
 func (s *Side) Generation() uint64 { return s.session.generation.Load() }
 
-// Take takes the bytes of a packet, 1 or more, from what the session, and all sessions together, may relay now. False: the packet must be dropped, as the rate is used
-// up or the session has ended.
+// headers is what a packet takes of a rate beside its payload, in bytes: the headers of IPv4 and UDP, so that many small packets, or empty ones, are not free.
+const headers = 20 + 8
+
+// Take takes a packet with so many bytes of payload, 0 or more, and its headers, from what the session, and all sessions together, may relay now. False: the packet must
+// be dropped, as the rate is used up or the session has ended.
 func (s *Side) Take(bytes int) bool {
 	one := s.session
-	return !one.ended() && one.table.take(one, bytes)
+	return !one.ended() && one.table.take(one, bytes+headers)
 }
 
 // Counters are those of the session, the same for both sides.

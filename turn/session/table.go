@@ -33,7 +33,7 @@ type Limits struct {
 	Allocations           int   // in all
 	SessionAllocations    int   // of one session; its own limit may be smaller
 	TechnicianAllocations int   // of all sessions of one technician
-	SessionRate           int64 // bytes per second of one session, both directions together; its own rate may be smaller
+	SessionRate           int64 // bytes per second of one session, both directions and headers of IP and UDP together; its own rate may be smaller
 	TotalRate             int64 // bytes per second of all sessions
 }
 

@@ -93,6 +93,9 @@ func ended(t *testing.T, s *Side, allocations ...*allocation) {
 	if s.Take(1) || s.Allows(netip.MustParseAddrPort("192.0.2.1:1")) || s.Permits(netip.MustParseAddr("192.0.2.1")) != Ended {
 		t.Error("after the end something is allowed")
 	}
+	if n := s.Counters().Snapshot().Refused[netip.MustParseAddr("192.0.2.1")]; n != 0 || !s.Ended() {
+		t.Errorf("after the end %d refused peers are counted", n)
+	}
 	if _, err := s.Reserve(); !errors.Is(err, ErrEnded) {
 		t.Errorf("after the end Reserve says %v", err)
 	}
