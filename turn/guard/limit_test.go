@@ -96,6 +96,28 @@ func TestUnauthenticatedAreLimited(t *testing.T) {
 	}
 }
 
+// TestDatagramsLeaveStreamsAlone: datagrams, whose source anybody can invent, use up nothing of what that source gets over a stream.
+func TestDatagramsLeaveStreamsAlone(t *testing.T) {
+	w := newWorld(t, func(o *options) { o.Unauthenticated, o.UnauthenticatedBurst, o.Bindings, o.BindingsBurst = 1, 5, 1, 5 })
+	w.open("ses_1")
+	flood := w.dial("udp")
+	for range 20 {
+		for _, request := range [][]byte{flood.Build(wire.TypeAllocateRequest, turntest.NewID(), turntest.Transport()), flood.Build(wire.TypeBindingRequest, turntest.NewID())} {
+			if _, err := flood.Write(request); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waitFor(t, "requests without an answer", func() bool { return w.metric("signalbox_turn_unanswered_total", "rate") >= 20 })
+	c := w.client("tcp", "ses_1", 'a')
+	if err := c.Once(wire.TypeBindingRequest); err != nil {
+		t.Errorf("binding over a stream: %v", err)
+	}
+	if _, err := c.Allocate(); err != nil {
+		t.Errorf("allocation over a stream: %v", err)
+	}
+}
+
 func TestBinding(t *testing.T) {
 	w := newWorld(t, func(o *options) { o.Bindings, o.BindingsBurst = 1, 5 })
 	c := w.dial("udp")
