@@ -293,20 +293,27 @@ func TestCallsAreBounded(t *testing.T) {
 		p := newCaller(ours)
 		ended := make(chan error, 1)
 		go func() { ended <- p.run() }()
-		results := make(chan error, maxCalls+1)
+		results := make(chan error, maxCalls+3)
+		call := func(do string) {
+			_, err := p.call(context.Background(), message{Do: do})
+			results <- err
+		}
 		for range maxCalls + 1 {
-			go func() {
-				_, err := p.call(context.Background(), message{Do: doPing})
-				results <- err
-			}()
+			go call(doCounters)
 		}
 		synctest.Wait()
 		if err := <-results; !errors.Is(err, ErrBusy) {
 			t.Errorf("call() = %v, want ErrBusy", err)
 		}
+		go call(doEnd)
+		go call(doPing)
+		synctest.Wait()
+		if len(results) > 0 {
+			t.Errorf("an end or a ping among many calls: %v, want that it waits", <-results)
+		}
 		_ = theirs.Close()
 		<-ended
-		for range maxCalls {
+		for range maxCalls + 2 {
 			if err := <-results; !errors.Is(err, errGone) {
 				t.Fatalf("call() = %v, want errGone", err)
 			}
