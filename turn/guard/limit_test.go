@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/turn/datapath"
 	"signalbox/turn/turntest"
 	"signalbox/turn/wire"
 )
@@ -42,6 +43,43 @@ func TestLimiter(t *testing.T) {
 			t.Errorf("%d answers after one was given back", n)
 		}
 	})
+}
+
+// TestQuestionsAreLimited: one allocation has so many questions waiting and no more, and so many a second. Over a stream the client is told.
+func TestQuestionsAreLimited(t *testing.T) {
+	w := newWorld(t)
+	c, err := newConn(w.guard) // nobody takes from its queue
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(a *allocation, transport datapath.Transport) bool {
+		return c.put(&question{origin: origin{from: datapath.Client{Transport: transport}, method: refresh}, allocation: a})
+	}
+	crowd := &allocation{}
+	for i := range 9 {
+		if got := ask(crowd, datapath.UDP); got != (i < 8) {
+			t.Errorf("question %d finds room: %v", i+1, got)
+		}
+	}
+	if n := w.metric("signalbox_turn_requests_total", "500"); n != 0 {
+		t.Errorf("%v answers to a datagram that found no room", n)
+	}
+	if ask(crowd, datapath.TCP) || w.metric("signalbox_turn_requests_total", "500") != 1 {
+		t.Error("a question over a stream that finds no room is not answered with 500")
+	}
+	if !ask(&allocation{}, datapath.UDP) {
+		t.Error("one allocation takes the room of another")
+	}
+	fast, n := &allocation{}, 0
+	for range 1000 {
+		if ask(fast, datapath.UDP) {
+			n++
+			fast.waiting.Add(-1)
+		}
+	}
+	if n < questionsBurst || n == 1000 {
+		t.Errorf("%d of 1000 questions at once found room, want %d or a few more", n, questionsBurst)
+	}
 }
 
 // TestLimiterSources: the addresses of one customer are one source, and however many sources there are, the table is as large as before.
