@@ -176,6 +176,40 @@ func TestCutOfTheConnectionAlone(t *testing.T) {
 	})
 }
 
+// TestEndOnAnotherHost: while the connection is cut that relays on, so the end waits for it, and says so if it does not come back; then the session is ended all the same.
+func TestEndOnAnotherHost(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Client, w *pipeWay, f *fakeTURN) {
+		c.target = "192.0.2.1:5349"
+		same := w.server
+		must(t, c.Open(t.Context(), session("a")))
+		must(t, c.Open(t.Context(), session("b")))
+		w.become(nil)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if _, err := c.End(ctx, "a", "revoked"); !errors.Is(err, ErrAway) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("End() = %v, want ErrAway", err)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := c.End(t.Context(), "b", "revoked")
+			ended <- err
+		}()
+		synctest.Wait()
+		if len(ended) > 0 {
+			t.Error("End() does not wait for the connection")
+		}
+		w.become(same)
+		must(t, <-ended)
+		if open := f.open(); len(open) > 0 {
+			t.Errorf("sessions %q go on", open)
+		}
+		if err := c.Away(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestOpenWaitsNoLongerThanItsContext(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Client, w *pipeWay, f *fakeTURN) {
 		w.become(nil)
