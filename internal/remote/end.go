@@ -22,8 +22,13 @@ func (s *Service) end(ctx context.Context, l *live, reason string) (Session, err
 	return s.note(ctx, l)
 }
 
+// silenceWithin is how long the TURN server may take to end a session, which waits for one on another host: the rest of within is the store's.
+const silenceWithin = within / 2
+
 // silence ends a session at the TURN server. Where that does not say what the session has moved, what was counted last is final.
 func (s *Service) silence(ctx context.Context, l *live, reason string) {
+	ctx, cancel := context.WithTimeout(ctx, silenceWithin)
+	defer cancel()
 	counters, err := s.turn.End(ctx, l.ID, reason)
 	if err != nil {
 		s.log.Warn("the TURN server did not say what a session has moved", telemetry.TURNSession(l.ID.String()), telemetry.Cause(err))

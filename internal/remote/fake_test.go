@@ -48,7 +48,10 @@ func (f *fakeStore) CreateTURNSession(_ context.Context, s Session) error {
 	return nil
 }
 
-func (f *fakeStore) EndTURNSession(_ context.Context, id ID, e End) (Session, error) {
+func (f *fakeStore) EndTURNSession(ctx context.Context, id ID, e End) (Session, error) {
+	if err := ctx.Err(); err != nil {
+		return Session{}, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.broken["end"]; err != nil {
@@ -131,6 +134,7 @@ type fakeTURN struct {
 	ended  []string
 	moved  Counters
 	broken error
+	away   bool          // End waits as long as it may
 	hold   chan struct{} // non-nil: Open waits for it
 }
 
@@ -164,7 +168,14 @@ func (f *fakeTURN) Open(_ context.Context, g Grant) error {
 	return nil
 }
 
-func (f *fakeTURN) End(_ context.Context, id ID, reason string) (Counters, error) {
+func (f *fakeTURN) End(ctx context.Context, id ID, reason string) (Counters, error) {
+	f.mu.Lock()
+	away := f.away
+	f.mu.Unlock()
+	if away {
+		<-ctx.Done()
+		return Counters{}, ctx.Err()
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.open, id)

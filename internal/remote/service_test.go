@@ -140,6 +140,19 @@ func TestRecordComesLate(t *testing.T) {
 	}
 }
 
+// TestEndWhileTURNIsAway: a TURN server that is waited for in vain leaves the store time to note the end.
+func TestEndWhileTURNIsAway(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, b *bench) {
+		s := b.opened(Spec{Endpoints: [2]string{"pc-1", ""}})
+		b.turn.mu.Lock()
+		b.turn.away = true
+		b.turn.mu.Unlock()
+		if ended, err := b.End(t.Context(), domain, s.ID); err != nil || ended.Open() {
+			t.Errorf("End = %+v, %v, want one that ended", ended, err)
+		}
+	})
+}
+
 // TestEndIsNotedLater: a session whose end cannot be stored is silent at once, shows as ended, and is noted when the store takes it.
 func TestEndIsNotedLater(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, b *bench) {

@@ -14,10 +14,11 @@ import (
 // errGone marks calls whose connection ended before the answer came.
 var errGone = errors.New("the control connection ended")
 
-// ErrBusy is the error of calls that find too many others waiting.
+// ErrBusy is the error of calls that find too many others waiting. The end of a session and a ping never get it: a session whose end were lost would relay on, and a
+// TURN process that is not asked would be taken for one that hangs.
 var ErrBusy = errors.New("the TURN process does not keep up with requests")
 
-// maxCalls bounds the calls that wait for their answers.
+// maxCalls bounds the calls that wait for their answers, but for those that bounded excepts.
 const maxCalls = 4096
 
 // caller asks on one control connection. Run must run; all else may be called concurrently.
@@ -28,7 +29,7 @@ type caller struct {
 
 	mu      sync.Mutex
 	number  uint64
-	calls   int                      // those of call that wait
+	calls   int                      // those of call that wait and are bounded
 	queue   []message                // not written yet
 	pending map[uint64]func(message) // what to do with answers
 }
@@ -127,19 +128,10 @@ func (c *caller) postLocked(m message, answer func(message)) {
 // call asks and waits for the answer. The error is that of ctx, ErrBusy, errGone, or what the other end says.
 func (c *caller) call(ctx context.Context, m message) (message, error) {
 	got := make(chan message, 1)
-	c.mu.Lock()
-	if c.calls >= maxCalls {
-		c.mu.Unlock()
-		return message{}, ErrBusy
+	if err := c.enqueue(m, func(m message) { got <- m }); err != nil {
+		return message{}, err
 	}
-	c.calls++
-	c.postLocked(m, func(m message) { got <- m })
-	c.mu.Unlock()
-	defer func() {
-		c.mu.Lock()
-		c.calls--
-		c.mu.Unlock()
-	}()
+	defer c.leave(m)
 	select {
 	case answer := <-got:
 		if answer.Error != "" {
@@ -152,3 +144,29 @@ func (c *caller) call(ctx context.Context, m message) (message, error) {
 		return message{}, ctx.Err()
 	}
 }
+
+// enqueue is post with a place among the calls, which leave gives back.
+func (c *caller) enqueue(m message, answer func(message)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if bounded(m) {
+		if c.calls >= maxCalls {
+			return ErrBusy
+		}
+		c.calls++
+	}
+	c.postLocked(m, answer)
+	return nil
+}
+
+func (c *caller) leave(m message) {
+	if !bounded(m) {
+		return
+	}
+	c.mu.Lock()
+	c.calls--
+	c.mu.Unlock()
+}
+
+// bounded tells whether maxCalls holds for a message. There is one ping at a time, and no more ends than sessions.
+func bounded(m message) bool { return m.Do != doEnd && m.Do != doPing }

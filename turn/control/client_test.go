@@ -176,6 +176,40 @@ func TestCutOfTheConnectionAlone(t *testing.T) {
 	})
 }
 
+// TestEndOnAnotherHost: while the connection is cut that relays on, so the end waits for it, and says so if it does not come back; then the session is ended all the same.
+func TestEndOnAnotherHost(t *testing.T) {
+	inBubble(t, func(t *testing.T, c *Client, w *pipeWay, f *fakeTURN) {
+		c.target = "192.0.2.1:5349"
+		same := w.server
+		must(t, c.Open(t.Context(), session("a")))
+		must(t, c.Open(t.Context(), session("b")))
+		w.become(nil)
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+		defer cancel()
+		if _, err := c.End(ctx, "a", "revoked"); !errors.Is(err, ErrAway) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("End() = %v, want ErrAway", err)
+		}
+		ended := make(chan error, 1)
+		go func() {
+			_, err := c.End(t.Context(), "b", "revoked")
+			ended <- err
+		}()
+		synctest.Wait()
+		if len(ended) > 0 {
+			t.Error("End() does not wait for the connection")
+		}
+		w.become(same)
+		must(t, <-ended)
+		if open := f.open(); len(open) > 0 {
+			t.Errorf("sessions %q go on", open)
+		}
+		if err := c.Away(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 func TestOpenWaitsNoLongerThanItsContext(t *testing.T) {
 	inBubble(t, func(t *testing.T, c *Client, w *pipeWay, f *fakeTURN) {
 		w.become(nil)
@@ -293,20 +327,27 @@ func TestCallsAreBounded(t *testing.T) {
 		p := newCaller(ours)
 		ended := make(chan error, 1)
 		go func() { ended <- p.run() }()
-		results := make(chan error, maxCalls+1)
+		results := make(chan error, maxCalls+3)
+		call := func(do string) {
+			_, err := p.call(context.Background(), message{Do: do})
+			results <- err
+		}
 		for range maxCalls + 1 {
-			go func() {
-				_, err := p.call(context.Background(), message{Do: doPing})
-				results <- err
-			}()
+			go call(doCounters)
 		}
 		synctest.Wait()
 		if err := <-results; !errors.Is(err, ErrBusy) {
 			t.Errorf("call() = %v, want ErrBusy", err)
 		}
+		go call(doEnd)
+		go call(doPing)
+		synctest.Wait()
+		if len(results) > 0 {
+			t.Errorf("an end or a ping among many calls: %v, want that it waits", <-results)
+		}
 		_ = theirs.Close()
 		<-ended
-		for range maxCalls {
+		for range maxCalls + 2 {
 			if err := <-results; !errors.Is(err, errGone) {
 				t.Fatalf("call() = %v, want errGone", err)
 			}

@@ -10,6 +10,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -129,8 +130,10 @@ func TestTURNProcessOnAnotherHost(t *testing.T) {
 	if _, err := r.ReadByte(); err != io.EOF {
 		t.Errorf("after its end: %v", err)
 	}
-	if _, err := c.End(t.Context(), "a", "over"); err != nil {
-		t.Errorf("End() while it is away = %v", err)
+	short, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if _, err := c.End(short, "a", "over"); !errors.Is(err, ErrAway) {
+		t.Errorf("End() while it is away = %v, want ErrAway", err)
 	}
 	second := newFakeTURN()
 	startGateway(t, there, at, second)

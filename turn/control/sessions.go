@@ -92,8 +92,9 @@ func (c *Client) restoreLocked(r *record, previous Session) {
 	}
 }
 
-// End ends a session for good and returns what it has done; no bytes of it are relayed any more. While the TURN process is away the end is remembered,
-// and nil is the error. If ctx ends first, the session ends all the same and the counters are the last known ones. ErrUnknownSession: there is none.
+// End ends a session for good and returns what it has done; no bytes of it are relayed any more. While a child is away the end is remembered, and nil is the error, as
+// nothing relays. A TURN process on another host relays on while the connection to it is cut, so End waits for that until ctx ends: ErrAway says that it may still relay,
+// and the end is remembered as well. If ctx ends first, the session ends all the same and the counters are the last known ones. ErrUnknownSession: there is none.
 func (c *Client) End(ctx context.Context, id, reason string) (Counters, error) {
 	c.mu.Lock()
 	r, p := c.sessions[id], c.peer
@@ -102,7 +103,40 @@ func (c *Client) End(ctx context.Context, id, reason string) (Counters, error) {
 	if r == nil {
 		return Counters{}, ErrUnknownSession
 	}
-	return c.count(ctx, r, p, message{Do: doEnd, ID: id, Reason: reason})
+	m := message{Do: doEnd, ID: id, Reason: reason}
+	if c.target != "" && r.session.Expires.After(time.Now()) {
+		return c.endThere(ctx, r, m)
+	}
+	return c.count(ctx, r, p, m)
+}
+
+// endThere ends a session on another host, where one that has not expired goes on until it is told. A connection that comes
+// back begins with which sessions are open, which ends this one even if ctx is over by then.
+func (c *Client) endThere(ctx context.Context, r *record, m message) (Counters, error) {
+	for {
+		p, err := c.await(ctx)
+		var total Counters
+		if err == nil {
+			total, err = c.inquire(ctx, r, p, m)
+		}
+		switch {
+		case err == nil:
+			return total, nil
+		case errors.Is(err, errGone):
+			c.leave(p)
+		case ctx.Err() != nil:
+			return c.known(r), fmt.Errorf("end TURN session %s: %w: %w", m.ID, ErrAway, ctx.Err())
+		default:
+			return total, fmt.Errorf("end TURN session %s: %w", m.ID, err)
+		}
+	}
+}
+
+// known returns what a session has done as far as it is known.
+func (c *Client) known(r *record) Counters {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return r.total()
 }
 
 // Counters returns what a session has done since it was opened; while the TURN process is away, what is known. ErrUnknownSession: there is none.
@@ -118,6 +152,19 @@ func (c *Client) Counters(ctx context.Context, id string) (Counters, error) {
 
 // count asks p for the session's counters, if it is there. What it has counted is lost if it is gone before it answers.
 func (c *Client) count(ctx context.Context, r *record, p *caller, m message) (Counters, error) {
+	total, err := c.inquire(ctx, r, p, m)
+	switch {
+	case errors.Is(err, errGone):
+		total.Open = 0
+		return total, nil
+	case err != nil:
+		return total, fmt.Errorf("count TURN session: %w", err)
+	}
+	return total, nil
+}
+
+// inquire asks p for the session's counters and returns all that is known then. errGone: p is not there, or gone before it answers.
+func (c *Client) inquire(ctx context.Context, r *record, p *caller, m message) (Counters, error) {
 	var answer message
 	err := errGone
 	if p != nil {
@@ -128,15 +175,7 @@ func (c *Client) count(ctx context.Context, r *record, p *caller, m message) (Co
 	if current := c.peer == p || c.sessions[r.session.ID] != r; answer.Counters != nil && current {
 		r.last = *answer.Counters
 	}
-	switch total := r.total(); {
-	case errors.Is(err, errGone):
-		total.Open = 0
-		return total, nil
-	case err != nil:
-		return total, fmt.Errorf("count TURN session: %w", err)
-	default:
-		return total, nil
-	}
+	return r.total(), err
 }
 
 // forgetExpiredLocked forgets sessions that have ended by themselves, if there is no room for another one.

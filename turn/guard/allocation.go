@@ -22,6 +22,7 @@ type allocation struct {
 	release func() // gives its place in the quotas back, once
 
 	waiting atomic.Int32 // its questions in the queue
+	asked   atomic.Int64 // account of its questions, see rate
 
 	// Set on pion's goroutine while it is made.
 	path     atomic.Pointer[datapath.Allocation] // nil: pion has not opened it yet

@@ -27,12 +27,15 @@ func (g *Guard) prepare(q *question) bool {
 	return true
 }
 
-// install opens permissions and channels.
+// install opens permissions and channels. A channel brings the permission for its peer's address: RFC 8656 section 12.2.
 func (g *Guard) install(q *question) error {
 	p, now := q.allocation.path.Load(), g.now()
 	switch q.method {
 	case channel:
-		return p.Bind(q.channel, q.peers[0], now.Add(channelLife))
+		if err := p.Bind(q.channel, q.peers[0], now.Add(channelLife)); err != nil {
+			return err
+		}
+		return p.Permit(q.peers[0].Addr(), now.Add(permissionLife))
 	case permission:
 		for _, peer := range q.peers {
 			if err := p.Permit(peer.Addr(), now.Add(permissionLife)); err != nil {
@@ -91,10 +94,14 @@ func (g *Guard) granted(q *question) {
 	a := q.allocation
 	switch q.method {
 	case allocate:
+		a.user.side.Attach(a.path.Load()) // from here on the end of the session closes it, which may have been before
+		if a.over() {
+			g.refuse(&q.origin, wire.CodeAllocationMismatch)
+			return
+		}
 		a.lifetime.Store(q.lifetime)
 		a.expiry.Reset(seconds(q.lifetime))
-		a.user.side.Attach(a.path.Load()) // from here on the end of the session closes it
-		g.succeed(&q.origin, a.describe)  // made again for a repeated request
+		g.succeed(&q.origin, a.describe) // made again for a repeated request
 	case refresh:
 		if q.lifetime != 0 {
 			a.expiry.Reset(seconds(q.lifetime))

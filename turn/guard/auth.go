@@ -52,7 +52,7 @@ func (g *Guard) authenticate(x *exchange, held *allocation) bool {
 // challenge asks for credentials that are right: with a realm and a nonce, so that the client can try again.
 func (g *Guard) challenge(x *exchange, code int, why refusal) {
 	g.metrics.refusedUsers.WithLabelValues(string(why)).Inc()
-	if !g.challenges.take(x.from.Remote.Addr()) {
+	if !g.challenges.take(x.from) {
 		g.metrics.drop(dropRate)
 		return
 	}
@@ -68,7 +68,7 @@ func (g *Guard) challenge(x *exchange, code int, why refusal) {
 // deny refuses a request that is signed but does not say by whom. The answer is not signed, as nobody is known who could check it.
 func (g *Guard) deny(x *exchange) {
 	g.metrics.refusedUsers.WithLabelValues(string(refusedIncomplete)).Inc()
-	if !g.challenges.take(x.from.Remote.Addr()) {
+	if !g.challenges.take(x.from) {
 		g.metrics.drop(dropRate)
 		return
 	}
@@ -95,7 +95,7 @@ func (g *Guard) identify(x *exchange, name []byte, held *allocation) refusal {
 		return why
 	}
 	if x.method == allocate {
-		g.challenges.give(x.from.Remote.Addr()) // the 401 that told the nonce
+		g.challenges.give(x.from) // the 401 that told the nonce
 	}
 	if held == nil && g.now().After(x.user.expires) {
 		return refusedExpired

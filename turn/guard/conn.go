@@ -24,8 +24,12 @@ const (
 // no room asks again.
 const queueSize = 1024
 
-// queueShare is how many of them may be of one allocation: no client asks as much at once that waits for answers, and one that does not takes no room from others.
-const queueShare = 32
+// What one allocation may ask: no client that waits for answers comes near, and one that does not takes no room and no time from others.
+const (
+	queueShare     = 8  // questions that wait
+	questionRate   = 50 // questions a second
+	questionsBurst = 200
+)
 
 // question is a request that pion is asked to carry out.
 type question struct {
@@ -41,13 +45,14 @@ type question struct {
 // conn is the only socket that pion has: reading gives it questions one after the other, writing takes its answers. pion answers a question before it reads the next
 // one, so all but the queue belongs to the goroutine of its read loop.
 type conn struct {
-	guard  *Guard
-	queue  chan *question
-	ends   chan *question // of allocations that are over: apart, so that many of them do not keep clients waiting
-	closed chan struct{}
-	close  sync.Once
-	ended  chan struct{}  // pion reads no more
-	views  sync.WaitGroup // relay sockets that pion has
+	guard     *Guard
+	queue     chan *question
+	questions rate           // of one allocation
+	ends      chan *question // of allocations that are over: apart, so that many of them do not keep clients waiting
+	closed    chan struct{}
+	close     sync.Once
+	ended     chan struct{}  // pion reads no more
+	views     sync.WaitGroup // relay sockets that pion has
 
 	// Of pion's read loop.
 	nonce   []byte    // of pion; empty: it has to be asked for
@@ -61,7 +66,10 @@ type conn struct {
 }
 
 func newConn(g *Guard) (*conn, error) {
-	c := &conn{guard: g, queue: make(chan *question, queueSize), ends: make(chan *question), closed: make(chan struct{}), ended: make(chan struct{})}
+	c := &conn{
+		guard: g, queue: make(chan *question, queueSize), questions: newRate(questionRate, questionsBurst),
+		ends: make(chan *question), closed: make(chan struct{}), ended: make(chan struct{}),
+	}
 	if _, err := rand.Read(c.key[:]); err != nil {
 		return nil, fmt.Errorf("make the key between guard and pion: %w", err)
 	}
@@ -73,8 +81,23 @@ func (c *conn) authenticate(user, _ string, _ net.Addr) ([]byte, bool) {
 	return c.key[:], user == pionUser
 }
 
-// put queues a question; false: there is no room, and the client will ask again.
+// put queues a question; false: there is no room. A client that sent a datagram will ask again; one with a stream takes silence for an answer that is on its way, so it is
+// told.
 func (c *conn) put(q *question) bool {
+	if c.enqueue(q) {
+		return true
+	}
+	c.guard.metrics.drop(dropQueue)
+	if q.from.Transport != datapath.UDP {
+		c.guard.refuse(&q.origin, wire.CodeServerError)
+	}
+	return false
+}
+
+func (c *conn) enqueue(q *question) bool {
+	if !c.questions.take(&q.allocation.asked) {
+		return false
+	}
 	if q.allocation.waiting.Add(1) <= queueShare {
 		select {
 		case c.queue <- q:
@@ -83,7 +106,6 @@ func (c *conn) put(q *question) bool {
 		}
 	}
 	q.allocation.waiting.Add(-1)
-	c.guard.metrics.drop(dropQueue)
 	return false
 }
 

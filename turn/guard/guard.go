@@ -38,7 +38,7 @@ type Config struct {
 	Realm      string // at most 127 characters; a short one keeps a 401 small
 	RESTSecret []byte // of other systems that make credentials "expiry:name"; nil: there are none
 
-	// Answers a second to one source (an IPv4 address, the /64 of an IPv6 address) that has not shown credentials, and how many at once; 0 is the default. An answer that is
+	// Answers a second to one source (an IPv4 address, the /64 of an IPv6 address), over UDP and over streams each, that has not shown credentials, and how many at once; 0 is the default. An answer that is
 	// followed by right credentials does not count, so many clients behind one address may come at once.
 	Unauthenticated, UnauthenticatedBurst int // default 20, 200
 	Bindings, BindingsBurst               int // default 50, 200
@@ -55,8 +55,8 @@ type Guard struct {
 	now      func() time.Time
 
 	nonces     *nonces
-	challenges *limiter
-	bindings   *limiter
+	challenges limiters
+	bindings   limiters
 	recent     *recent
 	pion       *conn
 
@@ -78,8 +78,8 @@ func New(cfg Config, path *datapath.Path, sessions *session.Table, secrets func(
 	g := &Guard{
 		cfg: cfg, path: path, sessions: sessions, secrets: secrets, log: log.Named("guard"), metrics: m, now: time.Now,
 		nonces: n, recent: newRecent(), allocations: map[datapath.Client]*allocation{},
-		challenges: newLimiter(or(cfg.Unauthenticated, 20), or(cfg.UnauthenticatedBurst, 200)),
-		bindings:   newLimiter(or(cfg.Bindings, 50), or(cfg.BindingsBurst, 200)),
+		challenges: newLimiters(or(cfg.Unauthenticated, 20), or(cfg.UnauthenticatedBurst, 200)),
+		bindings:   newLimiters(or(cfg.Bindings, 50), or(cfg.BindingsBurst, 200)),
 	}
 	g.pion, err = newConn(g)
 	return g, err
@@ -176,7 +176,7 @@ func (g *Guard) turn(x *exchange) {
 
 // binding answers with the client's address: RFC 8489 section 6.3.1.
 func (g *Guard) binding(x *exchange) {
-	if !g.bindings.take(x.from.Remote.Addr()) {
+	if !g.bindings.take(x.from) {
 		g.metrics.drop(dropRate)
 		return
 	}

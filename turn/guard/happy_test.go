@@ -43,6 +43,33 @@ func TestRelay(t *testing.T) {
 	}
 }
 
+// TestChannelBringsPermission: whoever binds a channel may exchange indications with other ports of that address, too (RFC 8656 section 12.2).
+func TestChannelBringsPermission(t *testing.T) {
+	w := newWorld(t)
+	w.open("ses_1")
+	a, relayedA := w.allocated("udp", "ses_1", 'a')
+	_, bound := w.allocated("udp", "ses_1", 'b')
+	b, beside := w.allocated("udp", "ses_1", 'b')
+	if err := a.Bind(0x4000, bound); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Permit(relayedA); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Send(beside, []byte("there")); err != nil {
+		t.Fatal(err)
+	}
+	if d := received(t, b); d.Peer != relayedA || string(d.Payload) != "there" {
+		t.Errorf("b received %q from %v", d.Payload, d.Peer)
+	}
+	if err := b.Send(relayedA, []byte("back")); err != nil {
+		t.Fatal(err)
+	}
+	if d := received(t, a); d.Peer != beside || string(d.Payload) != "back" {
+		t.Errorf("a received %q from %v", d.Payload, d.Peer)
+	}
+}
+
 func received(t *testing.T, c *turntest.Client) turntest.Data {
 	t.Helper()
 	d, err := c.Receive()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"signalbox/turn/control"
+	"signalbox/turn/datapath"
 	"signalbox/turn/turntest"
 	"signalbox/turn/wire"
 )
@@ -49,6 +50,22 @@ func TestSessionEnds(t *testing.T) {
 	w.over(relayed)
 	if err := c.Refresh(600); turntest.Code(err) != wire.CodeUnauthenticated {
 		t.Errorf("refresh: %v, want 401", err)
+	}
+}
+
+// TestSessionEndsMeanwhile: an allocation whose session ends while pion makes it is refused.
+func TestSessionEndsMeanwhile(t *testing.T) {
+	w := newWorld(t)
+	w.open("ses_1")
+	a := &allocation{client: datapath.Client{Remote: goodPeer}, user: user{side: w.sessions.Side("ses_1", 'a')}}
+	if _, err := a.open(w.path); err != nil {
+		t.Fatal(err)
+	}
+	defer a.expiry.Stop()
+	w.sessions.End("ses_1")
+	w.guard.granted(&question{origin: origin{method: allocate}, allocation: a, lifetime: DefaultLifetime})
+	if a.live() || w.metric("signalbox_turn_requests_total", "437") != 1 {
+		t.Errorf("live %v, %v refusals, want one", a.live(), w.metric("signalbox_turn_requests_total", "437"))
 	}
 }
 

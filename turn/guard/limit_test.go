@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"signalbox/turn/datapath"
 	"signalbox/turn/turntest"
 	"signalbox/turn/wire"
 )
@@ -42,6 +43,43 @@ func TestLimiter(t *testing.T) {
 			t.Errorf("%d answers after one was given back", n)
 		}
 	})
+}
+
+// TestQuestionsAreLimited: one allocation has so many questions waiting and no more, and so many a second. Over a stream the client is told.
+func TestQuestionsAreLimited(t *testing.T) {
+	w := newWorld(t)
+	c, err := newConn(w.guard) // nobody takes from its queue
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(a *allocation, transport datapath.Transport) bool {
+		return c.put(&question{origin: origin{from: datapath.Client{Transport: transport}, method: refresh}, allocation: a})
+	}
+	crowd := &allocation{}
+	for i := range 9 {
+		if got := ask(crowd, datapath.UDP); got != (i < 8) {
+			t.Errorf("question %d finds room: %v", i+1, got)
+		}
+	}
+	if n := w.metric("signalbox_turn_requests_total", "500"); n != 0 {
+		t.Errorf("%v answers to a datagram that found no room", n)
+	}
+	if ask(crowd, datapath.TCP) || w.metric("signalbox_turn_requests_total", "500") != 1 {
+		t.Error("a question over a stream that finds no room is not answered with 500")
+	}
+	if !ask(&allocation{}, datapath.UDP) {
+		t.Error("one allocation takes the room of another")
+	}
+	fast, n := &allocation{}, 0
+	for range 1000 {
+		if ask(fast, datapath.UDP) {
+			n++
+			fast.waiting.Add(-1)
+		}
+	}
+	if n < questionsBurst || n == 1000 {
+		t.Errorf("%d of 1000 questions at once found room, want %d or a few more", n, questionsBurst)
+	}
 }
 
 // TestLimiterSources: the addresses of one customer are one source, and however many sources there are, the table is as large as before.
@@ -93,6 +131,28 @@ func TestUnauthenticatedAreLimited(t *testing.T) {
 	waitFor(t, "40 requests without an answer", func() bool { return w.metric("signalbox_turn_unanswered_total", "rate") >= 39 })
 	if n := w.metric("signalbox_turn_unanswered_total", "rate"); n < 39 || n > 41 {
 		t.Errorf("%v requests got no answer, want 40", n)
+	}
+}
+
+// TestDatagramsLeaveStreamsAlone: datagrams, whose source anybody can invent, use up nothing of what that source gets over a stream.
+func TestDatagramsLeaveStreamsAlone(t *testing.T) {
+	w := newWorld(t, func(o *options) { o.Unauthenticated, o.UnauthenticatedBurst, o.Bindings, o.BindingsBurst = 1, 5, 1, 5 })
+	w.open("ses_1")
+	flood := w.dial("udp")
+	for range 20 {
+		for _, request := range [][]byte{flood.Build(wire.TypeAllocateRequest, turntest.NewID(), turntest.Transport()), flood.Build(wire.TypeBindingRequest, turntest.NewID())} {
+			if _, err := flood.Write(request); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	waitFor(t, "requests without an answer", func() bool { return w.metric("signalbox_turn_unanswered_total", "rate") >= 20 })
+	c := w.client("tcp", "ses_1", 'a')
+	if err := c.Once(wire.TypeBindingRequest); err != nil {
+		t.Errorf("binding over a stream: %v", err)
+	}
+	if _, err := c.Allocate(); err != nil {
+		t.Errorf("allocation over a stream: %v", err)
 	}
 }
 

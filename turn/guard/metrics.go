@@ -33,7 +33,7 @@ const (
 	dropNotRequest  dropped = "not_request"
 	dropFingerprint dropped = "fingerprint"
 	dropRate        dropped = "rate"
-	dropQueue       dropped = "queue"
+	dropQueue       dropped = "queue" // over a stream it got a 500
 )
 
 func drops() []dropped { return []dropped{dropNotRequest, dropFingerprint, dropRate, dropQueue} }
@@ -59,7 +59,7 @@ func newMetrics(reg prometheus.Registerer) (*metrics, error) {
 		refusedPeers: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_turn_refused_peers_total",
 			Help: "Permissions and channels that the peer policy refused, by reason."}, []string{"reason"}),
 		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "signalbox_turn_unanswered_total",
-			Help: "STUN messages that got no answer, by reason; rate is that of answers to those who show no credentials."}, []string{"reason"}),
+			Help: "STUN messages that got no answer, by reason; rate is that of answers to those who show no credentials, queue that of too many requests, which over a stream got a 500."}, []string{"reason"}),
 		repeats: prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_turn_repeated_total",
 			Help: "Requests that came again because their answer was lost or late."}),
 		allocations: prometheus.NewGauge(prometheus.GaugeOpts{Name: "signalbox_turn_allocations",

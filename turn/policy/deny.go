@@ -19,7 +19,7 @@ const (
 	Metadata    Reason = "metadata"     // where clouds tell machines who they are, with their credentials
 	SharedSpace Reason = "shared_space" // 100.64.0.0/10, RFC 6598; open where turn.allow_peers names a range inside of it
 	Reserved    Reason = "reserved"     // 240.0.0.0/4, RFC 1112 section 4
-	Embedded    Reason = "embedded"     // NAT64 of local use, RFC 8215: some IPv4 address, it cannot be known which
+	Embedded    Reason = "embedded"     // NAT64 of local use, RFC 8215: some IPv4 address, it cannot be known which; 6to4 and Teredo
 	OwnListener Reason = "own_listener" // our listeners and the database
 )
 
@@ -68,6 +68,10 @@ func (p *Policy) never(plain, a netip.Addr) Reason {
 	}
 	return OK
 }
+
+// tunnelled tells whether an address as it was written is one of 6to4 or Teredo. Whoever relays the tunnel decides where that leads, so the IPv4 address inside can
+// close it, but not open it.
+func tunnelled(plain netip.Addr) bool { return sixToFour.Contains(plain) || teredo.Contains(plain) }
 
 func isMetadata(a netip.Addr) bool {
 	switch a {

@@ -5,29 +5,41 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync/atomic"
+	"time"
 )
+
+// localKept is how long the addresses of this machine are taken to be the same: to ask the system for them takes longer than to relay many packets.
+const localKept = 5 * time.Second
 
 // Config says what is open beside what sessions open, and what is ours.
 type Config struct {
 	// Allow is turn.allow_peers: open to every session, but for what is never open. Ranges are compared with canonical addresses, so that ::/0 does not open the
-	// IPv4 behind NAT64 and the like; a range of such spellings matches nothing.
+	// IPv4 behind NAT64 and the like; a range of such spellings matches nothing. Nothing opens 6to4 and Teredo addresses.
 	Allow []netip.Prefix
 	// Deny is turn.deny_peers: before Allow and sessions. Ranges are compared with canonical addresses and with those that were written.
 	Deny []netip.Prefix
 	// Own are our listeners and the database, which are never open; an unspecified address stands for that port on every address of this machine.
 	Own []netip.AddrPort
 	// Local returns the addresses of this machine, also those under which a router knows it (turn.public_ip). It is called when a peer has the port of an Own that
-	// listens everywhere, concurrently. nil: LocalAddrs. If it returns nothing, such a port is open nowhere.
+	// listens everywhere, concurrently, and not again for 5 s or so. nil: LocalAddrs. If it returns nothing, such a port is open nowhere.
 	Local func() []netip.Addr
 }
 
-// Policy is a Config made ready. It is immutable and may be used concurrently.
+// Policy is a Config made ready. It may be used concurrently.
 type Policy struct {
 	allow, deny []netip.Prefix
 	shared      []netip.Prefix // those of allow that lie in sharedSpace
 	own         map[netip.AddrPort]bool
 	everywhere  []uint16 // ports of Own that listen on all addresses
 	local       func() []netip.Addr
+	known       atomic.Pointer[localAddrs] // what local said last; nil: it was not asked yet
+}
+
+// localAddrs are the addresses of this machine as they were at a time.
+type localAddrs struct {
+	at    time.Time
+	addrs []netip.Addr // canonical; none: they are not known
 }
 
 // New returns the policy of a configuration. Prefixes must be valid.
@@ -74,6 +86,8 @@ func (p *Policy) Permits(peer netip.Addr, extra func(netip.Addr) bool) Reason {
 	switch {
 	case contains(p.deny, plain) || contains(p.deny, canonical):
 		return Denied
+	case tunnelled(plain):
+		return Embedded
 	case contains(p.allow, canonical), extra != nil && extra(canonical):
 		return OK
 	}
@@ -99,8 +113,22 @@ func (p *Policy) isOwn(a netip.Addr, port uint16) bool {
 	if !slices.Contains(p.everywhere, port) {
 		return false
 	}
-	local := p.local()
-	return len(local) == 0 || slices.ContainsFunc(local, func(l netip.Addr) bool { return Canonical(l) == a })
+	local := p.localNow()
+	return len(local) == 0 || slices.Contains(local, a)
+}
+
+// localNow returns the addresses of this machine, canonical, as they were at most localKept ago.
+func (p *Policy) localNow() []netip.Addr {
+	now := time.Now()
+	if k := p.known.Load(); k != nil && now.Sub(k.at) < localKept {
+		return k.addrs
+	}
+	k := &localAddrs{at: now}
+	for _, a := range p.local() {
+		k.addrs = append(k.addrs, Canonical(a))
+	}
+	p.known.Store(k)
+	return k.addrs
 }
 
 func contains(prefixes []netip.Prefix, a netip.Addr) bool {

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func prefixes(texts ...string) (all []netip.Prefix) {
@@ -122,8 +124,12 @@ func TestNeighboursAreOpen(t *testing.T) {
 		"1.0.0.0", "126.255.255.255", "128.0.0.0", "100.63.255.255", "100.128.0.0", "169.253.255.255", "169.255.0.0", "223.255.255.255", "10.0.0.1", "172.16.0.1", "192.168.1.1",
 	} {
 		for _, a := range spellings(netip.MustParseAddr(text)) {
-			if got := p.Permits(a, nil); got != OK && !nat64Local.Contains(a) {
-				t.Errorf("%v (%s) is refused: %q", a, text, got)
+			want := OK
+			if tunnelled(a) || nat64Local.Contains(a) {
+				want = Embedded
+			}
+			if got := p.Permits(a, nil); got != want {
+				t.Errorf("%v (%s): %q, want %q", a, text, got, want)
 			}
 		}
 	}
@@ -156,7 +162,7 @@ func TestListsOfTheOperator(t *testing.T) {
 	for text, want := range map[string]Reason{
 		"10.0.0.1": OK, "::ffff:10.0.0.1": OK, "64:ff9b::10.0.0.1": OK, "172.16.0.1": OK, "172.32.0.1": NotAllowed,
 		"10.1.0.1": Denied, "::ffff:10.1.0.1": Denied, "2002:0a01:1::": Denied, "10.2.0.1": Denied, "::10.2.0.1": Denied,
-		"10.3.0.1": OK, "2002:0a03:1::": Denied, "2002:0a04:1::": OK,
+		"10.3.0.1": OK, "2002:0a03:1::": Denied, "2002:0a04:1::": Embedded, "2001:0:4136:e378:8000:63bf:f5ff:fffe": Embedded,
 		"2001:db8::1": OK, "2001:db8:bad::1": Denied, "2001:db9::1": NotAllowed,
 		"192.0.2.7": Denied, "192.0.2.8": OK, "::ffff:192.0.2.8": OK, "192.0.2.9": NotAllowed,
 		"100.64.7.1": OK, "100.64.8.1": SharedSpace, "64:ff9b::8.8.8.8": NotAllowed, "8.8.8.8": NotAllowed,
@@ -207,7 +213,7 @@ func TestOwnListeners(t *testing.T) {
 	})
 	for text, want := range map[string]Reason{
 		"10.0.0.1:8080": OwnListener, "203.0.113.5:8080": OwnListener, "[2001:db8::5]:8080": OwnListener, "10.0.0.1:443": OwnListener, "[2001:db8::5]:443": OwnListener,
-		"[::ffff:10.0.0.1]:8080": OwnListener, "[64:ff9b::10.0.0.1]:8080": OwnListener, "[2002:a00:1::]:443": OwnListener,
+		"[::ffff:10.0.0.1]:8080": OwnListener, "[64:ff9b::10.0.0.1]:8080": OwnListener, "[2002:a00:1::]:443": Embedded,
 		"10.0.0.1:8081": OK, "10.0.0.2:8080": OK, "[2001:db8::6]:443": OK,
 		"10.0.0.9:5432": OwnListener, "[::ffff:10.0.0.9]:5432": OwnListener, "10.0.0.9:5433": OK, "10.0.0.8:5433": OwnListener, "127.0.0.1:8080": Loopback,
 	} {
@@ -215,10 +221,36 @@ func TestOwnListeners(t *testing.T) {
 			t.Errorf("%s: %q, want %q", text, got, want)
 		}
 	}
-	local = nil
-	if got := p.Allows(netip.MustParseAddrPort("10.0.0.2:8080"), nil); got != OwnListener {
-		t.Errorf("where our addresses are not known our ports are %q, want closed", got)
-	}
+}
+
+// TestLocalIsKept: the system is asked for our addresses now and then, not for each packet, and while it does not say our ports are closed everywhere.
+func TestLocalIsKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked, local := 0, []netip.Addr{netip.MustParseAddr("10.0.0.1")}
+		p := open(Config{
+			Own:   []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:8080")},
+			Local: func() []netip.Addr { asked++; return local },
+		})
+		check := func(addr string, want Reason) {
+			t.Helper()
+			for range 100 {
+				if got := p.Allows(netip.MustParseAddrPort(addr), nil); got != want {
+					t.Fatalf("%s: %q, want %q", addr, got, want)
+				}
+			}
+		}
+		check("10.0.0.1:8080", OwnListener)
+		check("10.0.0.2:8080", OK)
+		local = []netip.Addr{netip.MustParseAddr("10.0.0.2")}
+		time.Sleep(localKept)
+		check("10.0.0.2:8080", OwnListener)
+		local = nil
+		time.Sleep(localKept)
+		check("10.0.0.3:8080", OwnListener)
+		if asked != 3 {
+			t.Errorf("the system was asked %d times, want 3", asked)
+		}
+	})
 }
 
 // TestLocalAddrs: this machine knows itself, so our ports on it are closed without a Local.
@@ -253,7 +285,7 @@ func asks(t testing.TB) func() {
 	observed := []netip.Addr{netip.MustParseAddr("192.0.2.8")}
 	extra := func(a netip.Addr) bool { return slices.Contains(observed, a) }
 	peers := map[netip.AddrPort]Reason{
-		netip.MustParseAddrPort("10.0.0.1:40000"): OK, netip.MustParseAddrPort("192.0.2.8:40000"): OK, netip.MustParseAddrPort("[2002:a00:1::]:443"): OwnListener,
+		netip.MustParseAddrPort("10.0.0.1:40000"): OK, netip.MustParseAddrPort("192.0.2.8:40000"): OK, netip.MustParseAddrPort("[64:ff9b::10.0.0.1]:443"): OwnListener,
 		netip.MustParseAddrPort("[2001:db8::1]:443"): NotAllowed, netip.MustParseAddrPort("[::ffff:10.9.0.1]:1"): Denied,
 	}
 	return func() {
@@ -302,14 +334,14 @@ func FuzzSpellings(f *testing.F) {
 			t.Fatalf("%v is %v, that is %v", a, c, again)
 		}
 		want := p.Permits(c, all)
-		if got := p.Permits(a, all); got != want {
+		if got := p.Permits(a, all); got != want && (got != Embedded || !tunnelled(a.WithZone(""))) {
 			t.Fatalf("%v is %q, %v is %q", a, got, c, want)
 		}
 		if !c.Is4() {
 			return
 		}
 		for _, s := range spellings(c) {
-			if got := p.Permits(s, all); got != want && (got != Embedded || !nat64Local.Contains(s)) {
+			if got := p.Permits(s, all); got != want && (got != Embedded || !nat64Local.Contains(s.WithZone("")) && !tunnelled(s)) {
 				t.Fatalf("%v, a spelling of %v, is %q, not %q", s, c, got, want)
 			}
 		}
