@@ -51,11 +51,13 @@ func (s *Service) Open(ctx context.Context, domain string, spec Spec, by Caller)
 	if err := spec.Validate(); err != nil {
 		return Session{}, [2]Credentials{}, err
 	}
-	if err := s.checkParties(ctx, domain, &spec); err != nil {
-		return Session{}, [2]Credentials{}, err
-	}
 	l, err := s.admit(domain, spec, by)
 	if err != nil {
+		return Session{}, [2]Credentials{}, err
+	}
+	if err := s.checkParties(ctx, domain, &spec); err != nil { // asked now, a deletion is found here or told to PartyDeleted
+		s.forget(l)
+		l.release()
 		return Session{}, [2]Credentials{}, err
 	}
 	if err := s.begin(ctx, l); err != nil {

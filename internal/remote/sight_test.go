@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"time"
@@ -131,6 +132,30 @@ func TestPartyDeleted(t *testing.T) {
 			t.Errorf("in a session of its own its successor gets %q", c.Username)
 		}
 	})
+}
+
+// deletingStore deletes each endpoint as soon as it was asked for it.
+type deletingStore struct {
+	*fakeStore
+	tell func(endpoint.Key)
+}
+
+func (d deletingStore) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
+	defer d.tell(k)
+	return d.fakeStore.Endpoint(ctx, k)
+}
+
+// TestPartyDeletedMeanwhile: an endpoint that is deleted while a session is being opened is no party of it.
+func TestPartyDeletedMeanwhile(t *testing.T) {
+	b := newBench(t, fakeSightings{"pc-1": from("192.0.2.1")})
+	b.Service.store = deletingStore{b.store, b.PartyDeleted}
+	s := b.opened(Spec{Endpoints: [2]string{"pc-1", ""}})
+	if c, ok := b.PartyCredentials(endpoint.Key{Domain: domain, ID: "pc-1"}); ok {
+		t.Errorf("its successor gets %q", c.Username)
+	}
+	if got := b.observed(s.ID); got != [2]string{} {
+		t.Errorf("the TURN server knows %q", got)
+	}
 }
 
 // TestEndsDoNotWait: while the TURN server does not answer, what it is to be told holds up neither the time of sessions nor who ends them.
