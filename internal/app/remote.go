@@ -20,6 +20,7 @@ func (a *App) buildRemote() {
 	}
 	a.remote = remote.New(a.store, server, a.endpoint, a.log, a.registry)
 	a.endpoint.Watch(a.remote)
+	a.store.Deleted(a.remote.PartyDeleted)
 }
 
 // turnServer is the TURN server as sessions see it.
@@ -42,16 +43,16 @@ func (t turnServer) Open(ctx context.Context, g remote.Grant) error {
 	return err
 }
 
-// End implements remote.TURN.
+// End implements remote.TURN. While the TURN process is away its counters are none of now: that is an error, so that those stay that were counted last, with their time.
 func (t turnServer) End(ctx context.Context, id remote.ID, reason string) (remote.Counters, error) {
 	c, err := t.client.End(ctx, id.String(), reason)
-	return countersOf(c), err
+	return countersOf(c), errors.Join(err, t.client.Away())
 }
 
-// Counters implements remote.TURN.
+// Counters implements remote.TURN. While the TURN process is away it fails as End does.
 func (t turnServer) Counters(ctx context.Context, id remote.ID) (remote.Counters, error) {
 	c, err := t.client.Counters(ctx, id.String())
-	return countersOf(c), err
+	return countersOf(c), errors.Join(err, t.client.Away())
 }
 
 func countersOf(c control.Counters) remote.Counters {

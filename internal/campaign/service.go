@@ -366,8 +366,8 @@ func (s *Service) cancel(ctx context.Context, c Campaign) error {
 	return err
 }
 
-// endCancel notes a batch that was sent without being noted, because the process or the store failed in between, so that it is cancelled like the others. Where there
-// is none the campaign is done with.
+// endCancel notes a batch that was sent without being noted, because the process or the store failed in between, so that it is cancelled like the others. Of one that
+// was interrupted the stored targets are all that there will be. Where there is none the campaign is done with.
 func (s *Service) endCancel(ctx context.Context, c Campaign) error {
 	f, err := s.store.SubmittedBatch(ctx, c.Domain, c.batchKey(nil))
 	switch {
@@ -378,5 +378,5 @@ func (s *Service) endCancel(ctx context.Context, c Campaign) error {
 		return err
 	}
 	s.nudge()
-	return s.store.SentBatch(ctx, Batch{Campaign: c.ID, Place: c.Sent, Targets: f.Targets, Fanout: f.ID})
+	return s.store.SentBatch(ctx, Batch{Campaign: c.ID, Place: c.Sent, Targets: f.Stored, Fanout: f.ID})
 }

@@ -63,3 +63,34 @@ func TestCancelsDoNotPileUp(t *testing.T) {
 		}
 	})
 }
+
+// TestCancelBeforeItIsHandedOver: a push that is cancelled between its acceptance and the moment when its request hands it over is not sent.
+func TestCancelBeforeItIsHandedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		r.bind(pc1, 1)
+		accept := func(p Push) (ticket, Push) {
+			own := r.svc.enter(pc1)
+			st, err := r.store.AcceptPush(t.Context(), Submission{Push: p, Queue: r.svc.bound()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return own, st.Push
+		}
+		own, p := accept(fill(Push{}))
+		if st, err := r.svc.Cancel(t.Context(), pc1.Domain, p.ID); err != nil || st.State != Cancelled {
+			t.Fatalf("Cancel() = %s, %v", st.State, err)
+		}
+		r.svc.hand(own, p)
+		r.wantTaken(pc1)
+
+		now := fill(Push{})
+		now.TTL = 0
+		own, p = accept(now)
+		if _, err := r.svc.Cancel(t.Context(), pc1.Domain, p.ID); !errors.Is(err, ErrState) {
+			t.Errorf("Cancel() of one with TTL 0 = %v, want ErrState", err)
+		}
+		<-r.svc.decideNow(own, p)
+		r.wantTaken(pc1, p.ID)
+	})
+}

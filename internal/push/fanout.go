@@ -70,7 +70,7 @@ type FanoutChunk struct {
 	Enter       Enter
 }
 
-// AcceptedChunk is what became of a FanoutChunk.
+// AcceptedChunk is what became of a FanoutChunk. One of a fan-out that was cancelled meanwhile has no targets, and the fan-out no more than are stored.
 type AcceptedChunk struct {
 	Fanout  Fanout    // as it is now, without Counts
 	Targets []Target  // one for each endpoint of the chunk, in its order; nil if the fan-out is Replayed

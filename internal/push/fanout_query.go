@@ -53,7 +53,7 @@ func (s *Service) cancelAll(ctx context.Context, waiting []Status) error {
 			break
 		}
 		id := st.ID
-		err := s.hold(write{
+		err := s.hold(st.TTL, write{
 			t:    Transition{ID: id, To: Cancelled, Key: st.To, At: time.Now(), Reason: ReasonCancelled},
 			done: func(_ Outcome, err error) { s.unclaimCancel(id); answers <- err },
 		})

@@ -45,7 +45,7 @@ func (s *Service) Cancel(ctx context.Context, domain string, id ID) (Status, err
 			outcomes <- verdict{outcome: o, err: err}
 		},
 	}
-	if err := s.hold(w); err != nil {
+	if err := s.hold(st.TTL, w); err != nil {
 		s.unclaimCancel(id)
 		return st, err
 	}
@@ -77,8 +77,12 @@ func (s *Service) unclaimCancel(id ID) {
 }
 
 // hold writes the end of a waiting push so that it cannot be sent meanwhile. No lane can come before the write is queued, since that needs mu for writing,
-// and a lane that comes later reads after it. Errors: one that wraps ErrState where the push is on its way, ErrBusy, ErrStopped.
-func (s *Service) hold(w write) error {
+// and a lane that comes later reads after it. One with TTL 0 never waits: its request hands it over without the store, or expires it. Errors: one that wraps ErrState where
+// the push is on its way, ErrBusy, ErrStopped.
+func (s *Service) hold(ttl time.Duration, w write) error {
+	if ttl == 0 {
+		return fmt.Errorf("%w: it is handed over now or never", ErrState)
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	l := s.lanes[w.t.Key]
@@ -92,6 +96,7 @@ func (s *Service) hold(w write) error {
 		return fmt.Errorf("%w: it is on its way to the endpoint", ErrState)
 	}
 	w.held = true
+	l.rounds++ // a request whose push it is must not hand it over past the store
 	if err := s.scribe.offer(w); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -135,7 +136,7 @@ type fakeTURN struct {
 	moved  Counters
 	broken error
 	away   bool          // End waits as long as it may
-	hold   chan struct{} // non-nil: Open waits for it
+	hold   chan struct{} // non-nil: Open waits for it, or for the end of its context
 }
 
 func (f *fakeTURN) fail(err error) {
@@ -151,12 +152,16 @@ func (f *fakeTURN) count(moved Counters) {
 	f.moved = moved
 }
 
-func (f *fakeTURN) Open(_ context.Context, g Grant) error {
+func (f *fakeTURN) Open(ctx context.Context, g Grant) error {
 	f.mu.Lock()
 	hold := f.hold
 	f.mu.Unlock()
 	if hold != nil {
-		<-hold
+		select {
+		case <-hold:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -218,11 +223,26 @@ func from(addr string) sessionAt {
 	return sessionAt{at: netip.AddrPortFrom(netip.MustParseAddr(addr), 4711)}
 }
 
+// fakeSightings are sessions by the ids of endpoints.
 type fakeSightings map[string]sessionAt
 
-func (f fakeSightings) Session(k endpoint.Key) (endpoint.Session, bool) {
-	s, ok := f[k.ID]
-	return s, ok
+// sightings are fakeSightings that change.
+type sightings struct {
+	mu  sync.Mutex
+	all fakeSightings
+}
+
+func (s *sightings) Session(k endpoint.Key) (endpoint.Session, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	at, ok := s.all[k.ID]
+	return at, ok
+}
+
+func (s *sightings) set(id string, at sessionAt) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all[id] = at
 }
 
 // bench is a service on fakes.
@@ -231,6 +251,7 @@ type bench struct {
 	t     *testing.T
 	store *fakeStore
 	turn  *fakeTURN
+	seen  *sightings
 	stop  func() // ends Run, once
 }
 
@@ -247,8 +268,9 @@ func inBubble(t *testing.T, seen fakeSightings, test func(*testing.T, *bench)) {
 
 func newBench(t *testing.T, seen fakeSightings) *bench {
 	t.Helper()
-	b := &bench{t: t, store: &fakeStore{all: map[ID]Session{}, broken: map[string]error{}}, turn: &fakeTURN{open: map[ID]Grant{}}}
-	b.Service = New(b.store, b.turn, seen, zap.NewNop(), prometheus.NewRegistry())
+	b := &bench{t: t, store: &fakeStore{all: map[ID]Session{}, broken: map[string]error{}}, turn: &fakeTURN{open: map[ID]Grant{}}, seen: &sightings{all: fakeSightings{}}}
+	maps.Copy(b.seen.all, seen)
+	b.Service = New(b.store, b.turn, b.seen, zap.NewNop(), prometheus.NewRegistry())
 	return b
 }
 

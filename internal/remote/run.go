@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -65,24 +66,47 @@ func (s *Service) endLast(ctx context.Context) error {
 			continue
 		}
 		g.Go(func() error {
-			_, err := s.store.EndTURNSession(ctx, id, End{At: clock(), Reason: ReasonRestarted})
+			_, err := s.endLeft(ctx, id)
 			return err
 		})
 	}
 	return g.Wait()
 }
 
-// carryOn does what is due and nobody is at.
+// endLeft notes the end of one session of the last run.
+func (s *Service) endLeft(ctx context.Context, id ID) (Session, error) {
+	at := clock()
+	record, err := s.store.EndTURNSession(ctx, id, End{At: at, Reason: ReasonRestarted})
+	if err == nil && record.Reason == ReasonRestarted && record.Ended.Equal(at) { // nobody else was faster
+		s.metrics.ended.WithLabelValues(ReasonRestarted).Inc()
+	}
+	return record, err
+}
+
+// carryOn does what is due and nobody is at, ends before all else: they must not wait for a TURN server that is away.
 func (s *Service) carryOn(ctx context.Context, now time.Time) error {
-	due := s.those(func(l *live) bool {
-		return len(l.work) == 0 && (l.end != nil || !now.Before(l.Expires) || l.seen != l.told)
+	s.lookAgain()
+	over := func(l *live) bool { return l.end != nil || !now.Before(l.Expires) }
+	ends := s.those(func(l *live) bool { return len(l.work) == 0 && over(l) })
+	err := forAll(ends, func(l *live) error {
+		_, err := s.end(ctx, l, ReasonExpired)
+		return err
 	})
-	return forAll(due, func(l *live) error {
-		if s.ended(l) || !now.Before(l.Expires) {
-			_, err := s.end(ctx, l, ReasonExpired)
-			return err
+	return errors.Join(err, s.retellAll(ctx, s.those(func(l *live) bool { return len(l.work) == 0 && !over(l) && l.seen != l.told })))
+}
+
+// retellAll tells the TURN server of several sessions, and of no more once it does not answer.
+func (s *Service) retellAll(ctx context.Context, all []*live) error {
+	var away atomic.Bool
+	return forAll(all, func(l *live) error {
+		if away.Load() {
+			return nil
 		}
-		return s.retell(ctx, l)
+		err := s.retell(ctx, l)
+		if errors.Is(err, ErrUnavailable) {
+			away.Store(true)
+		}
+		return err
 	})
 }
 

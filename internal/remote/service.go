@@ -51,15 +51,17 @@ func (s *Service) Open(ctx context.Context, domain string, spec Spec, by Caller)
 	if err := spec.Validate(); err != nil {
 		return Session{}, [2]Credentials{}, err
 	}
-	if err := s.checkParties(ctx, domain, &spec); err != nil {
-		return Session{}, [2]Credentials{}, err
-	}
 	l, err := s.admit(domain, spec, by)
 	if err != nil {
 		return Session{}, [2]Credentials{}, err
 	}
+	if err := s.checkParties(ctx, domain, &spec); err != nil { // asked now, a deletion is found here or told to PartyDeleted
+		s.forget(l)
+		l.release()
+		return Session{}, [2]Credentials{}, err
+	}
 	if err := s.begin(ctx, l); err != nil {
-		s.undo(ctx, l)
+		s.undo(ctx, l, err)
 		return Session{}, [2]Credentials{}, err
 	}
 	return l.Session, s.credentials(l), nil
@@ -78,11 +80,17 @@ func (s *Service) begin(ctx context.Context, l *live) error {
 	return nil
 }
 
-// undo ends a session that could not be opened. Its record may be on its way to the disk all the same.
-func (s *Service) undo(ctx context.Context, l *live) {
+// undo ends a session that could not be opened. Where the caller did not wait, its record may be on its way to the disk all the same; otherwise there is none, and no end to note.
+func (s *Service) undo(ctx context.Context, l *live, cause error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
 	defer cancel()
-	if _, err := s.end(ctx, l, ReasonNotOpened); err != nil && !errors.Is(err, ErrUnknown) {
+	_, err := s.end(ctx, l, ReasonNotOpened)
+	left := errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded)
+	switch {
+	case err == nil || errors.Is(err, ErrUnknown):
+	case s.ended(l) && (!left || errors.Is(cause, ErrUnavailable)):
+		s.forget(l)
+	default:
 		s.log.Warn("the end of a TURN session that was not opened is noted later", telemetry.TURNSession(l.ID.String()), telemetry.Cause(err))
 	}
 }
@@ -97,7 +105,7 @@ func (s *Service) Renew(ctx context.Context, domain string, id ID) (Session, [2]
 		return Session{}, [2]Credentials{}, err
 	}
 	l := s.find(domain, id)
-	if l == nil || !found.Open() {
+	if l == nil || !found.Open() || !time.Now().Before(l.Expires) {
 		return Session{}, [2]Credentials{}, ErrEnded
 	}
 	return found, s.credentials(l), nil
@@ -130,7 +138,7 @@ func (s *Service) End(ctx context.Context, domain string, id ID) (Session, error
 	if err != nil || !found.Open() {
 		return found, err
 	}
-	return s.store.EndTURNSession(ctx, id, End{At: clock(), Reason: ReasonRestarted}) // of the last run, which Run has not come to yet
+	return s.endLeft(ctx, id) // of the last run, which Run has not come to yet
 }
 
 // Session returns one with its counters as they are now, or ErrUnknown.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 
 	"signalbox/internal/endpoint"
 )
@@ -101,6 +102,7 @@ func TestOpenFails(t *testing.T) {
 	}{
 		{"TURN server away", func(b *bench) { b.turn.fail(errBroken) }, ErrUnavailable, 0},
 		{"no record", func(b *bench) { b.store.fail("create", errBroken) }, errBroken, 0},
+		{"no record, nor its end", func(b *bench) { b.store.fail("create", errBroken); b.store.fail("end", errBroken) }, errBroken, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			inBubble(t, nil, func(t *testing.T, b *bench) {
@@ -204,6 +206,9 @@ func TestLastRun(t *testing.T) {
 		if s := b.record(left.ID); s.Reason != ReasonRestarted || s.Counters.BytesUp != 11 {
 			t.Errorf("record = %+v", s)
 		}
+		if n := testutil.ToFloat64(b.metrics.ended.WithLabelValues(ReasonRestarted)); n != 1 {
+			t.Errorf("%v sessions are counted as left open by the last run, want 1", n)
+		}
 		if s := b.record(6); s.Reason != ReasonExpired {
 			t.Errorf("a session that had ended now has the reason %s", s.Reason)
 		}
@@ -271,6 +276,18 @@ func TestNoTURN(t *testing.T) {
 	if s, err := b.End(t.Context(), domain, 5); err != nil || s.Reason != ReasonRestarted {
 		t.Errorf("End = %+v, %v", s, err)
 	}
+}
+
+// TestRenewTooLate: a session whose time is over gives out nothing, also before its end is noted.
+func TestRenewTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		s := b.opened(Spec{TTL: time.Minute})
+		after(time.Minute)
+		if _, _, err := b.Renew(t.Context(), domain, s.ID); !errors.Is(err, ErrEnded) {
+			t.Errorf("Renew = %v, want ErrEnded", err)
+		}
+	})
 }
 
 // TestSlowTURN: a session that the TURN server is slow to open holds up no other one.

@@ -3,7 +3,10 @@ package remote
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
+	"time"
 
 	"signalbox/internal/endpoint"
 )
@@ -14,15 +17,44 @@ func (s *Service) SessionChanged(c endpoint.Change) {
 	if c.Kind != endpoint.Bound && c.Kind != endpoint.Resumed {
 		return
 	}
-	at := addressOf(c.Session)
+	if s.sight(c.Key, addressOf(c.Session)) {
+		s.nudge()
+	}
+}
+
+// sight notes where an endpoint is, and reports whether that is new to one of its sessions.
+func (s *Service) sight(k endpoint.Key, at netip.Addr) (news bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, l := range s.parties[c.Key] {
-		if side := l.sideOf(c.Key.ID); l.seen[side] != at {
-			l.seen[side] = at
-			s.nudge()
+	for _, l := range s.parties[k] {
+		if side := l.sideOf(k.ID); l.seen[side] != at {
+			l.seen[side], news = at, true
 		}
 	}
+	return news
+}
+
+// lookAgain notes where all parties are: an endpoint that resumes its session from elsewhere while the old connection still counts as open is no Change.
+func (s *Service) lookAgain() {
+	s.mu.Lock()
+	keys := slices.Collect(maps.Keys(s.parties))
+	s.mu.Unlock()
+	for _, k := range keys {
+		if session, online := s.sightings.Session(k); online {
+			s.sight(k, addressOf(session))
+		}
+	}
+}
+
+// PartyDeleted is told of an endpoint that was deleted: it is no party any more, nor is whoever gets its id next, and where it was seen is no peer. It does not block.
+func (s *Service) PartyDeleted(k endpoint.Key) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.parties[k] {
+		l.seen[l.sideOf(k.ID)] = netip.Addr{}
+	}
+	delete(s.parties, k)
+	s.nudge()
 }
 
 func addressOf(session endpoint.Session) netip.Addr {
@@ -39,7 +71,7 @@ func (s *Service) look(l *live) {
 		if session, online := s.sightings.Session(k); online {
 			at := addressOf(session)
 			s.mu.Lock()
-			if !l.seen[side].IsValid() {
+			if !l.seen[side].IsValid() && slices.Contains(s.parties[k], l) { // it may have been deleted meanwhile
 				l.seen[side] = at
 			}
 			s.mu.Unlock()
@@ -67,8 +99,13 @@ func (s *Service) tell(ctx context.Context, l *live) error {
 	return nil
 }
 
+// retellWithin is how long the TURN server may take to hear where an endpoint is seen now: what is due behind that waits, and so does who ends the session.
+const retellWithin = time.Second
+
 // retell tells the TURN server where endpoints are seen now.
 func (s *Service) retell(ctx context.Context, l *live) error {
+	ctx, cancel := context.WithTimeout(ctx, retellWithin)
+	defer cancel()
 	if err := l.acquire(ctx); err != nil {
 		return err
 	}

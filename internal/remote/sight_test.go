@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"context"
 	"net/netip"
 	"testing"
 	"time"
@@ -10,6 +11,9 @@ import (
 
 // move tells the service of a change in an endpoint's sessions.
 func (b *bench) move(id, addr string, kind endpoint.ChangeKind) {
+	if kind == endpoint.Bound || kind == endpoint.Resumed {
+		b.seen.set(id, from(addr))
+	}
 	b.SessionChanged(endpoint.Change{Kind: kind, Key: endpoint.Key{Domain: domain, ID: id}, Session: from(addr)})
 }
 
@@ -87,11 +91,94 @@ func TestNewerSightingWins(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.move("pc-1", "192.0.2.7", endpoint.Bound)
+	b.SessionChanged(endpoint.Change{Kind: endpoint.Bound, Key: endpoint.Key{Domain: domain, ID: "pc-1"}, Session: from("192.0.2.7")})
 	b.look(l)
 	if l.seen[A] != netip.MustParseAddr("192.0.2.7") {
 		t.Errorf("it is taken to be at %v", l.seen[A])
 	}
+}
+
+// TestResumedUnnoticed: an endpoint that goes on elsewhere without a change of its session is seen there.
+func TestResumedUnnoticed(t *testing.T) {
+	inBubble(t, fakeSightings{"pc-1": from("192.0.2.1")}, func(t *testing.T, b *bench) {
+		s := b.opened(Spec{Endpoints: [2]string{"pc-1", ""}})
+		b.seen.set("pc-1", from("192.0.2.7"))
+		after(2 * lookEvery)
+		if got := b.observed(s.ID); got[B] != "192.0.2.7" {
+			t.Errorf("the TURN server knows %q", got)
+		}
+	})
+}
+
+// TestPartyDeleted: whoever gets the id of an endpoint that was deleted is no party, and where that was is no peer any more.
+func TestPartyDeleted(t *testing.T) {
+	inBubble(t, fakeSightings{"pc-1": from("192.0.2.1"), "pc-2": from("192.0.2.2")}, func(t *testing.T, b *bench) {
+		s := b.opened(Spec{Endpoints: [2]string{"pc-1", "pc-2"}})
+		k := endpoint.Key{Domain: domain, ID: "pc-1"}
+		b.PartyDeleted(k)
+		b.move("pc-1", "203.0.113.9", endpoint.Bound)
+		after(2 * lookEvery)
+		if got, want := b.observed(s.ID), [2]string{"192.0.2.2", ""}; got != want {
+			t.Errorf("the TURN server knows %q, want %q", got, want)
+		}
+		if c, ok := b.PartyCredentials(k); ok {
+			t.Errorf("its successor gets %q", c.Username)
+		}
+		next := b.opened(Spec{Endpoints: [2]string{"pc-1", ""}})
+		if _, err := b.End(t.Context(), domain, s.ID); err != nil {
+			t.Fatal(err)
+		}
+		if c, _ := b.PartyCredentials(k); c.Username != next.ID.String()+":a" {
+			t.Errorf("in a session of its own its successor gets %q", c.Username)
+		}
+	})
+}
+
+// deletingStore deletes each endpoint as soon as it was asked for it.
+type deletingStore struct {
+	*fakeStore
+	tell func(endpoint.Key)
+}
+
+func (d deletingStore) Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error) {
+	defer d.tell(k)
+	return d.fakeStore.Endpoint(ctx, k)
+}
+
+// TestPartyDeletedMeanwhile: an endpoint that is deleted while a session is being opened is no party of it.
+func TestPartyDeletedMeanwhile(t *testing.T) {
+	b := newBench(t, fakeSightings{"pc-1": from("192.0.2.1")})
+	b.Service.store = deletingStore{b.store, b.PartyDeleted}
+	s := b.opened(Spec{Endpoints: [2]string{"pc-1", ""}})
+	if c, ok := b.PartyCredentials(endpoint.Key{Domain: domain, ID: "pc-1"}); ok {
+		t.Errorf("its successor gets %q", c.Username)
+	}
+	if got := b.observed(s.ID); got != [2]string{} {
+		t.Errorf("the TURN server knows %q", got)
+	}
+}
+
+// TestEndsDoNotWait: while the TURN server does not answer, what it is to be told holds up neither the time of sessions nor who ends them.
+func TestEndsDoNotWait(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, b *bench) {
+		short := b.opened(Spec{TTL: 3 * time.Second})
+		var moved Session
+		for range 3 * atOnce {
+			moved = b.opened(Spec{Endpoints: [2]string{"pc-1", ""}})
+		}
+		b.turn.mu.Lock()
+		b.turn.hold = make(chan struct{})
+		b.turn.mu.Unlock()
+		b.move("pc-1", "192.0.2.1", endpoint.Bound)
+		after(3*time.Second + retellWithin + lookEvery)
+		if r := b.record(short.ID); r.Open() {
+			t.Error("a session whose time is over is open")
+		}
+		began := time.Now()
+		if _, err := b.End(t.Context(), domain, moved.ID); err != nil || time.Since(began) > retellWithin {
+			t.Errorf("End = %v after %v", err, time.Since(began))
+		}
+	})
 }
 
 // TestEndedStaysEnded: a change that comes late opens nothing again.

@@ -64,6 +64,13 @@ func (op *acceptTargets) accept(t *tx) error {
 	if err != nil {
 		return err
 	}
+	ended, err := t.push.Cancelled(f.ID)
+	if err != nil {
+		return err
+	}
+	if ended {
+		return op.finish(t, &p, &f)
+	}
 	targets, err := op.targets(t, &f)
 	if err != nil {
 		return err
@@ -91,6 +98,13 @@ func (op *acceptTargets) targets(t *tx, f *push.Fanout) ([]pushes.Candidate, err
 		return nil, fmt.Errorf("%s has %d of %d targets, %d more are offered behind %d", f.ID, f.Stored, f.Targets, len(op.in.To), op.in.Stored)
 	}
 	return t.push.Candidates(f.To.Domain, op.in.To)
+}
+
+// finish leaves a fan-out that was cancelled meanwhile with the targets that it has, and says so whenever its request is repeated.
+func (op *acceptTargets) finish(t *tx, p *push.Push, f *push.Fanout) error {
+	f.Targets, f.Reached = f.Stored, math.MaxInt64
+	op.out.Fanout, op.out.Created = *f, p.Created
+	return t.push.GrowFanout(p, f, 0, 0)
 }
 
 // move notes how far the endpoints were asked whether they match. Behind the last chunk all have been, also those that are not there yet: they are late.

@@ -3,6 +3,7 @@ package storetest
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -235,6 +236,33 @@ func testFanoutCancelled(t *testing.T, s Subject) {
 	}
 	advance(t, s, push.Transition{ID: other.Targets[0].ID, Key: key("pc-1"), To: push.Sent}, push.Transition{ID: other.Targets[0].ID, Key: key("pc-1"), To: push.Accepted})
 	diff(t, "counts of another", mustFanout(t, s, other.Fanout.ID).Counts, push.Counts{push.Accepted: 1})
+}
+
+// testFanoutCancelledMidway: a fan-out that is cancelled while its request runs gets no further targets, neither from that request nor from a repeated one.
+func testFanoutCancelledMidway(t *testing.T, s Subject) {
+	addEndpoint(t, s, "pc-1")
+	addEndpoint(t, s, "pc-2")
+	key := push.NewIdempotency("tok", "k", nil)
+	c := push.FanoutChunk{Push: push.Push{Type: "demo.ping", TTL: time.Minute, Payload: []byte("{}")}, Targets: 2, To: []string{"pc-1"}, Idempotency: &key}
+	c.Push.To.Domain = domain
+	first, err := s.AcceptTargets(t.Context(), c)
+	noError(t, err)
+	noError(t, s.CloseFanout(t.Context(), domain, first.Fanout.ID))
+	c.Push.ID, c.Stored, c.To = first.Fanout.ID, 1, []string{"pc-2"}
+	for range 2 {
+		out, err := s.AcceptTargets(t.Context(), c)
+		noError(t, err)
+		if len(out.Targets) != 0 || out.Fanout.Targets != 1 || out.Fanout.Stored != 1 {
+			t.Errorf("a chunk behind the cancel = %+v, want none", out)
+		}
+	}
+	c.Push.ID, c.Stored, c.To = 0, 0, []string{"pc-1"}
+	again, err := s.AcceptTargets(t.Context(), c)
+	noError(t, err)
+	if f := again.Fanout; !f.Replayed || f.Targets != 1 || f.Stored != 1 || f.Reached != math.MaxInt64 {
+		t.Errorf("the request repeated = %+v, want one target and no more", f)
+	}
+	diff(t, "counts", mustFanout(t, s, first.Fanout.ID).Counts, push.Counts{push.Accepted: 1})
 }
 
 func testDeliveries(t *testing.T, s Subject) {

@@ -77,6 +77,7 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 		"fan-outs/life of a target":   testTargetLife,
 		"fan-outs/deliveries":         testDeliveries,
 		"fan-outs/cancelled":          testFanoutCancelled,
+		"fan-outs/cancelled midway":   testFanoutCancelledMidway,
 		"targets/collapse":            testCollapse,
 		"targets/collapse comes back": testCollapseComesBack,
 		"targets/collapse spares":     testCollapseSpares,
