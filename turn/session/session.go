@@ -72,7 +72,7 @@ func (s *session) changeLocked(c control.Session) {
 	is := view{allow: policy.Ranges(c.AllowPeers), relayed: was.relayed}
 	for i, addrs := range c.Observed {
 		for _, a := range addrs {
-			is.observed[i] = append(is.observed[i], policy.Canonical(a))
+			is.observed[i] = append(is.observed[i], a.Unmap())
 		}
 	}
 	if !slices.Equal(was.allow, is.allow) || !slices.Equal(was.observed[0], is.observed[0]) || !slices.Equal(was.observed[1], is.observed[1]) {
@@ -105,7 +105,7 @@ func (s *session) attachLocked(a Allocation) bool {
 	if _, known := s.relayed[a]; !known {
 		s.counters.Allocated()
 	}
-	s.relayed[a] = canonical(a.Relayed())
+	s.relayed[a] = plain(a.Relayed())
 	s.publishRelayed()
 	return true
 }
@@ -169,6 +169,5 @@ func (s *session) countersLocked() control.Counters {
 	return c
 }
 
-func canonical(a netip.AddrPort) netip.AddrPort {
-	return netip.AddrPortFrom(policy.Canonical(a.Addr()), a.Port())
-}
+// plain takes an IPv4 address out of its mapped spelling, the one that sockets use. Other spellings lead elsewhere than what they hold: they open nothing.
+func plain(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }

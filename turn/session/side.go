@@ -22,7 +22,7 @@ type Side struct {
 // which the other party was observed, those of Session.AllowPeers and those that the policy opens to all; what the policy never opens stays closed, but for relayed
 // addresses of the session.
 func (s *Side) Permits(peer netip.Addr) policy.Reason {
-	r := s.permission(policy.Canonical(peer), peer)
+	r := s.permission(peer)
 	if r != policy.OK && r != Ended {
 		s.session.counters.Refuse(peer)
 	}
@@ -38,12 +38,12 @@ func (s *Side) PermitsChannel(peer netip.AddrPort) policy.Reason {
 	return r
 }
 
-func (s *Side) permission(canonical, peer netip.Addr) policy.Reason {
+func (s *Side) permission(peer netip.Addr) policy.Reason {
 	v := s.session.view.Load()
 	switch {
 	case v == nil:
 		return Ended
-	case slices.ContainsFunc(v.relayed, func(r netip.AddrPort) bool { return r.Addr() == canonical }):
+	case slices.ContainsFunc(v.relayed, func(r netip.AddrPort) bool { return r.Addr() == peer.Unmap() }):
 		return policy.OK
 	}
 	return s.session.table.policy.Permits(peer, func(a netip.Addr) bool { return v.opens(s.index, a) })
@@ -56,7 +56,7 @@ func (s *Side) Refusal(peer netip.AddrPort) policy.Reason {
 	switch {
 	case v == nil:
 		return Ended
-	case slices.Contains(v.relayed, canonical(peer)):
+	case slices.Contains(v.relayed, plain(peer)):
 		return policy.OK
 	}
 	return s.session.table.policy.Allows(peer, func(a netip.Addr) bool { return v.opens(s.index, a) })
