@@ -12,7 +12,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 	"signalbox/internal/store/direct"
-	"signalbox/internal/store/failure"
+	"signalbox/internal/store/query"
 )
 
 // Reader reads campaigns on connections that see what is committed. All methods may be called concurrently.
@@ -63,17 +63,17 @@ func (r Reader) Over(ctx context.Context, before time.Time) ([]campaign.ID, erro
 	return r.ids(ctx, queryOver, before.UnixMicro())
 }
 
-func (r Reader) ids(ctx context.Context, query string, args ...any) (ids []campaign.ID, err error) {
-	err = r.each(ctx, query, 1, func(row []driver.Value) error {
+func (r Reader) ids(ctx context.Context, text string, args ...any) (ids []campaign.ID, err error) {
+	err = query.Ask(ctx, r.DB, text, 1, func(row []driver.Value) error {
 		ids = append(ids, campaign.ID(direct.Int(row[0])))
 		return nil
 	}, args...)
 	return ids, err
 }
 
-func (r Reader) list(ctx context.Context, query string, args ...any) ([]campaign.Campaign, error) {
+func (r Reader) list(ctx context.Context, text string, args ...any) ([]campaign.Campaign, error) {
 	var all []campaign.Campaign
-	err := r.each(ctx, query, columns, func(row []driver.Value) error {
+	err := query.Ask(ctx, r.DB, text, columns, func(row []driver.Value) error {
 		c, err := campaignOf(row)
 		all = append(all, c)
 		return err
@@ -83,7 +83,7 @@ func (r Reader) list(ctx context.Context, query string, args ...any) ([]campaign
 
 // Targets returns the ids of up to limit targets from a place on.
 func (r Reader) Targets(ctx context.Context, id campaign.ID, place, limit int) (ids []string, err error) {
-	err = r.each(ctx, "SELECT subject FROM campaign_target WHERE campaign = ? AND place >= ? ORDER BY place LIMIT ?", 1, func(row []driver.Value) error {
+	err = query.Ask(ctx, r.DB, "SELECT subject FROM campaign_target WHERE campaign = ? AND place >= ? ORDER BY place LIMIT ?", 1, func(row []driver.Value) error {
 		subject, _ := row[0].(string)
 		ids = append(ids, subject)
 		return nil
@@ -95,7 +95,7 @@ func (r Reader) Targets(ctx context.Context, id campaign.ID, place, limit int) (
 func (r Reader) Counts(ctx context.Context, id campaign.ID) (byCode map[int64]int, refused int, err error) {
 	byCode = map[int64]int{}
 	const pushes = "SELECT p.state, count(*) FROM campaign_batch b CROSS JOIN push p INDEXED BY push_fanout ON p.fanout = b.fanout WHERE b.campaign = ? AND p.fanout IS NOT NULL GROUP BY p.state"
-	err = r.each(ctx, pushes, 2, func(row []driver.Value) error {
+	err = query.Ask(ctx, r.DB, pushes, 2, func(row []driver.Value) error {
 		byCode[direct.Int(row[0])] = int(direct.Int(row[1]))
 		return nil
 	}, int64(id))
@@ -103,7 +103,7 @@ func (r Reader) Counts(ctx context.Context, id campaign.ID) (byCode map[int64]in
 		return nil, 0, err
 	}
 	const refusals = "SELECT coalesce(sum(f.refused), 0) FROM campaign_batch b CROSS JOIN fanout f ON f.id = b.fanout WHERE b.campaign = ?"
-	err = r.each(ctx, refusals, 1, func(row []driver.Value) error {
+	err = query.Ask(ctx, r.DB, refusals, 1, func(row []driver.Value) error {
 		refused = int(direct.Int(row[0]))
 		return nil
 	}, int64(id))
@@ -112,36 +112,11 @@ func (r Reader) Counts(ctx context.Context, id campaign.ID) (byCode map[int64]in
 
 // Batches returns the fan-outs of up to limit batches behind so many.
 func (r Reader) Batches(ctx context.Context, id campaign.ID, skip, limit int) (ids []push.ID, err error) {
-	err = r.each(ctx, "SELECT fanout FROM campaign_batch WHERE campaign = ? ORDER BY place LIMIT ? OFFSET ?", 1, func(row []driver.Value) error {
+	err = query.Ask(ctx, r.DB, "SELECT fanout FROM campaign_batch WHERE campaign = ? ORDER BY place LIMIT ? OFFSET ?", 1, func(row []driver.Value) error {
 		ids = append(ids, push.ID(direct.Int(row[0])))
 		return nil
 	}, int64(id), limit, skip)
 	return ids, err
-}
-
-// each calls f with every row.
-func (r Reader) each(ctx context.Context, query string, width int, f func([]driver.Value) error, args ...any) error {
-	rows, err := r.DB.QueryContext(ctx, query, args...)
-	if err != nil {
-		return failure.Of(err)
-	}
-	defer rows.Close()
-	row, values, dest := make([]driver.Value, width), make([]any, width), make([]any, width)
-	for i := range values {
-		dest[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			return err
-		}
-		for i, v := range values {
-			row[i] = v
-		}
-		if err := f(row); err != nil {
-			return err
-		}
-	}
-	return failure.Of(rows.Err())
 }
 
 // campaignOf reads the columns of selectCampaign.

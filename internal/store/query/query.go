@@ -24,6 +24,16 @@ func Prepare(ctx context.Context, db *sql.DB, queries map[string]**sql.Stmt) err
 // Each scans every row of a query into a buffer and calls f.
 func Each(ctx context.Context, s *sql.Stmt, columns int, f func(row []driver.Value) error, args ...any) error {
 	rows, err := s.QueryContext(ctx, args...)
+	return scan(rows, err, columns, f)
+}
+
+// Ask is Each for a query that is asked too rarely to be prepared.
+func Ask(ctx context.Context, db *sql.DB, text string, columns int, f func(row []driver.Value) error, args ...any) error {
+	rows, err := db.QueryContext(ctx, text, args...)
+	return scan(rows, err, columns, f)
+}
+
+func scan(rows *sql.Rows, err error, columns int, f func(row []driver.Value) error) error {
 	if err != nil {
 		return failure.Of(err)
 	}

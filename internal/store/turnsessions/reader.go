@@ -9,7 +9,7 @@ import (
 
 	"signalbox/internal/remote"
 	"signalbox/internal/store/direct"
-	"signalbox/internal/store/failure"
+	"signalbox/internal/store/query"
 )
 
 // Reader reads sessions on connections that see what is committed. All methods may be called concurrently.
@@ -42,45 +42,20 @@ func (r Reader) Sessions(ctx context.Context, q remote.Query) ([]remote.Session,
 
 // Open returns the ids of the sessions that are open.
 func (r Reader) Open(ctx context.Context) (ids []remote.ID, err error) {
-	err = r.each(ctx, "SELECT id FROM turn_session INDEXED BY turn_session_open WHERE ended = 0", 1, func(row []driver.Value) error {
+	err = query.Ask(ctx, r.DB, "SELECT id FROM turn_session INDEXED BY turn_session_open WHERE ended = 0", 1, func(row []driver.Value) error {
 		ids = append(ids, remote.ID(direct.Int(row[0])))
 		return nil
 	})
 	return ids, err
 }
 
-func (r Reader) list(ctx context.Context, query string, args ...any) (all []remote.Session, err error) {
-	err = r.each(ctx, query, columns, func(row []driver.Value) error {
+func (r Reader) list(ctx context.Context, text string, args ...any) (all []remote.Session, err error) {
+	err = query.Ask(ctx, r.DB, text, columns, func(row []driver.Value) error {
 		one, err := sessionOf(row)
 		all = append(all, one)
 		return err
 	}, args...)
 	return all, err
-}
-
-// each calls f with every row.
-func (r Reader) each(ctx context.Context, query string, width int, f func([]driver.Value) error, args ...any) error {
-	rows, err := r.DB.QueryContext(ctx, query, args...)
-	if err != nil {
-		return failure.Of(err)
-	}
-	defer rows.Close()
-	row, values, dest := make([]driver.Value, width), make([]any, width), make([]any, width)
-	for i := range values {
-		dest[i] = &values[i]
-	}
-	for rows.Next() {
-		if err := rows.Scan(dest...); err != nil {
-			return err
-		}
-		for i, v := range values {
-			row[i] = v
-		}
-		if err := f(row); err != nil {
-			return err
-		}
-	}
-	return failure.Of(rows.Err())
 }
 
 // sessionOf reads the columns of selectSession.
