@@ -38,7 +38,7 @@ func bulk(t testing.TB, s *Store, k endpoint.Key, n int, state push.State) {
 // TestDeleteEndpointInChunks checks that the end of an endpoint with many pushes lets others in between.
 func TestDeleteEndpointInChunks(t *testing.T) {
 	for _, n := range []int{0, maxChunk, 2*maxChunk + 10} {
-		s := running(t)
+		s := writing(t)
 		k, other := addEndpoint(t, s, "pc-1"), addEndpoint(t, s, "pc-2")
 		bulk(t, s, k, n, push.Accepted)
 		bulk(t, s, other, 3, push.Accepted)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -57,6 +58,26 @@ func running(t testing.TB) *Store {
 	t.Helper()
 	s := openAt(t, filepath.Join(t.TempDir(), FileName), Default())
 	t.Cleanup(start(t, s))
+	return s
+}
+
+// writing is running without what deletes old rows, for tests that count transactions.
+func writing(t testing.TB) *Store {
+	t.Helper()
+	s := openAt(t, filepath.Join(t.TempDir(), FileName), Default())
+	ctx, cancel := context.WithCancel(context.Background())
+	var committing, answering sync.WaitGroup
+	committing.Go(func() { s.committer.run(ctx) })
+	answering.Go(s.answers.run)
+	t.Cleanup(func() {
+		cancel()
+		committing.Wait()
+		s.answers.close()
+		answering.Wait()
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
 	return s
 }
 
