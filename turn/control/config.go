@@ -29,7 +29,7 @@ type Config struct {
 	Realm    string   `key:"realm" doc:"Realm of the credentials, 1 to 127 printable ASCII characters without quotes and backslashes. A short one keeps answers to strangers short."`
 
 	SecretFile     string `key:"secret_file" doc:"File with the secret of the credentials, one line of 16 bytes or more; a second line still verifies and no longer signs. Needed where several servers share one TURN server. Empty: random, new every 12 hours and at each start."`
-	RESTSecretFile string `key:"rest_secret_file" doc:"File with a secret that other systems make credentials with (coturn: use-auth-secret, static-auth-secret), 16 bytes or more. Such clients reach each other and allow_peers. Empty: only sessions of this server are served."`
+	RESTSecretFile string `key:"rest_secret_file" doc:"File with a secret that other systems make credentials with (coturn: use-auth-secret, static-auth-secret), 16 bytes or more. Those of one name reach each other, and all of them allow_peers. Empty: only sessions of this server are served."`
 
 	AllowPeers []string `key:"allow_peers" doc:"Addresses and CIDR ranges that every client may send to, beside the other side of its session. Loopback, link-local and metadata addresses, listeners of this server and the database stay closed."`
 	DenyPeers  []string `key:"deny_peers" doc:"Addresses and CIDR ranges that no client may send to; before allow_peers and sessions."`
