@@ -26,10 +26,13 @@ func bulk(t testing.TB, s *Store, k endpoint.Key, n int, state push.State) {
 		}
 		first := nextID(t.lastPush, now)
 		t.lastPush = first + int64(n)
-		return exec{fmt.Sprintf(`WITH RECURSIVE c(i) AS (VALUES(%d) UNION ALL SELECT i+1 FROM c WHERE i<%d)
+		if err := (exec{fmt.Sprintf(`WITH RECURSIVE c(i) AS (VALUES(%d) UNION ALL SELECT i+1 FROM c WHERE i<%d)
 			INSERT INTO push (id, ep, state, place, ack, priority, binary, size, created, expires, ended, type, history)
 			SELECT i, %d, %d, %d, 0, 1, 0, 100, %d, %d, 0, 'demo.ping', x'00000000000000000100' FROM c`,
-			first, first+int64(n)-1, num, pushes.StateCode(state), pushes.PlaceOf(state, push.AckDelivered, push.Normal), now.UnixMicro(), now.Add(time.Hour).UnixMicro())}.apply(t)
+			first, first+int64(n)-1, num, pushes.StateCode(state), pushes.PlaceOf(state, push.AckDelivered, push.Normal), now.UnixMicro(), now.Add(time.Hour).UnixMicro())}).apply(t); err != nil {
+			return err
+		}
+		return exec{fmt.Sprintf("INSERT INTO queue (ep, place, id, size) SELECT ep, place, id, size FROM push WHERE id >= %d", first)}.apply(t)
 	})); err != nil {
 		t.Fatal(err)
 	}

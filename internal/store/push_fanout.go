@@ -171,7 +171,7 @@ func (op *acceptTargets) insert(t *tx, p *push.Push, all []pushes.Candidate) (re
 	if err != nil {
 		return 0, err
 	}
-	nums := make([]int64, len(all))
+	taken := make([]pushes.Candidate, len(all))
 	op.out.Targets = make([]push.Target, len(all))
 	for i, c := range all {
 		r := room{t: t, key: endpoint.Key{Domain: p.To.Domain, ID: c.ID}, bound: op.in.Queue, claim: op.in.Claim}
@@ -187,7 +187,7 @@ func (op *acceptTargets) insert(t *tx, p *push.Push, all []pushes.Candidate) (re
 			}
 			continue
 		}
-		nums[i] = c.Num
+		taken[i] = c
 		if op.in.Enter != nil {
 			op.in.Enter(r.key)
 		}
@@ -200,7 +200,7 @@ func (op *acceptTargets) insert(t *tx, p *push.Push, all []pushes.Candidate) (re
 	if refused == len(all) {
 		return refused, nil
 	}
-	return refused, t.insertTargets(p, first, nums)
+	return refused, t.insertTargets(p, first, taken)
 }
 
 // refusal says why an endpoint does not get a push, or nothing.

@@ -17,6 +17,7 @@ import (
 
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/failure"
+	"signalbox/internal/store/pushes"
 )
 
 //go:embed migrations/sqlite/*.sql
@@ -58,7 +59,7 @@ func openSQLite(ctx context.Context, path string) (*sqliteDB, error) {
 	if db.writer.tx, err = newTx(c); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, failure.Of(err)), c.Close())
 	}
-	if db.reader, err = openReader(ctx, path); err != nil {
+	if db.reader, err = openReader(ctx, path, db.writer.tx.push.Recent()); err != nil {
 		return nil, errors.Join(fmt.Errorf("open %s: %w", path, failure.Of(err)), c.Close())
 	}
 	return db, nil
@@ -69,7 +70,7 @@ func (db *sqliteDB) close() error {
 	return errors.Join(db.reader.close(), db.writer.conn.Close())
 }
 
-func openReader(ctx context.Context, path string) (*reader, error) {
+func openReader(ctx context.Context, path string, recent *pushes.Recent) (*reader, error) {
 	db, err := openPool(ctx, path, max(readers, runtime.GOMAXPROCS(0)))
 	if err != nil {
 		return nil, err
@@ -78,7 +79,7 @@ func openReader(ctx context.Context, path string) (*reader, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	r, err := newReader(ctx, db, lists)
+	r, err := newReader(ctx, db, lists, recent)
 	if err != nil {
 		return nil, errors.Join(err, r.close())
 	}

@@ -33,13 +33,13 @@ type reader struct {
 }
 
 // newReader prepares the queries. With an error it returns what has to be closed.
-func newReader(ctx context.Context, db, lists *sql.DB) (*reader, error) {
+func newReader(ctx context.Context, db, lists *sql.DB, recent *pushes.Recent) (*reader, error) {
 	r := &reader{db: db, lists: lists, campaigns: campaigns.Reader{DB: lists}, turn: turnsessions.Reader{DB: lists}}
 	for _, prepare := range []func() error{
 		func() (err error) { r.accounts, err = accounts.NewReader(ctx, db, lists); return err },
 		func() (err error) { r.endpoints, err = endpoints.NewReader(ctx, db, lists); return err },
 		func() (err error) { r.outbox, err = outbox.NewReader(ctx, lists); return err },
-		func() (err error) { r.pushes, err = pushes.NewReader(ctx, db, lists); return err },
+		func() (err error) { r.pushes, err = pushes.NewReader(ctx, db, lists, recent); return err },
 		func() (err error) { r.tokens, err = tokens.NewReader(ctx, db); return err },
 		func() (err error) { r.webhooks, err = webhooks.NewReader(ctx, lists); return err },
 		func() error { return r.prepareOld(ctx) },

@@ -91,8 +91,10 @@ func newTx(c *direct.Conn) (*tx, error) {
 	if t.campaign, err = campaigns.Prepare(c); err != nil {
 		return nil, err
 	}
-	t.turn, err = turnsessions.Prepare(c)
-	return t, err
+	if t.turn, err = turnsessions.Prepare(c); err != nil {
+		return nil, err
+	}
+	return t, t.push.ReadRecent()
 }
 
 // sqliteWriter is the batchWriter of SQLite. One goroutine uses it.
@@ -142,13 +144,21 @@ func (t *tx) commit() error {
 			return err
 		}
 	}
-	return t.control.commit.Run()
+	if err := t.push.FileDue(); err != nil {
+		return err
+	}
+	if err := t.control.commit.Run(); err != nil {
+		return err
+	}
+	t.push.Filed()
+	return nil
 }
 
 // rollback ends a failed transaction. SQLite has done it already after some errors, and says so with an error that is of no interest.
 func (t *tx) rollback() {
 	clear(t.candidatesKnown)
 	_ = t.control.rollback.Run()
+	t.push.Unfiled()
 }
 
 // readNumbers fetches the last numbers once in each transaction, because another process may have given out some since the last one.

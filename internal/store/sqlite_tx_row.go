@@ -108,8 +108,8 @@ func (t *tx) deletePushesOf(num int64, limit int) (int64, error) {
 }
 
 // insertTargets stores the targets of a chunk of a fan-out, each with its event.
-func (t *tx) insertTargets(p *push.Push, first push.ID, nums []int64) error {
+func (t *tx) insertTargets(p *push.Push, first push.ID, taken []pushes.Candidate) error {
 	seq := t.lastEvent + 1
-	t.lastEvent += int64(len(nums))
-	return t.push.InsertTargets(p, first, nums, seq)
+	t.lastEvent += int64(len(taken))
+	return t.push.InsertTargets(p, first, taken, seq)
 }

@@ -28,7 +28,7 @@ const (
 
 	// What decides whether an endpoint takes a push, of one, or of each id in a JSON array. Number and bytes of what is not final share a column, because a second
 	// one would search anew.
-	selectCandidate = "e.num, e.enabled, (SELECT (count(*) << 40) + coalesce(sum(size), 0) FROM push WHERE ep = e.num AND place < 4)"
+	selectCandidate = "e.num, e.enabled, (SELECT (count(*) << 40) + coalesce(sum(size), 0) FROM queue WHERE ep = e.num AND place < 4)"
 	queryCandidate  = "SELECT " + selectCandidate + " FROM endpoint e WHERE e.domain = ? AND e.id = ?"
 	// The endpoints that have a tag, and each of a JSON array of others.
 	queryMembers = "SELECT " + selectCandidate + ", e.id FROM tagged g CROSS JOIN endpoint e ON e.num = g.ep WHERE g.domain = ?1 AND g.tag = ?2 AND g.ep > ?3" + otherTags + " ORDER BY g.ep LIMIT ?5"
@@ -121,7 +121,7 @@ func (s *Statements) Candidates(domain string, ids []string) ([]Candidate, error
 	}
 	all, row := make([]Candidate, len(ids)), s.fanout.resolved[:]
 	err = s.fanout.candidates.Each(row, func() error {
-		all[direct.Int(row[3])] = candidateOf(row)
+		all[direct.Int(row[3])] = s.candidateOf(row)
 		return nil
 	}, domain, string(list))
 	for i, id := range ids {
@@ -138,7 +138,7 @@ func (s *Statements) Members(domain string, tags []string, after int64, limit in
 	}
 	row := s.fanout.member[:]
 	err = s.fanout.members.Each(row, func() error {
-		c := candidateOf(row)
+		c := s.candidateOf(row)
 		c.ID = direct.Text(row[3])
 		all = append(all, c)
 		return nil
@@ -165,18 +165,25 @@ func (s *Statements) Candidate(k endpoint.Key) (Candidate, error) {
 	if err != nil || !found {
 		return Candidate{}, err
 	}
-	return candidateOf(row), nil
+	return s.candidateOf(row), nil
 }
 
-// candidateOf reads the columns of selectCandidate.
-func candidateOf(row []driver.Value) Candidate {
+// candidateOf reads the columns of selectCandidate and adds what is not in the table of queues yet.
+func (s *Statements) candidateOf(row []driver.Value) Candidate {
 	open := direct.Int(row[2])
-	return Candidate{Num: direct.Int(row[0]), Enabled: direct.Int(row[1]) != 0, Count: open >> 40, Bytes: open & (1<<40 - 1)}
+	c := Candidate{Num: direct.Int(row[0]), Enabled: direct.Int(row[1]) != 0, Count: open >> 40, Bytes: open & (1<<40 - 1)}
+	count, bytes := s.recent.open(c.Num)
+	c.Count, c.Bytes = c.Count+count, c.Bytes+bytes
+	return c
 }
 
-// InsertTargets stores one Accepted push for each number of an endpoint that is not 0, with its event. The first id, and the first event's number seq, belong to the
-// first number of nums, whatever it is.
-func (s *Statements) InsertTargets(p *push.Push, first push.ID, nums []int64, seq int64) error {
+// InsertTargets stores one Accepted push for each endpoint whose number is not 0, with its event. The first id, and the first event's number seq, belong to the first of
+// taken, whatever it is.
+func (s *Statements) InsertTargets(p *push.Push, first push.ID, taken []Candidate, seq int64) error {
+	nums := make([]int64, len(taken))
+	for i, c := range taken {
+		nums[i] = c.Num
+	}
 	list, err := json.Marshal(nums)
 	if err != nil {
 		return fmt.Errorf("encode numbers: %w", err)
@@ -188,6 +195,12 @@ func (s *Statements) InsertTargets(p *push.Push, first push.ID, nums []int64, se
 		timeOrNull(p.NotBefore))
 	if err != nil {
 		return err
+	}
+	for i, c := range taken {
+		if c.Num > 0 {
+			key := endpoint.Key{Domain: p.To.Domain, ID: c.ID}
+			s.recent.add(recent{id: first + push.ID(i), key: key, ep: c.Num, place: firstPlace(p), size: KeptBytes(p)})
+		}
 	}
 	return s.fanout.insertEvents.Run(seq, string(list), at, int64(first))
 }

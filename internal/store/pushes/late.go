@@ -21,7 +21,7 @@ type lateStmts struct {
 	cancel, cancelled        *direct.Stmt
 	joined, looked           *direct.Stmt
 	met, body                *direct.Stmt
-	due, release             *direct.Stmt
+	due, placed, release     *direct.Stmt
 
 	joiner [6]driver.Value
 }
@@ -29,7 +29,7 @@ type lateStmts struct {
 const (
 	queryLateOpen = selectFanout + " WHERE late = 1 AND expires > ?"
 	queryLateOver = "SELECT id FROM fanout WHERE late = 1 AND expires <= ? LIMIT ?"
-	queryMet      = "SELECT fanout FROM push WHERE ep = ?1 AND place IN (0, 1, 2, 3, 4) AND +fanout IS NOT NULL UNION ALL SELECT fanout FROM refused WHERE subject = ?2"
+	queryMet      = "SELECT p.fanout FROM queue q CROSS JOIN push p ON p.id = q.id WHERE q.ep = ?1 AND +p.fanout IS NOT NULL UNION ALL SELECT fanout FROM refused WHERE subject = ?2"
 	queryDue      = "SELECT p.id, e.domain, e.id FROM push p INDEXED BY push_due CROSS JOIN endpoint e ON e.num = p.ep" +
 		" WHERE p.not_before <= ?1 AND p.place = 3 AND p.state = 0 ORDER BY p.not_before LIMIT ?2"
 	queryAnyDue  = "SELECT 1 FROM push INDEXED BY push_due WHERE not_before <= ?1 AND place = 3 AND state = 0 LIMIT 1"
@@ -49,6 +49,7 @@ func newLateStmts(p *direct.Preparer) lateStmts {
 		met:       p.Prepare(queryMet),
 		body:      p.Prepare("SELECT body FROM push_body WHERE id = ?"),
 		due:       p.Prepare(queryDue),
+		placed:    p.Prepare("SELECT ep, place, priority FROM push WHERE id = ?"),
 		release:   p.Prepare("UPDATE push SET place = priority WHERE id = ?"),
 	}
 }
@@ -89,7 +90,17 @@ func (s *Statements) CancelFanout(id push.ID) error { return s.late.cancel.Run(i
 func (s *Statements) Looked(ep int64) error { return s.late.looked.Run(ep) }
 
 // Release lets a push wait in the queue of its endpoint.
-func (s *Statements) Release(id push.ID) error { return s.late.release.Run(int64(id)) }
+func (s *Statements) Release(id push.ID) error {
+	row := s.late.joiner[:3]
+	found, err := s.late.placed.Row(row, int64(id))
+	if err != nil || !found {
+		return err
+	}
+	if err := s.move(direct.Int(row[0]), id, direct.Int(row[1]), direct.Int(row[2])); err != nil {
+		return err
+	}
+	return s.late.release.Run(int64(id))
+}
 
 // Cancelled reports whether a fan-out was cancelled.
 func (s *Statements) Cancelled(id push.ID) (bool, error) {
@@ -123,6 +134,9 @@ func (s *Statements) Joiners(limit int) (all []Joiner, err error) {
 
 // Met returns the fan-outs of which an endpoint was a target, taken or refused: all at once, since an endpoint may have thousands of pushes.
 func (s *Statements) Met(j *Joiner) (map[push.ID]bool, error) {
+	if err := s.fileOf(j.Num); err != nil {
+		return nil, err
+	}
 	all := map[push.ID]bool{}
 	err := s.late.met.Each(s.row2[:1], func() error {
 		all[push.ID(direct.Int(s.row2[0]))] = true

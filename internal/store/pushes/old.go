@@ -44,6 +44,9 @@ func newOldStmts(p *direct.Preparer) oldStmts {
 // DeleteOld deletes those pushes that are final.
 func (s *Statements) DeleteOld(ids []push.ID) error {
 	for _, id := range ids {
+		if err := s.leave(id); err != nil {
+			return err
+		}
 		if err := s.old.push.Run(int64(id)); err != nil {
 			return err
 		}

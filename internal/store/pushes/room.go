@@ -22,7 +22,7 @@ const (
 
 	queryOpenOfKey = "SELECT count(*) FROM push WHERE ep = ? AND collapse = ? AND place < 4"
 
-	queryDroppable = "SELECT id, size, expires > created AND collapse IS NOT ?3 FROM push WHERE ep = ?1 AND place = ?2 ORDER BY id"
+	queryDroppable = "SELECT p.id, p.size, p.expires > p.created AND p.collapse IS NOT ?3 FROM queue q CROSS JOIN push p ON p.id = q.id WHERE q.ep = ?1 AND q.place = ?2 ORDER BY q.id"
 )
 
 func newRoomStmts(p *direct.Preparer) roomStmts {
@@ -61,6 +61,9 @@ func (s *Statements) NewerThan(r *Row) (push.ID, error) {
 
 // Droppable calls f for the waiting pushes of an endpoint in one place of its queue, the oldest first, until it returns false.
 func (s *Statements) Droppable(ep int64, place push.Priority, f func(Sized) bool) error {
+	if err := s.fileOf(ep); err != nil {
+		return err
+	}
 	row := s.room.row[:]
 	return s.room.droppable.Each(row, func() error {
 		if direct.Int(row[2]) != 0 && !f(Sized{push.ID(direct.Int(row[0])), direct.Int(row[1])}) {

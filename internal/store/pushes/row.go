@@ -26,6 +26,7 @@ type Row struct {
 	History []byte
 	Ended   int64           // 0 as long as it is not final
 	Result  json.RawMessage // that came in this transaction: nothing follows a state that has a result, so it replaces none
+	Place   int64           // that it has in the queue of its endpoint
 	Touched bool            // it has to be written
 	Kept    bool            // it was not final when it was read
 }
@@ -59,7 +60,7 @@ func rowOf(row *[findColumns]driver.Value) (*Row, error) {
 	r := &Row{
 		ID: push.ID(direct.Int(row[0])), Ep: direct.Int(row[1]), Key: endpoint.Key{Domain: direct.Text(row[2]), ID: direct.Text(row[3])}, State: state, Ack: push.Ack(direct.Int(row[5])),
 		Prio: push.Priority(direct.Int(row[6])), Lasts: direct.Int(row[7]) != 0, Size: direct.Int(row[8]), Fanout: push.ID(direct.Int(row[9])), History: direct.Bytes(row[10]),
-		Collapse: direct.Text(row[11]),
+		Collapse: direct.Text(row[11]), Place: direct.Int(row[12]),
 	}
 	r.Kept = !push.Final(r.State, r.Ack)
 	return r, nil
@@ -71,7 +72,12 @@ func (s *Statements) Update(r *Row) error {
 	if r.Result != nil {
 		text = string(r.Result)
 	}
-	return s.push.update.Run(StateCode(r.State), PlaceOf(r.State, r.Ack, r.Prio), r.Ended, r.History, text, int64(r.ID))
+	place := PlaceOf(r.State, r.Ack, r.Prio)
+	if err := s.move(r.Ep, r.ID, r.Place, place); err != nil {
+		return err
+	}
+	r.Place = place
+	return s.push.update.Run(StateCode(r.State), place, r.Ended, r.History, text, int64(r.ID))
 }
 
 // DeleteBody deletes the payload of a push.

@@ -16,7 +16,10 @@ import (
 
 // Statements are prepared on the writer's connection. One goroutine at a time uses them. The methods hold no decisions.
 type Statements struct {
+	recent *Recent
+
 	push   pushStmts
+	queue  queueStmts
 	fanout fanoutStmts
 	room   roomStmts
 	late   lateStmts
@@ -27,13 +30,13 @@ type Statements struct {
 
 // Prepare prepares everything on the writer's connection.
 func Prepare(p *direct.Preparer) *Statements {
-	return &Statements{push: newPushStmts(p), fanout: newFanoutStmts(p), room: newRoomStmts(p), late: newLateStmts(p), old: newOldStmts(p)}
+	return &Statements{recent: newRecent(), push: newPushStmts(p), queue: newQueueStmts(p), fanout: newFanoutStmts(p), room: newRoomStmts(p), late: newLateStmts(p), old: newOldStmts(p)}
 }
 
 type pushStmts struct {
 	insert, insertSpecial, insertBody, find, findAll, status       *direct.Stmt
 	update, deleteBody, expired                                    *direct.Stmt
-	removeBodies, removePushes, openTargets                        *direct.Stmt
+	removeBodies, removePushes, removeQueue, openTargets           *direct.Stmt
 	findKey, insertKey, forgetKey, insertBatch, updateBatch, batch *direct.Stmt
 
 	found  [findColumns]driver.Value
@@ -47,10 +50,10 @@ const (
 		" FROM push p CROSS JOIN endpoint e ON e.num = p.ep"
 	statusColumns = 15
 
-	selectRow     = "SELECT p.id, p.ep, e.domain, e.id, p.state, p.ack, p.priority, p.expires > p.created, p.size, p.fanout, p.history, p.collapse FROM"
+	selectRow     = "SELECT p.id, p.ep, e.domain, e.id, p.state, p.ack, p.priority, p.expires > p.created, p.size, p.fanout, p.history, p.collapse, p.place FROM"
 	queryFindPush = selectRow + " push p CROSS JOIN endpoint e ON e.num = p.ep WHERE p.id = ?"
 	queryFindAll  = selectRow + " json_each(?) j CROSS JOIN push p ON p.id = j.value CROSS JOIN endpoint e ON e.num = p.ep"
-	findColumns   = 12
+	findColumns   = 13
 
 	columnID       = 0
 	columnDomain   = 1
@@ -69,7 +72,7 @@ const (
 )
 
 const (
-	queryPushesOf = "SELECT id FROM push WHERE ep = ? ORDER BY place, id LIMIT ?"
+	queryPushesOf = "SELECT id FROM queue WHERE ep = ? ORDER BY place, id LIMIT ?"
 
 	// The plus keeps the index of all targets out of it.
 	queryOpenTargets = "SELECT fanout, count(*) FROM push WHERE id IN (" + queryPushesOf + ") AND place < 4 AND +fanout IS NOT NULL GROUP BY fanout"
@@ -97,6 +100,7 @@ func newPushStmts(p *direct.Preparer) pushStmts {
 		openTargets:  p.Prepare(queryOpenTargets),
 		removeBodies: p.Prepare("DELETE FROM push_body WHERE id IN (" + queryPushesOf + ")"),
 		removePushes: p.Prepare("DELETE FROM push WHERE id IN (" + queryPushesOf + ")"),
+		removeQueue:  p.Prepare("DELETE FROM queue WHERE ep = ?1 AND (ep, place, id) IN (SELECT ep, place, id FROM queue WHERE ep = ?1 ORDER BY place, id LIMIT ?2)"),
 	}
 }
 
@@ -118,8 +122,12 @@ func (s *Statements) Insert(ep int64, p *push.Push) error {
 	} else {
 		err = s.push.insertSpecial.Run(args[:]...)
 	}
-	if err != nil || size == 0 || p.Fanout != 0 {
+	if err != nil {
 		return err
+	}
+	s.recent.add(recent{id: p.ID, key: p.To, ep: ep, place: firstPlace(p), size: size})
+	if size == 0 || p.Fanout != 0 {
+		return nil
 	}
 	return s.push.insertBody.Run(int64(p.ID), p.Payload)
 }
@@ -173,6 +181,9 @@ func (s *Statements) Expired(now time.Time, limit int) ([]push.ID, error) {
 
 // OpenTargets calls f with every push to many of which some of the first limit pushes of an endpoint are targets that are not final, and with how many.
 func (s *Statements) OpenTargets(ep int64, limit int, f func(fanout push.ID, n int64)) error {
+	if err := s.fileOf(ep); err != nil {
+		return err
+	}
 	return s.push.openTargets.Each(s.row2[:], func() error {
 		f(push.ID(direct.Int(s.row2[0])), direct.Int(s.row2[1]))
 		return nil
@@ -181,10 +192,17 @@ func (s *Statements) OpenTargets(ep int64, limit int, f func(fanout push.ID, n i
 
 // DeleteOf deletes the first limit pushes of an endpoint with their payloads and returns how many there were.
 func (s *Statements) DeleteOf(ep int64, limit int) (int64, error) {
+	if err := s.fileOf(ep); err != nil {
+		return 0, err
+	}
 	if err := s.push.removeBodies.Run(ep, int64(limit)); err != nil {
 		return 0, err
 	}
-	return s.push.removePushes.Exec(ep, int64(limit))
+	n, err := s.push.removePushes.Exec(ep, int64(limit))
+	if err != nil {
+		return 0, err
+	}
+	return n, s.push.removeQueue.Run(ep, int64(limit))
 }
 
 // InsertBatch keeps the answers to a batch.

@@ -28,6 +28,19 @@ func TestCodesCoverEveryState(t *testing.T) {
 	}
 }
 
+// TestFirstOf: what is filed while somebody reads is found twice.
+func TestFirstOf(t *testing.T) {
+	of := func(all ...push.ID) (ps []push.Push) {
+		for _, id := range all {
+			ps = append(ps, push.Push{ID: id, Priority: push.Priority(id % 2)})
+		}
+		return ps
+	}
+	if diff := cmp.Diff(of(2, 4, 6, 1), firstOf(of(4, 6, 1, 3, 2, 4, 1), 4)); diff != "" {
+		t.Errorf("firstOf (-want +got):\n%s", diff)
+	}
+}
+
 func FuzzHistory(f *testing.F) {
 	h := AppendChange(nil, 0, 1, "")
 	f.Add(h)

@@ -1,0 +1,291 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"signalbox/internal/endpoint"
+	"signalbox/internal/push"
+)
+
+// queueWorld is a store with endpoints and pushes of which some are recent and some are filed, and a connection beside it that tells the truth.
+type queueWorld struct {
+	*testing.T
+	*Store
+	path string
+	db   *sql.DB
+	keys []endpoint.Key
+	stop func()
+	rand *rand.Rand
+
+	open []push.Status // as far as this test has not made them final
+}
+
+func newQueueWorld(t *testing.T, seed uint64) *queueWorld {
+	w := &queueWorld{T: t, path: filepath.Join(t.TempDir(), FileName), rand: rand.New(rand.NewPCG(seed, 1))}
+	w.reopen()
+	t.Cleanup(func() { w.stop() })
+	for i := range 40 {
+		w.keys = append(w.keys, addEndpoint(t, w.Store, fmt.Sprint("pc-", i)))
+	}
+	db, err := openDB(dsn(w.path, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.db = db
+	t.Cleanup(func() { db.Close() })
+	return w
+}
+
+// reopen ends the store as a crash does, as far as the database can tell, and opens it again.
+func (w *queueWorld) reopen() {
+	if w.stop != nil {
+		w.stop()
+	}
+	w.Store = openAt(w.T, w.path, Default())
+	w.stop = start(w.T, w.Store)
+}
+
+// fan sends one push to many endpoints.
+func (w *queueWorld) fan(to []string, p push.Priority) {
+	w.Helper()
+	domain := w.keys[0].Domain
+	out, err := w.AcceptTargets(w.Context(), push.FanoutChunk{
+		Push: push.Push{To: endpoint.Key{Domain: domain}, Type: "demo", Payload: []byte("{}"), TTL: time.Hour, Priority: p}, Targets: len(to), To: to,
+	})
+	if err != nil || len(out.Targets) != len(to) {
+		w.Fatalf("%d targets, %v, want %d", len(out.Targets), err, len(to))
+	}
+	for i, target := range out.Targets {
+		w.open = append(w.open, push.Status{Push: push.Push{ID: target.ID, To: endpoint.Key{Domain: domain, ID: to[i]}}})
+	}
+}
+
+// fanOut sends n pushes to some endpoints each.
+func (w *queueWorld) fanOut(n int) {
+	w.Helper()
+	for range n {
+		var to []string
+		for _, k := range w.keys {
+			if w.rand.IntN(2) == 0 {
+				to = append(to, k.ID)
+			}
+		}
+		w.fan(to, push.Priority(w.rand.IntN(3)))
+	}
+}
+
+func (w *queueWorld) accept(k endpoint.Key, p push.Priority) {
+	w.Helper()
+	st, err := w.AcceptPush(w.Context(), push.Submission{Push: push.Push{To: k, Type: "demo", Payload: []byte("{}"), TTL: time.Hour, Priority: p}})
+	if err != nil {
+		w.Fatal(err)
+	}
+	w.open = append(w.open, st)
+}
+
+// deliver makes some pushes final.
+func (w *queueWorld) deliver(n int) {
+	w.Helper()
+	var all []push.Transition
+	for range min(n, len(w.open)) {
+		i := w.rand.IntN(len(w.open))
+		all = append(all, push.Transition{ID: w.open[i].ID, Key: w.open[i].To, To: push.Sent})
+		if w.rand.IntN(2) == 0 {
+			all = append(all, push.Transition{ID: w.open[i].ID, Key: w.open[i].To, To: push.Delivered})
+			w.open = slices.Delete(w.open, i, i+1)
+		}
+	}
+	done := make(chan error, 1)
+	w.AdvancePushes(all, func(_ []push.Outcome, err error) { done <- err })
+	if err := <-done; err != nil {
+		w.Fatal(err)
+	}
+}
+
+// fail has a transaction that did work be rolled back.
+func (w *queueWorld) fail() {
+	w.Helper()
+	k := w.keys[w.rand.IntN(len(w.keys))]
+	ops := []operation{
+		anything(func(t *tx) error {
+			num, _, err := t.endpoint.Num(k)
+			if err != nil {
+				return err
+			}
+			return t.push.OpenTargets(num, 1, func(push.ID, int64) {}) // files what is recent
+		}),
+		&acceptPush{in: push.Submission{Push: push.Push{To: k, Type: "lost", TTL: time.Hour}}},
+		exec{"INSERT INTO meta (one, last_push, last_event, probes) VALUES (1, 0, 0, 0)"},
+	}
+	if len(w.open) > 0 {
+		st := w.open[w.rand.IntN(len(w.open))]
+		ops = slices.Insert(ops, 0, operation(&advancePushes{in: []push.Transition{{ID: st.ID, Key: st.To, To: push.Sent}, {ID: st.ID, Key: st.To, To: push.Delivered}}}))
+	}
+	if err := w.do(w.Context(), several(ops)); err == nil {
+		w.Fatal("the transaction did not fail")
+	}
+}
+
+// several applies operations in one.
+type several []operation
+
+func (all several) apply(t *tx) error {
+	for _, op := range all {
+		if err := t.settle(op); err != nil {
+			return err
+		}
+		if err := op.apply(t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// check compares what the store says of each endpoint with the table of pushes.
+func (w *queueWorld) check() {
+	w.Helper()
+	var wrong int
+	const lies = "SELECT count(*) FROM queue q LEFT JOIN push p ON p.id = q.id WHERE p.id IS NULL OR (p.ep, p.place, p.size) <> (q.ep, q.place, q.size)"
+	if err := w.db.QueryRowContext(w.Context(), lies).Scan(&wrong); err != nil || wrong != 0 {
+		w.Fatalf("%d rows of the table of queues are wrong, %v", wrong, err)
+	}
+	for _, k := range w.keys {
+		const of = " FROM push p JOIN endpoint e ON e.num = p.ep WHERE e.id = ?"
+		want := w.ids("SELECT p.id"+of+" ORDER BY p.id DESC", k.ID)
+		all, err := w.Pushes(w.Context(), k, "", 0, len(want)+1)
+		w.same("pushes of "+k.ID, statusIDs(all), want, err)
+		delivered := w.ids("SELECT p.id"+of+" AND p.state = 2 ORDER BY p.id DESC LIMIT 7", k.ID)
+		all, err = w.Pushes(w.Context(), k, push.Delivered, 0, 7)
+		w.same("delivered pushes of "+k.ID, statusIDs(all), delivered, err)
+		waiting := w.ids("SELECT p.id"+of+" AND p.place < 3 ORDER BY p.place, p.id", k.ID)
+		w.same("waiting pushes of "+k.ID, w.pages(k, 1+w.rand.IntN(50)), waiting, nil)
+		var open int
+		if err := w.db.QueryRowContext(w.Context(), "SELECT count(*)"+of+" AND p.place < 4", k.ID).Scan(&open); err != nil {
+			w.Fatal(err)
+		}
+		if n, err := w.CountWaiting(w.Context(), k); n != open || err != nil {
+			w.Errorf("CountWaiting(%s) = %d, %v, want %d", k.ID, n, err, open)
+		}
+		_, err = w.AcceptPush(w.Context(), push.Submission{Push: push.Push{To: k, Type: "demo", TTL: time.Hour}, Queue: push.Queue{Count: max(1, open)}})
+		if open > 0 && err == nil {
+			w.Errorf("%s took a push beyond its %d", k.ID, open)
+		}
+	}
+}
+
+// pages reads what waits, page by page as a session does.
+func (w *queueWorld) pages(k endpoint.Key, size int) (ids []push.ID) {
+	w.Helper()
+	var after push.Cursor
+	for {
+		page, err := w.WaitingPushes(w.Context(), k, after, size)
+		if err != nil {
+			w.Fatal(err)
+		}
+		for _, p := range page {
+			ids, after = append(ids, p.ID), push.Cursor{Priority: p.Priority, ID: p.ID}
+		}
+		if len(page) < size {
+			return ids
+		}
+	}
+}
+
+func (w *queueWorld) ids(query, id string) (all []push.ID) {
+	w.Helper()
+	rows, err := w.db.QueryContext(w.Context(), query, id)
+	if err != nil {
+		w.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var n int64
+		if err := rows.Scan(&n); err != nil {
+			w.Fatal(err)
+		}
+		all = append(all, push.ID(n))
+	}
+	return all
+}
+
+func statusIDs(all []push.Status) (ids []push.ID) {
+	for _, s := range all {
+		ids = append(ids, s.ID)
+	}
+	return ids
+}
+
+func (w *queueWorld) same(what string, got, want []push.ID, err error) {
+	w.Helper()
+	if err != nil || !slices.Equal(got, want) {
+		w.Errorf("%s = %d of them, %v, want %d", what, len(got), err, len(want))
+	}
+}
+
+// recent counts what is not filed.
+func (w *queueWorld) recent() (n int) {
+	w.Helper()
+	if err := w.db.QueryRowContext(w.Context(), "SELECT (SELECT count(*) FROM push) - (SELECT count(*) FROM queue)").Scan(&n); err != nil {
+		w.Fatal(err)
+	}
+	return n
+}
+
+// TestQueuesAreTrue plays with pushes of which some are recent, some crowd one endpoint, and some are filed by rounds, with transactions that fail and starts in between: what
+// an endpoint has is the same by its queue as by the table of pushes.
+func TestQueuesAreTrue(t *testing.T) {
+	w := newQueueWorld(t, 1)
+	for range 8 {
+		w.fanOut(100)
+		w.deliver(600)
+		w.fail()
+		w.accept(w.keys[0], push.High)
+		if w.rand.IntN(3) == 0 {
+			w.reopen()
+		}
+		w.check()
+	}
+	var all int
+	if err := w.db.QueryRowContext(t.Context(), "SELECT count(*) FROM push").Scan(&all); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.recent(); n < all/10 || n > all*9/10 {
+		t.Errorf("%d of %d pushes are recent, so one of both was hardly tried", n, all)
+	}
+	if err := w.DeleteEndpoint(t.Context(), w.keys[0]); err != nil {
+		t.Fatal(err)
+	}
+	w.keys = w.keys[1:]
+	w.check()
+}
+
+// TestRoundsOfFiling: however many pushes come, few are recent, and a store that opens reads few.
+func TestRoundsOfFiling(t *testing.T) {
+	w := newQueueWorld(t, 2)
+	var to []string
+	for i := range 1000 {
+		to = append(to, addEndpoint(t, w.Store, fmt.Sprint("many-", i)).ID)
+	}
+	most := 0
+	for range 80 {
+		w.fan(to, push.Normal)
+		most = max(most, w.recent())
+	}
+	if most < 30_000 || most > 36_000 {
+		t.Errorf("up to %d pushes were recent, want about 32768", most)
+	}
+	w.reopen()
+	w.keys = append(w.keys, endpoint.Key{Domain: w.keys[0].Domain, ID: "many-0"}, endpoint.Key{Domain: w.keys[0].Domain, ID: "many-999"})
+	w.check()
+	var unfiled int
+	if err := w.db.QueryRowContext(context.Background(), "SELECT count(*) FROM push WHERE id > (SELECT filed FROM meta)").Scan(&unfiled); err != nil || unfiled > 70_000 {
+		t.Errorf("%d pushes are looked at when the store opens, %v, want at most two rounds", unfiled, err)
+	}
+}
