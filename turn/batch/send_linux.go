@@ -1,6 +1,8 @@
 package batch
 
 import (
+	"hash/maphash"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 
@@ -9,15 +11,31 @@ import (
 
 // sender is the sending half of a Linux socket. It may be used concurrently.
 type sender struct {
-	v6 bool
-	// largest is the largest segment that the kernel takes in one message with others, 0 if it takes none: it refuses offload for a device that cannot do it, and
-	// for segments beyond the path's MTU, which single packets pass in fragments.
-	largest atomic.Int32
+	v6     bool
+	single atomic.Bool // the kernel takes no message of several segments: a device cannot do it
+
+	// Where segments were beyond the path's MTU, which single packets pass in fragments: each message there is one packet. An address has one place by its hash, which is 0
+	// for none; it is offered segments again when another has taken its place.
+	narrow  [narrowPlaces]atomic.Uint64
+	narrows atomic.Bool // there was one ever
 }
 
-func (s *sender) init(v6 bool) {
-	s.v6 = v6
-	s.largest.Store(MaxDatagram)
+const narrowPlaces = 64
+
+var narrowSeed = maphash.MakeSeed()
+
+func (s *sender) init(v6 bool) { s.v6 = v6 }
+
+// whole reports whether packets to an address must not be segments of a message.
+func (s *sender) whole(to netip.AddrPort) bool {
+	if s.single.Load() {
+		return true
+	}
+	if !s.narrows.Load() {
+		return false
+	}
+	h := maphash.Comparable(narrowSeed, to)
+	return s.narrow[h%narrowPlaces].Load() == h
 }
 
 // outbox is the arguments of one sendmmsg; ends[i] is where the packets of message i end.
@@ -40,15 +58,15 @@ func (s *sender) send(fd int, out []Packet) (failed int) {
 	defer outboxes.Put(o)
 	for len(out) > 0 {
 		part := out[:min(len(out), Most)]
-		failed += s.sendPart(fd, o, part, int(s.largest.Load()))
+		failed += s.sendPart(fd, o, part)
 		out = out[len(part):]
 	}
 	return failed
 }
 
 // sendPart sends at most Most packets, of which those that follow each other to the same address and have the same size go as segments of one message.
-func (s *sender) sendPart(fd int, o *outbox, out []Packet, largest int) (failed int) {
-	count := o.fill(out, s.v6, largest)
+func (s *sender) sendPart(fd int, o *outbox, out []Packet) (failed int) {
+	count := o.fill(out, s)
 	for i := 0; i < count; {
 		n, errno := multiple(unix.SYS_SENDMMSG, fd, o.headers[i:count])
 		if i += n; errno == 0 {
@@ -62,8 +80,8 @@ func (s *sender) sendPart(fd int, o *outbox, out []Packet, largest int) (failed 
 		switch {
 		case errno == unix.EAGAIN: // no room in the socket's buffer: waiting would hold up everybody
 			return failed + fail(out[first:])
-		case len(refused) > 1 && s.limit(errno, len(refused[0].Data)):
-			return failed + s.sendPart(fd, o, out[first:], int(s.largest.Load()))
+		case len(refused) > 1 && s.limit(errno, refused[0].To):
+			return failed + s.sendPart(fd, o, out[first:])
 		}
 		failed += fail(refused)
 		i++
@@ -71,13 +89,15 @@ func (s *sender) sendPart(fd int, o *outbox, out []Packet, largest int) (failed 
 	return failed
 }
 
-// limit remembers which segments the kernel does not take; false: the error is of another kind, and single packets would meet it, too.
-func (s *sender) limit(errno unix.Errno, size int) bool {
+// limit remembers where the kernel does not take segments; false: the error is of another kind, and single packets would meet it, too.
+func (s *sender) limit(errno unix.Errno, to netip.AddrPort) bool {
 	switch errno {
 	case unix.EINVAL, unix.EMSGSIZE:
-		s.largest.Store(int32(size - 1))
+		h := maphash.Comparable(narrowSeed, to)
+		s.narrow[h%narrowPlaces].Store(h)
+		s.narrows.Store(true)
 	case unix.EIO, unix.EOPNOTSUPP, unix.ENOPROTOOPT:
-		s.largest.Store(0)
+		s.single.Store(true)
 	default:
 		return false
 	}
@@ -85,9 +105,12 @@ func (s *sender) limit(errno unix.Errno, size int) bool {
 }
 
 // fill makes messages of packets and returns how many.
-func (o *outbox) fill(out []Packet, v6 bool, largest int) (count int) {
+func (o *outbox) fill(out []Packet, s *sender) (count int) {
 	for i := 0; i < len(out); count++ {
-		end := i + run(out[i:], largest)
+		end := i + 1
+		if i+1 < len(out) && !s.whole(out[i].To) {
+			end = i + run(out[i:])
+		}
 		for j := i; j < end; j++ {
 			o.setData(j, out[j].Data)
 		}
@@ -95,7 +118,7 @@ func (o *outbox) fill(out []Packet, v6 bool, largest int) (count int) {
 		if end-i > 1 {
 			size = len(out[i].Data)
 		}
-		o.set(count, i, end, &out[i], v6, size)
+		o.set(count, i, end, &out[i], s.v6, size)
 		o.ends[count] = end
 		i = end
 	}
@@ -103,10 +126,10 @@ func (o *outbox) fill(out []Packet, v6 bool, largest int) (count int) {
 }
 
 // run returns how many packets, from the first on, can be segments of one message: to and from the same address, all of one size but the last, which may be shorter.
-func run(out []Packet, largest int) int {
+func run(out []Packet) int {
 	first := &out[0]
 	size := len(first.Data)
-	if size == 0 || size > largest {
+	if size == 0 || size > MaxDatagram {
 		return 1
 	}
 	n := 1

@@ -10,23 +10,21 @@ import (
 func TestRunsOfPackets(t *testing.T) {
 	a, b := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.1:2")
 	for _, tc := range []struct {
-		name    string
-		largest int
-		out     []Packet
-		want    int
+		name string
+		out  []Packet
+		want int
 	}{
-		{"alone", 2000, packets(a, 10), 1},
-		{"one size", 2000, packets(a, 10, 10, 10), 3},
-		{"the last is shorter", 2000, packets(a, 10, 10, 4, 4), 3},
-		{"the second is longer", 2000, packets(a, 10, 11), 1},
-		{"empty", 2000, packets(a, 0, 0), 1},
-		{"an empty one behind", 2000, packets(a, 10, 10, 0), 2},
-		{"another address", 2000, append(packets(a, 10, 10), packets(b, 10)...), 2},
-		{"larger than the kernel takes", 9, packets(a, 10, 10), 1},
-		{"as many as the kernel takes", 2000, packets(a, make100(10)...), 64},
-		{"as many bytes as fit", 2000, packets(a, make100(1500)...), 43},
+		{"alone", packets(a, 10), 1},
+		{"one size", packets(a, 10, 10, 10), 3},
+		{"the last is shorter", packets(a, 10, 10, 4, 4), 3},
+		{"the second is longer", packets(a, 10, 11), 1},
+		{"empty", packets(a, 0, 0), 1},
+		{"an empty one behind", packets(a, 10, 10, 0), 2},
+		{"another address", append(packets(a, 10, 10), packets(b, 10)...), 2},
+		{"as many as the kernel takes", packets(a, make100(10)...), 64},
+		{"as many bytes as fit", packets(a, make100(1500)...), 43},
 	} {
-		if got := run(tc.out, tc.largest); got != tc.want {
+		if got := run(tc.out); got != tc.want {
 			t.Errorf("%s: %d, want %d", tc.name, got, tc.want)
 		}
 	}
@@ -47,17 +45,20 @@ func make100(n int) []int {
 	return all
 }
 
-// TestOffloadThatIsRefused: what the kernel says decides whether smaller segments, none, or none of these packets are tried.
+// TestOffloadThatIsRefused: what the kernel says decides whether packets are tried one by one, and where they are from then on.
 func TestOffloadThatIsRefused(t *testing.T) {
+	a, b := netip.MustParseAddrPort("192.0.2.1:1"), netip.MustParseAddrPort("192.0.2.1:2")
 	for _, tc := range []struct {
-		errno   unix.Errno
-		again   bool
-		largest int32
-	}{{unix.EINVAL, true, 1199}, {unix.EMSGSIZE, true, 1199}, {unix.EIO, true, 0}, {unix.EOPNOTSUPP, true, 0}, {unix.ENETUNREACH, false, MaxDatagram}, {unix.EPERM, false, MaxDatagram}} {
+		errno                      unix.Errno
+		again, thereOnly, anywhere bool
+	}{
+		{unix.EINVAL, true, true, false}, {unix.EMSGSIZE, true, true, false}, {unix.EIO, true, true, true}, {unix.EOPNOTSUPP, true, true, true},
+		{unix.ENETUNREACH, false, false, false}, {unix.EPERM, false, false, false},
+	} {
 		var s sender
 		s.init(false)
-		if again := s.limit(tc.errno, 1200); again != tc.again || s.largest.Load() != tc.largest {
-			t.Errorf("%v: again = %v, largest = %d; want %v, %d", tc.errno, again, s.largest.Load(), tc.again, tc.largest)
+		if again := s.limit(tc.errno, a); again != tc.again || s.whole(a) != tc.thereOnly || s.whole(b) != tc.anywhere {
+			t.Errorf("%v: again = %v, one by one there %v, elsewhere %v; want %v, %v, %v", tc.errno, again, s.whole(a), s.whole(b), tc.again, tc.thereOnly, tc.anywhere)
 		}
 	}
 }

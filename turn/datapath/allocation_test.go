@@ -41,11 +41,11 @@ func TestCapsAndConflicts(t *testing.T) {
 	peer := func(i int) netip.AddrPort {
 		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, byte(i)}), uint16(1000+i))
 	}
-	w.check(a.Permit(peer(99).Addr(), time.Now().Add(-time.Second))) // counts no more
+	w.check(a.Permit(time.Now().Add(-time.Second), peer(99).Addr())) // counts no more
 	w.check(a.Bind(0x4099, peer(99), time.Now().Add(-time.Second)))
 	for range 2 { // the second round refreshes
 		for i := range MaxPeers {
-			w.check(a.Permit(peer(i).Addr(), later()))
+			w.check(a.Permit(later(), peer(i).Addr()))
 			w.check(a.Bind(0x4000+uint16(i), peer(i), later()))
 		}
 	}
@@ -54,15 +54,16 @@ func TestCapsAndConflicts(t *testing.T) {
 		got  error
 		want error
 	}{
-		{"one permission more", a.Permit(peer(50).Addr(), later()), ErrTooMany},
+		{"one permission more", a.Permit(later(), peer(50).Addr()), ErrTooMany},
+		{"a known permission and one more", a.Permit(later(), peer(1).Addr(), peer(51).Addr()), ErrTooMany},
 		{"one channel more", a.Bind(0x4050, peer(50), later()), ErrTooMany},
 		{"another peer on a number", a.Bind(0x4000, peer(50), later()), ErrBound},
 		{"another number for a peer", a.Bind(0x4050, peer(1), later()), ErrBound},
 		{"number and peer of two channels", a.Bind(0x4000, peer(1), later()), ErrBound},
 		{"port 0", a.Bind(0x4050, netip.AddrPortFrom(peer(50).Addr(), 0), later()), ErrPeer},
-		{"IPv6 permission", a.Permit(netip.IPv6Loopback(), later()), ErrFamily},
+		{"IPv6 permission", a.Permit(later(), netip.IPv6Loopback()), ErrFamily},
 		{"IPv6 channel", a.Bind(0x4050, netip.AddrPortFrom(netip.IPv6Loopback(), 1), later()), ErrFamily},
-		{"IPv4-mapped", a.Permit(netip.MustParseAddr("::ffff:192.0.2.1"), later()), ErrFamily},
+		{"IPv4-mapped", a.Permit(later(), netip.MustParseAddr("::ffff:192.0.2.1")), ErrFamily},
 	} {
 		if !errors.Is(tc.got, tc.want) {
 			t.Errorf("%s: %v, want %v", tc.name, tc.got, tc.want)
@@ -70,8 +71,13 @@ func TestCapsAndConflicts(t *testing.T) {
 	}
 	w.check(a.Bind(0x4000, peer(0), time.Now().Add(-time.Second))) // what is over makes room
 	w.check(a.Bind(0x4050, peer(0), later()))
+	w.check(a.Permit(time.Now().Add(-time.Second), peer(0).Addr()))
+	if err := a.Permit(later(), peer(60).Addr(), peer(1).Addr(), peer(61).Addr()); !errors.Is(err, ErrTooMany) {
+		t.Errorf("two permissions where one finds room: %v", err)
+	}
+	w.check(a.Permit(later(), peer(62).Addr(), peer(1).Addr(), peer(62).Addr())) // the place is free still
 	a.Close()
-	if err := errors.Join(a.Permit(peer(1).Addr(), later()), a.Bind(0x4001, peer(1), later())); !errors.Is(err, ErrClosed) {
+	if err := errors.Join(a.Permit(later(), peer(1).Addr()), a.Bind(0x4001, peer(1), later())); !errors.Is(err, ErrClosed) {
 		t.Errorf("after the end: %v", err)
 	}
 }
@@ -248,7 +254,7 @@ func churn(w *world, c *client, peer *net.UDPConn, at netip.AddrPort) {
 		wg.Go(func() {
 			for j := range 20 {
 				_ = a.Bind(0x4000+uint16(j), netip.AddrPortFrom(at.Addr(), at.Port()+uint16(j)), later())
-				_ = a.Permit(netip.AddrFrom4([4]byte{127, 0, 0, byte(j + 1)}), later())
+				_ = a.Permit(later(), netip.AddrFrom4([4]byte{127, 0, 0, byte(j + 1)}))
 				o.refuse(netip.AddrPortFrom(at.Addr(), at.Port()+uint16(j%2)))
 			}
 		})

@@ -22,7 +22,7 @@ func flows(t testing.TB, portable bool, transport Transport, clients, burst int)
 		w.check(c.SetDeadline(time.Time{}))
 		a := c.allocate(new(owner))
 		w.check(a.Bind(0x4000, at, later()))
-		w.check(a.Permit(at.Addr(), later()))
+		w.check(a.Permit(later(), at.Addr()))
 		all, relayed = append(all, c), append(relayed, a.Relayed())
 	}
 	p := payload(1, 1200)

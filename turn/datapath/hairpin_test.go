@@ -20,7 +20,7 @@ func TestHairpin(t *testing.T) {
 				a1, a2 := one.allocate(o1), two.allocate(o2)
 				w.check(a1.Bind(0x4001, a2.Relayed(), later()))
 				w.check(a2.Bind(0x4002, a1.Relayed(), later()))
-				w.check(a1.Permit(w.ip, later()))
+				w.check(a1.Permit(later(), w.ip))
 				for i, n := range append(sizes, sizes...) {
 					one.send(one.padded(channelData(0x4001, payload(i, n))))
 					if got, want := two.receive(), two.padded(channelData(0x4002, payload(i, n))); !bytes.Equal(got, want) {
@@ -56,7 +56,7 @@ func TestHairpinAsksBoth(t *testing.T) {
 		w.waitFor(o, reason.String(), func(s tally.Snapshot) bool { return s.Drops[reason] == 1 })
 	}
 	drop(o2, tally.NoPermission)
-	w.check(a2.Permit(a1.Relayed().Addr(), later()))
+	w.check(a2.Permit(later(), a1.Relayed().Addr()))
 	o1.refuse(a2.Relayed())
 	drop(o1, tally.PeerRefused)
 	o1.refuse(netip.AddrPort{})

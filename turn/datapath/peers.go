@@ -42,23 +42,37 @@ func (v *verdict) allows(o Owner, peer netip.AddrPort) bool {
 	return true
 }
 
-// Permit installs or refreshes the permission for a peer's address. Errors are ErrTooMany, ErrFamily and ErrClosed.
-func (a *Allocation) Permit(peer netip.Addr, until time.Time) error {
-	if !a.reaches(peer) {
-		return ErrFamily
+// Permit installs or refreshes the permissions for addresses of peers, all or none. Errors are ErrTooMany, ErrFamily and ErrClosed.
+func (a *Allocation) Permit(until time.Time, peers ...netip.Addr) error {
+	for _, peer := range peers {
+		if !a.reaches(peer) {
+			return ErrFamily
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed.Load() {
 		return ErrClosed
 	}
-	if p := a.permission(peer); p != nil {
-		p.until.Store(a.path.at(until))
-		return nil
+	at := a.path.at(until)
+	var known, more []*permission
+	for _, peer := range peers {
+		switch p := a.permission(peer); {
+		case p != nil:
+			known = append(known, p)
+		case !slices.ContainsFunc(more, func(p *permission) bool { return p.peer == peer }):
+			p = &permission{peer: peer}
+			p.until.Store(at)
+			more = append(more, p)
+		}
 	}
-	p := &permission{peer: peer}
-	p.until.Store(a.path.at(until))
-	return add(&a.permissions, p, a.path.now())
+	if err := add(&a.permissions, a.path.now(), known, more...); err != nil {
+		return err
+	}
+	for _, p := range known {
+		p.until.Store(at)
+	}
+	return nil
 }
 
 // Bind installs or refreshes a channel. Errors are ErrTooMany, ErrBound, ErrPeer, ErrFamily and ErrClosed.
@@ -85,7 +99,7 @@ func (a *Allocation) Bind(number uint16, peer netip.AddrPort, until time.Time) e
 	}
 	c := &channel{number: number, peer: peer}
 	c.until.Store(a.path.at(until))
-	return add(&a.channels, c, now)
+	return add(&a.channels, now, nil, c)
 }
 
 // reaches tells whether the relay socket can send to an address. An IPv4-mapped IPv6 address would lead an IPv6 socket to IPv4, which its owner did not ask for.
@@ -146,16 +160,22 @@ type mortal interface{ expires() int64 }
 func (p *permission) expires() int64 { return p.until.Load() }
 func (c *channel) expires() int64    { return c.until.Load() }
 
-// add replaces a list, which readers may hold, by one with what lives of it and one more.
-func add[E mortal](list *atomic.Pointer[[]E], e E, now int64) error {
+// add replaces a list, which readers may hold, by one with what lives of it, what of it is kept in any case, and more.
+func add[E interface {
+	mortal
+	comparable
+}](list *atomic.Pointer[[]E], now int64, kept []E, more ...E) error {
+	if len(more) == 0 {
+		return nil
+	}
 	var living []E
 	if old := list.Load(); old != nil {
-		living = slices.DeleteFunc(slices.Clone(*old), func(e E) bool { return e.expires() <= now })
+		living = slices.DeleteFunc(slices.Clone(*old), func(e E) bool { return e.expires() <= now && !slices.Contains(kept, e) })
 	}
-	if len(living) >= MaxPeers {
+	if len(living)+len(more) > MaxPeers {
 		return ErrTooMany
 	}
-	living = append(living, e)
+	living = append(living, more...)
 	list.Store(&living)
 	return nil
 }

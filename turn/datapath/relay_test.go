@@ -63,7 +63,7 @@ func TestIndicationsBothWays(t *testing.T) {
 	each(t, func(t *testing.T, w *world, c *client) {
 		o, peer := new(owner), w.peer()
 		a, at := c.allocate(o), addrPort(peer.LocalAddr())
-		if err := a.Permit(at.Addr(), later()); err != nil {
+		if err := a.Permit(later(), at.Addr()); err != nil {
 			t.Fatal(err)
 		}
 		for i, n := range sizes {
@@ -84,7 +84,7 @@ func TestChannelBesidePermission(t *testing.T) {
 		if err := a.Bind(0x4FFF, addrPort(one.LocalAddr()), later()); err != nil {
 			t.Fatal(err)
 		}
-		if err := a.Permit(w.ip, later()); err != nil {
+		if err := a.Permit(later(), w.ip); err != nil {
 			t.Fatal(err)
 		}
 		for i := range 5 {
@@ -127,7 +127,7 @@ func TestDrops(t *testing.T) {
 			}},
 			{"a peer without permission", tally.NoPermission, func(*Allocation, *owner) { c.send(sendIndication(addrPort(other.LocalAddr()), []byte("x"))) }},
 			{"a permission that is over", tally.NoPermission, func(a *Allocation, _ *owner) {
-				w.check(a.Permit(w.ip, time.Now().Add(-time.Second)))
+				w.check(a.Permit(time.Now().Add(-time.Second), w.ip))
 				c.send(sendIndication(addrPort(other.LocalAddr()), []byte("x")))
 			}},
 			{"from a peer without permission", tally.NoPermission, func(a *Allocation, _ *owner) { w.write(other, a.Relayed(), []byte("x")) }},
@@ -205,7 +205,7 @@ func TestVerdictsAreKept(t *testing.T) {
 	w := newWorld(t, "127.0.0.1", false, "")
 	c, o, peer := w.client(UDP), new(owner), w.peer()
 	a, at := c.allocate(o), addrPort(peer.LocalAddr())
-	w.check(a.Permit(at.Addr(), later()))
+	w.check(a.Permit(later(), at.Addr()))
 	for generation := range 3 {
 		for i := range 10 {
 			c.send(sendIndication(at, payload(i, 10)))

@@ -2,6 +2,7 @@ package guard
 
 import (
 	"errors"
+	"net/netip"
 	"time"
 
 	"signalbox/turn/datapath"
@@ -27,21 +28,21 @@ func (g *Guard) prepare(q *question) bool {
 	return true
 }
 
-// install opens permissions and channels. A channel brings the permission for its peer's address: RFC 8656 section 12.2.
+// install opens permissions and channels. A channel brings the permission for its peer's address: RFC 8656 section 12.2. What finds no room opens nothing.
 func (g *Guard) install(q *question) error {
 	p, now := q.allocation.path.Load(), g.now()
 	switch q.method {
 	case channel:
-		if err := p.Bind(q.channel, q.peers[0], now.Add(channelLife)); err != nil {
+		if err := p.Permit(now.Add(permissionLife), q.peers[0].Addr()); err != nil {
 			return err
 		}
-		return p.Permit(q.peers[0].Addr(), now.Add(permissionLife))
+		return p.Bind(q.channel, q.peers[0], now.Add(channelLife))
 	case permission:
-		for _, peer := range q.peers {
-			if err := p.Permit(peer.Addr(), now.Add(permissionLife)); err != nil {
-				return err
-			}
+		peers := make([]netip.Addr, len(q.peers))
+		for i, peer := range q.peers {
+			peers[i] = peer.Addr()
 		}
+		return p.Permit(now.Add(permissionLife), peers...)
 	}
 	return nil
 }
