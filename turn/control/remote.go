@@ -17,6 +17,7 @@ import (
 // Bounds of the listener on another host.
 const (
 	maxHandshakes    = 256 // at a time; more are closed
+	handshakesOfOne  = 16  // of these from one address
 	handshakeTimeout = 10 * time.Second
 )
 
@@ -67,7 +68,7 @@ type Gateway struct {
 	control  *Server
 	streams  StreamHandler
 	log      *zap.Logger
-	entering gate
+	entering *entrance
 }
 
 // NewGateway returns the gateway of a TURN process that runs by itself. The error begins with the key at fault.
@@ -76,7 +77,7 @@ func NewGateway(cfg Remote, control *Server, streams StreamHandler, log *zap.Log
 	if err != nil {
 		return nil, err
 	}
-	return &Gateway{identity: id, control: control, streams: streams, log: log.Named("turn.control"), entering: make(gate, maxHandshakes)}, nil
+	return &Gateway{identity: id, control: control, streams: streams, log: log.Named("turn.control"), entering: newEntrance(maxHandshakes, handshakesOfOne)}, nil
 }
 
 // Serve accepts servers on l, which is open for them alone: each shows a certificate by the authority of ca_file. It returns when ctx has ended and all that came
@@ -119,10 +120,11 @@ func remoteOf(c net.Conn) netip.AddrPort {
 
 // secure makes the handshake.
 func (g *Gateway) secure(ctx context.Context, raw net.Conn) (*tls.Conn, error) {
-	if !g.entering.enter() {
+	source := remoteOf(raw).Addr()
+	if !g.entering.enter(source) {
 		return nil, errors.New("too many handshakes at a time")
 	}
-	defer g.entering.leave()
+	defer g.entering.leave(source)
 	if tcp, ok := raw.(*net.TCPConn); ok {
 		if err := tcp.SetKeepAliveConfig(keepAlive()); err != nil {
 			return nil, err

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -47,6 +49,9 @@ type Server struct {
 	instance string
 	listen   []Socket
 	log      *zap.Logger
+
+	mu       sync.Mutex
+	attended map[string]*attendance // guarded by mu; the newest connection of each owner
 }
 
 // NewServer returns a server of the handler. Metrics are what it is asked for under that name; those whose names do not begin with signalbox_turn_ are for
@@ -54,7 +59,7 @@ type Server struct {
 func NewServer(h Handler, metrics prometheus.Gatherer, listen []Socket, log *zap.Logger) *Server {
 	var id [8]byte
 	rand.Read(id[:]) // never fails, see crypto/rand
-	return &Server{handler: h, metrics: metrics, instance: hex.EncodeToString(id[:]), listen: listen, log: log.Named("turn.control")}
+	return &Server{handler: h, metrics: metrics, instance: hex.EncodeToString(id[:]), listen: listen, log: log.Named("turn.control"), attended: map[string]*attendance{}}
 }
 
 // Serve answers on one connection until it ends, or ctx, and closes it. It returns nil when the other end has closed it, or ctx is done: a child ends then.
@@ -62,7 +67,8 @@ func (s *Server) Serve(ctx context.Context, c net.Conn) error {
 	unwatch := context.AfterFunc(ctx, func() { _ = c.Close() }) // so that the read below ends
 	defer unwatch()
 	defer c.Close()
-	a := &attendance{server: s}
+	a := &attendance{server: s, conn: c}
+	defer s.leave(a)
 	r := bufio.NewReader(c)
 	for {
 		m, err := readMessage(r)
@@ -70,7 +76,7 @@ func (s *Server) Serve(ctx context.Context, c net.Conn) error {
 			err = a.answer(c, m)
 		}
 		switch {
-		case ctx.Err() != nil || errors.Is(err, io.EOF) || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET):
+		case ctx.Err() != nil || errors.Is(err, io.EOF) || a.replaced.Load() || errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET):
 			return nil
 		case err != nil:
 			return fmt.Errorf("control connection: %w", err)
@@ -81,7 +87,32 @@ func (s *Server) Serve(ctx context.Context, c net.Conn) error {
 // attendance is one connection of a Server. It is used by one goroutine.
 type attendance struct {
 	server *Server
+	conn   net.Conn
 	owner  string // empty until it said hello
+
+	replaced atomic.Bool // by a newer one of its owner, which closed it
+}
+
+// attend makes a connection the one of its owner. An older one is closed: its server has given it up, and would otherwise go on to decide with what it knew.
+func (s *Server) attend(a *attendance, owner string) {
+	s.mu.Lock()
+	older := s.attended[owner]
+	s.attended[owner] = a
+	s.mu.Unlock()
+	if older != nil && older != a {
+		s.log.Info("a server has come back by another connection", telemetry.Detail(owner))
+		older.replaced.Store(true)
+		_ = older.conn.Close()
+	}
+}
+
+// leave forgets a connection that has ended.
+func (s *Server) leave(a *attendance) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.attended[a.owner] == a {
+		delete(s.attended, a.owner)
+	}
 }
 
 // answer does what a message asks for and writes the answer.
@@ -121,10 +152,13 @@ func (a *attendance) hello(m message) (message, error) {
 	switch {
 	case m.Hello == nil || m.Hello.Owner == "" || len(m.Hello.Owner) > MaxID:
 		return message{}, errors.New("a hello without its name")
+	case a.owner != "":
+		return message{}, errors.New("a second hello")
 	case m.Hello.Version != protocolVersion:
 		return message{}, fmt.Errorf("the server speaks version %d of the control protocol, this TURN process %d: install the same version on both", m.Hello.Version, protocolVersion)
 	}
 	a.owner = m.Hello.Owner
+	a.server.attend(a, a.owner)
 	a.server.log.Info("controlled by a server", telemetry.Detail(a.owner))
 	return message{Hello: &hello{Version: protocolVersion, Instance: a.server.instance, Listen: a.server.listen}}, nil
 }
