@@ -25,6 +25,9 @@ func Campaign(id string) zap.Field { return zap.String("campaign", id) }
 // TURNSession is the id of a TURN session.
 func TURNSession(id string) zap.Field { return zap.String("turn_session", id) }
 
+// RemoteSession is the id of a remote session.
+func RemoteSession(id string) zap.Field { return zap.String("session", id) }
+
 // PushType is the type of a push.
 func PushType(t string) zap.Field { return zap.String("push_type", t) }
 

@@ -1,0 +1,21 @@
+package audit
+
+import "context"
+
+// Server is the actor of what nobody in particular did.
+const Server = "server"
+
+type actorKey struct{}
+
+// By returns a context in which everything is done by an actor, for acts whose entry is made far below whoever knows that: in the store, with the change itself.
+func By(ctx context.Context, actor string) context.Context {
+	return context.WithValue(ctx, actorKey{}, actor)
+}
+
+// ActorOf returns who acts in a context: Server, unless By said another.
+func ActorOf(ctx context.Context) string {
+	if actor, ok := ctx.Value(actorKey{}).(string); ok {
+		return actor
+	}
+	return Server
+}
