@@ -8,16 +8,16 @@ FUZZTIME   ?= 5s
 GOFLAGS    += -buildvcs=false
 export GOFLAGS
 
-# Debian packages that suites need: curl for the pages of the API, expat as a second opinion on XML, clients that others wrote (coturn has one for TURN), a browser, file systems for power cuts, networks of our own.
-PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 nftables chromium curl coturn
+# Debian packages that suites need: curl for the pages of the API, expat as a second opinion on XML, clients that others wrote (coturn has one for TURN), a browser, a screen and a system bus without a computer behind, file systems for power cuts, networks of our own.
+PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 nftables chromium xvfb dbus-daemon curl coturn
 # Node.js for the clients from npm comes from Debian where there is none.
 PACKAGES += $(shell command -v npm >/dev/null || echo npm)
 NPM_CLIENTS := tests/interop/testdata/npm
 # Suites beside the unit tests, by folder of tests/.
-SUITES := interop turninterop xml hostile crash powercut
+SUITES := interop turninterop browser xml hostile crash powercut networks
 UNITS  = $$($(GO) list ./... | grep -v $(SUITES:%=-e /tests/%))
 
-.PHONY: build check fmt vet staticcheck unit fuzz fuzz-long test setup quickstart bench bench-peers bench-store bench-turn interop-smack interop-table interop-turn clean $(SUITES)
+.PHONY: build check fmt vet staticcheck unit fuzz fuzz-long test setup quickstart bench bench-peers bench-store bench-turn bench-session interop-smack interop-table interop-turn clean $(SUITES)
 
 build: ## the two static programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags=-s -o $(BIN)/ ./cmd/...
@@ -92,7 +92,7 @@ interop-table: ## the table of clients and features in docs/INTEROP.md, from a r
 interop-turn: ## the table of TURN clients in docs/INTEROP.md, from a run with all of them
 	INTEROP_WRITE=1 $(GO) test -count=1 -timeout 10m -run '^TestClients$$' ./tests/turninterop
 
-bench: bench-peers bench-store bench-turn ## all of them; on a machine that does nothing else
+bench: bench-peers bench-store bench-turn bench-session ## all of them; on a machine that does nothing else
 
 bench-peers: ## memory, CPU, fan-out and storms beside ejabberd and Prosody, a quarter of an hour per round; writes docs/BENCHMARKS.md
 	./tests/beside/install.sh ejabberd prosody
@@ -105,6 +105,9 @@ bench-store: ## pushes, acknowledgements, reads and growth of the store beside P
 bench-turn: ## CPU per relayed packet, allocations, memory and latency of the TURN server beside coturn, three minutes per round; writes docs/BENCHMARKS.md
 	./tests/beside/install.sh coturn
 	TURNBENCH=full TURNBENCH_ROUNDS=$(or $(TURNBENCH_ROUNDS),5) $(GO) test -count=1 -timeout 2h -run '^TestTURN$$' -v ./tests/turnbench
+
+bench-session: ## remote sessions: time to a terminal, files through the relay, a stalled reader, a minute per round; writes docs/BENCHMARKS.md
+	SESSIONBENCH=full SESSIONBENCH_ROUNDS=$(or $(SESSIONBENCH_ROUNDS),5) $(GO) test -count=1 -timeout 1h -run '^TestSession$$' -v ./tests/sessionbench
 
 interop-smack: ## Smack's integration test framework, by Maven or SINT_JAR, judges the server; writes docs/INTEROP.md. SPECS=RFC6121,XEP-0198 is a part of it
 	SMACK=run SINT_JAR="$(abspath $(SINT_JAR))" SPECS="$(SPECS)" $(GO) test -count=1 -timeout 1h -run '^TestSmack$$' -v ./tests/smack

@@ -22,7 +22,7 @@ func TestMetricNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := regexp.MustCompile(`^signalbox_(access|api|app|certs|component|endpoint|events|listen|push|remote|store|telemetry|turn|webhook|websocket|xmpp)_[a-z0-9_]+$`)
+	name := regexp.MustCompile(`^signalbox_(access|api|app|audit|certs|component|console|endpoint|enrolment|events|listen|push|relay|remote|store|technician|telemetry|turn|turnsession|webhook|websocket|xmpp)_[a-z0-9_]+$`)
 	ours := 0
 	for line := range strings.Lines(string(text)) {
 		fields := strings.Fields(line)

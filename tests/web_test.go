@@ -18,7 +18,17 @@ func TestWebPaths(t *testing.T) {
 		request string
 		status  int
 	}{
-		{"GET /", 404},
+		{"GET /", 302},
+		{"POST /", 404},
+		{"GET /console", 302},
+		{"GET /console/", 200},
+		{"POST /console/", 404},
+		{"GET /console/nothing", 404},
+		{"GET /console/api/me", 401},
+		{"GET /console/api/endpoints", 401},
+		{"POST /console/api/signin", 403},
+		{"GET /console/api/v1/endpoints", 404},
+		{"GET /console/signal", 426},
 		{"GET /v1/endpoints", 404},
 		{"POST /v1/pushes", 404},
 		{"GET /rest/stream", 404},

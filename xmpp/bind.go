@@ -20,7 +20,7 @@ const nsBind = "urn:ietf:params:xml:ns:xmpp-bind"
 // takeBind is resource binding (RFC 6120 section 7), or the resumption of an earlier session (XEP-0198 section 5).
 func (st *stream) takeBind(el *scan.Stanza) transport.Next {
 	switch {
-	case el.Kind == scan.IQ && el.ChildIs(nsBind, "bind") && string(el.Type()) == "set" && el.Children == 1 && el.ID() != nil:
+	case asksBind(el):
 		return st.bind(el)
 	case el.Is(nsSM, "resume"):
 		return st.resume(el.Element())
@@ -31,12 +31,27 @@ func (st *stream) takeBind(el *scan.Stanza) transport.Next {
 	return st.end(endpoint.ReasonNotAuthorized)
 }
 
-func (st *stream) bind(el *scan.Stanza) transport.Next {
-	requested := el.Element().Child(nsBind, "bind").Child(nsBind, "resource").Text()
-	chosen := requested != ""
-	if !chosen {
-		requested = randomID()
+func asksBind(el *scan.Stanza) bool {
+	return el.Kind == scan.IQ && el.ChildIs(nsBind, "bind") && string(el.Type()) == "set" && el.Children == 1 && el.ID() != nil
+}
+
+// askedResource returns the resource that a client asks for, or one that we choose.
+func askedResource(el *scan.Stanza) (resource string, chosen bool) {
+	if resource = el.Element().Child(nsBind, "bind").Child(nsBind, "resource").Text(); resource != "" {
+		return resource, true
 	}
+	return randomID(), false
+}
+
+// boundReply tells a client what it is called from now on.
+func boundReply(el *scan.Stanza, full string) []byte {
+	b := appendReply(make([]byte, 0, 256), el, "result", full)
+	b = append(b, "<bind xmlns='"+nsBind+"'><jid>"...)
+	return append(scan.AppendEscaped(b, full), "</jid></bind></iq>"...)
+}
+
+func (st *stream) bind(el *scan.Stanza) transport.Next {
+	requested, chosen := askedResource(el)
 	full, err := jid.New(st.login.key.ID, st.login.key.Domain, requested)
 	if err != nil {
 		st.conn.Control(stanzaError(el, st.login.key.JID(), feature.Refuse(stanza.Modify, stanza.JIDMalformed)))
@@ -55,10 +70,7 @@ func (st *stream) bind(el *scan.Stanza) transport.Next {
 	if next != transport.Read {
 		return next
 	}
-	b := appendReply(make([]byte, 0, 256), el, "result", s.jid)
-	b = append(b, "<bind xmlns='"+nsBind+"'><jid>"...)
-	b = scan.AppendEscaped(b, s.jid)
-	s.welcome(st, append(b, "</jid></bind></iq>"...))
+	s.welcome(st, boundReply(el, s.jid))
 	return st.settle()
 }
 
@@ -106,7 +118,11 @@ func (st *stream) admitted() endpoint.Reason {
 // settle ends the negotiation: from now on nothing that the stream does may wait.
 func (st *stream) settle() transport.Next {
 	st.loggedIn()
-	st.phase, st.login, st.info.TLS, st.rate = bound, nil, link.TLS{}, st.srv.cfg.Rate()
+	return st.settleAs(bound)
+}
+
+func (st *stream) settleAs(p phase) transport.Next {
+	st.phase, st.login, st.info.TLS, st.rate = p, nil, link.TLS{}, st.srv.cfg.Rate()
 	st.srv.wheel.Set(&st.timer, min(st.srv.cfg.PingAfter, st.srv.cfg.StanzaTimeout))
 	return transport.Settle
 }
@@ -130,6 +146,7 @@ func newSession(st *stream, n clientName) *session {
 		bare: full[:len(full)-len(n.resource)-1],
 		facts: endpoint.Facts{
 			Resource: n.resource, Client: n.client, Remote: st.info.Remote, Via: st.info.Via, TLSVersion: st.info.TLS.Version, Bound: time.Now(),
+			Intercepted: st.login.intercepted,
 		},
 		stream: st,
 	}

@@ -14,11 +14,12 @@ func (st *stream) tick(time.Time) time.Duration {
 	switch {
 	case st.over.Load():
 		return 0
-	case s == nil || !s.isKnown():
+	case s == nil && !st.isSeated(), s != nil && !s.isKnown():
 		st.end(endpoint.ReasonHandshakeTimeout)
 		return 0
+	case s != nil:
+		s.requestDue(st)
 	}
-	s.requestDue(st)
 	cfg := &st.srv.cfg
 	next := min(cfg.PingAfter, cfg.StanzaTimeout)
 	if since := st.partial.Load(); since != 0 {
@@ -52,12 +53,17 @@ func (st *stream) ping(s *session) {
 // ask asks an endpoint for a sign of life, by what even a client that is busy answers: XEP-0198 where it is enabled, else XEP-0199.
 func (st *stream) ask(s *session) {
 	st.pinged.Store(st.clock())
-	if s.requestSign(st) {
-		return
+	switch {
+	case s == nil:
+		st.conn.Control(st.pingOf(st.seat.Load().jid))
+	case !s.requestSign(st):
+		s.reply(st.pingOf(s.jid))
 	}
+}
+
+func (st *stream) pingOf(jid string) []byte {
 	b := []byte("<iq type='get' id='ping-" + strconv.FormatInt(st.clock(), 36) + "' from='" + st.srv.domain + "' to='")
-	b = scan.AppendEscaped(b, s.jid)
-	s.reply(append(b, "'><ping xmlns='urn:xmpp:ping'/></iq>"...))
+	return append(scan.AppendEscaped(b, jid), "'><ping xmlns='urn:xmpp:ping'/></iq>"...)
 }
 
 // requestSign sends an <r/>; it is false where stream management is not enabled.

@@ -39,6 +39,8 @@ type login struct {
 	mechanism string       // of the newest login, as the client named it
 	key       endpoint.Key // who logged in; zero before
 	proven    []byte       // the mark of the secret that it had then
+
+	intercepted bool // it found TLS opened on the way, and its policy lets it log in all the same
 }
 
 // features appends the stream features of the phase (RFC 6120 section 4.3.2).
@@ -48,10 +50,12 @@ func (st *stream) features(b []byte) []byte {
 	case awaitSTARTTLS:
 		b = append(b, "<starttls xmlns='"+nsTLS+"'><required/></starttls>"...)
 	case awaitAuth:
-		b = appendLimits(st.mechanisms(b), st.srv.cfg.MaxLoginBytes, st.srv.cfg.LoginTimeout)
+		b = appendLimits(st.identityFeature(st.mechanisms(b)), st.srv.cfg.MaxLoginBytes, st.srv.cfg.LoginTimeout)
 	case awaitBind:
 		b = append(b, "<bind xmlns='"+nsBind+"'/><sm xmlns='"+nsSM+"'/>"...)
 		b = st.srv.afterLogin(b)
+	case awaitSeat:
+		b = appendLimits(append(b, "<bind xmlns='"+nsBind+"'/>"...), st.srv.cfg.MaxStanzaBytes, st.srv.cfg.PingAfter)
 	}
 	return append(b, "</stream:features>"...)
 }
@@ -85,7 +89,9 @@ func appendMechanisms(b []byte, names []string) []byte {
 	return b
 }
 
-func (st *stream) saslInput() sasl.Input { return sasl.Input{Domain: st.srv.domain, TLS: st.info.TLS} }
+func (st *stream) saslInput() sasl.Input {
+	return sasl.Input{Domain: st.srv.domain, TLS: st.info.TLS, Technician: st.technicianLogin(), Keys: !st.srv.deps.SASL.Identity().IsZero()}
+}
 
 // takePlain knows one request: TLS. Nothing else is done in plain text.
 func (st *stream) takePlain(el *scan.Stanza) transport.Next {
@@ -103,6 +109,8 @@ func (st *stream) takeAuth(el *scan.Stanza) transport.Next {
 		return st.takeSASL2(el)
 	}
 	switch {
+	case string(el.Namespace()) == nsIdentity:
+		return st.takeIdentity(el.Element())
 	case st.login.request != nil: // XEP-0388 section 2.4
 		return st.end(endpoint.ReasonNotAuthorized)
 	case el.Is(nsSASL, "auth"):
@@ -165,14 +173,23 @@ func (st *stream) step(response []byte) transport.Next {
 	}
 	r := st.login.request
 	st.login.key, st.login.proven, st.login.exchange, st.login.request = x.Identity(), x.SecretMark(), nil, nil
+	st.login.intercepted = st.login.intercepted || x.Intercepted()
 	st.srv.metrics.logins.WithLabelValues("ok").Inc()
 	if r != nil {
 		return st.proceed(r, &granted{data: challenge, token: st.renew(x, r)})
 	}
 	st.conn.Control(saslElement(nsSASL, "success", challenge))
-	st.restart(awaitBind)
+	st.restart(st.afterAuth())
 	st.sc.SetLimits(st.srv.cfg.StanzaLimits())
 	return transport.Read
+}
+
+// afterAuth is what a stream waits for once its client has proved who it is.
+func (st *stream) afterAuth() phase {
+	if st.seat.Load() != nil {
+		return awaitSeat
+	}
+	return awaitBind
 }
 
 // namespace is that of the profile in which is answered.

@@ -13,6 +13,7 @@ type metrics struct {
 	routed   prometheus.Counter
 	unrouted prometheus.Counter
 	restored prometheus.Counter
+	seats    prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -23,11 +24,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		routed:   prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_xmpp_routed_stanzas_total", Help: "Stanzas handed from one session to another."}),
 		unrouted: prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_xmpp_unrouted_stanzas_total", Help: "Stanzas that no session took."}),
 		restored: prometheus.NewCounter(prometheus.CounterOpts{Name: "signalbox_xmpp_restored_sessions_total", Help: "Sessions of the last run that could be resumed after the start."}),
+		seats:    prometheus.NewGauge(prometheus.GaugeOpts{Name: "signalbox_xmpp_technician_streams", Help: "Technicians of remote sessions who are logged in over XMPP."}),
 	}
 	for _, r := range endpoint.Reasons() {
 		m.ended.WithLabelValues(r.Name)
 	}
-	reg.MustRegister(m.streams, m.logins, m.ended, m.routed, m.unrouted, m.restored)
+	reg.MustRegister(m.streams, m.logins, m.ended, m.routed, m.unrouted, m.restored, m.seats)
 	return m
 }
 

@@ -97,6 +97,7 @@ func (s *session) switchTo(st *stream, h uint32, a answer) (sw switched) {
 	s.stream = st
 	s.stopExpiryLocked()
 	s.facts.Remote, s.facts.Via, s.facts.TLSVersion = st.info.Remote, st.info.Via, st.info.TLS.Version
+	s.facts.Intercepted = st.login.intercepted
 	handled := s.sm.handledLocked()
 	s.sm.received, s.sm.pending, s.sm.owed, s.sm.working = handled, nil, false, false // what was not committed comes again
 	s.sm.round++

@@ -146,8 +146,11 @@ func (g *granted) success(identity string, inline []byte) []byte {
 
 // proceed follows a login by what was asked for with it: an earlier session is resumed, else a new one is bound (XEP-0386 section 3.2).
 func (st *stream) proceed(r *request, g *granted) transport.Next {
-	st.phase = awaitBind
+	st.phase = st.afterAuth()
 	st.sc.SetLimits(st.srv.cfg.StanzaLimits())
+	if st.phase == awaitSeat {
+		return st.succeed(g, nil) // nothing but a seat is for technicians, and they ask for it next
+	}
 	var inline []byte
 	if r.resume != nil {
 		next, found := st.resumeAs(r.resume, g.success)
@@ -162,8 +165,16 @@ func (st *stream) proceed(r *request, g *granted) transport.Next {
 	return st.succeed(g, inline)
 }
 
+// identity returns the bare JID of who logged in.
+func (st *stream) identity() string {
+	if t := st.seat.Load(); t != nil {
+		return t.bare
+	}
+	return st.login.key.JID()
+}
+
 // succeed tells of a login that nothing is bound to yet, and what can be done now.
 func (st *stream) succeed(g *granted, inline []byte) transport.Next {
-	st.conn.Control(st.features(g.success(st.login.key.JID(), inline)))
+	st.conn.Control(st.features(g.success(st.identity(), inline)))
 	return transport.Read
 }

@@ -34,6 +34,7 @@ type Deps struct {
 	Features    *feature.Set
 	IM          *im.Service       // routes between accounts; nil: endpoints talk to the server alone
 	Components  *component.Server // serve domains beside ours; nil: there are none
+	Technicians Technicians       // of remote sessions; nil: none logs in over XMPP
 	Observer    Observer          // is told of failed logins; nil: nobody is
 	StartTLS    link.StartTLS     // nil: no upgrade of plain-text connections
 	Drain       time.Duration     // over which sessions are closed when the server stops

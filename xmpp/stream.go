@@ -40,6 +40,7 @@ type stream struct {
 	over    atomic.Bool                     // the end was decided; nothing is read or answered any more
 	why     atomic.Pointer[endpoint.Reason] // of an end without a session that was decided here
 	session atomic.Pointer[session]
+	seat    atomic.Pointer[seat] // of a technician, who has no session
 	timer   transport.Timer
 
 	gone atomic.Bool // over, and everybody who looks knows it
@@ -55,6 +56,8 @@ const (
 	awaitAuth
 	awaitBind
 	bound
+	awaitSeat
+	seated
 )
 
 // phases say what is done with a top-level element.
@@ -63,6 +66,8 @@ var phases = [...]func(*stream, *scan.Stanza) transport.Next{
 	awaitAuth:     (*stream).takeAuth,
 	awaitBind:     (*stream).takeBind,
 	bound:         (*stream).takeStanza,
+	awaitSeat:     (*stream).takeSeat,
+	seated:        (*stream).takeTechnician,
 }
 
 func newStream(srv *Server, conn transport.Conn, info link.Info, l *login) *stream {
@@ -218,6 +223,8 @@ func (st *stream) Closed(err error) {
 	st.srv.wheel.Stop(&st.timer)
 	if s := st.session.Load(); s != nil {
 		s.detach(st, reasons.OfTransport(err))
+	} else if t := st.seat.Load(); t != nil {
+		t.leave()
 	} else if why := st.why.Load(); why != nil {
 		st.unbound(*why)
 	} else if err != nil {
@@ -238,6 +245,8 @@ func (st *stream) endWith(r endpoint.Reason, application string) transport.Next 
 	st.giveUp()
 	if s := st.session.Load(); s != nil {
 		s.detach(st, r)
+	} else if t := st.seat.Load(); t != nil {
+		t.leave()
 	} else {
 		why := r
 		st.why.Store(&why)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +58,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(runCommand(stderr), doctorCommand(), statusCommand(), versionCommand())
+	root.AddCommand(runCommand(stderr), enrollCommand(), installCommand(), uninstallCommand(), sessionCommand(), dialogCommand(), doctorCommand(), statusCommand(), versionCommand())
 	return root
 }
 
@@ -79,21 +80,29 @@ func runCommand(stderr io.Writer) *cobra.Command {
 		if err != nil {
 			return &exitError{exitConfig, err}
 		}
-		return run(c, cfg, ready, stderr)
+		return run(c, s.file, cfg, ready, stderr)
 	}
 	return c
 }
 
-func run(c *cobra.Command, cfg agent.Config, ready string, stderr io.Writer) error {
+func run(c *cobra.Command, file string, cfg agent.Config, ready string, stderr io.Writer) error {
 	log, _, err := telemetry.NewLogger(cfg.Log, stderr)
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	a, err := agent.New(cfg, version(), log, agent.WithReadyFile(ready))
+	able, err := capabilities(cfg)
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	if err := a.Run(c.Context()); err != nil {
+	asked, err := users(log)
+	if err != nil {
+		return &exitError{exitFailed, err}
+	}
+	a, err := agent.New(cfg, version(), log, agent.WithReadyFile(ready), agent.WithCapabilities(able...), agent.WithConsent(asked))
+	if err != nil {
+		return &exitError{exitConfig, err}
+	}
+	if err := serveAs(c.Context(), file, func(ctx context.Context) error { return runReachable(ctx, a, cfg.StateDir, log) }); err != nil {
 		return &exitError{exitFailed, err}
 	}
 	return nil

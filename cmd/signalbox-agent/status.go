@@ -70,8 +70,15 @@ func writeStatus(w io.Writer, s status.Status, now time.Time) error {
 		if !s.Running || s.State != status.Online {
 			name = "last through"
 		}
-		line(name, "%s at %s, %s, %s; asks every %s", th.Address, th.Remote, th.Via, th.TLS, th.Keepalive)
+		how := th.TLS
+		if th.WebSocket {
+			how += ", WebSocket"
+		}
+		line(name, "%s at %s, %s, %s; asks every %s", th.Address, th.Remote, th.Via, how, th.Keepalive)
 		line("session", "%s", th.JID)
+		if th.Intercepted {
+			line("", "something on the way opens TLS and reads what passes, which interception: allow_and_flag lets it")
+		}
 	}
 	if s.LastOnline != nil && s.State != status.Online {
 		line("last online", "%s", s.LastOnline.Format(time.RFC3339))

@@ -38,6 +38,9 @@ func writeEndpoint(w io.Writer, e client.Endpoint) error {
 	}
 	line("last heard", timeText(p.LastHeard))
 	line("address", strings.TrimSpace(p.RemoteAddr+" "+p.Via+" "+p.TLSVersion))
+	if p.Intercepted {
+		line("intercepted", "TLS is opened on its way, and its policy lets it be here all the same")
+	}
 	if p.QueuedPushes > 0 {
 		line("waiting pushes", strconv.Itoa(p.QueuedPushes))
 	}

@@ -26,13 +26,14 @@ type quickstart struct {
 	agentPath string // empty: looked for
 	out, err  io.Writer
 
-	dir    folder
-	fail   context.CancelCauseFunc // ends the quickstart because of an error
-	token  string
-	addrs  map[string][]string // of the server
-	api    *client.Client
-	server *child
-	agent  *child
+	dir      folder
+	fail     context.CancelCauseFunc // ends the quickstart because of an error
+	token    string
+	password string              // of demoTechnician
+	addrs    map[string][]string // of the server
+	api      *client.Client
+	server   *child
+	agent    *child
 }
 
 func quickstartCommand() *cobra.Command {
@@ -73,7 +74,9 @@ func (q *quickstart) in(ctx context.Context, dir string) (err error) {
 	if q.once {
 		return nil
 	}
-	q.invite()
+	if err := q.invite(ctx); err != nil {
+		return q.explain(ctx, err)
+	}
 	<-ctx.Done()
 	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
 		return q.explain(ctx, cause)
@@ -83,7 +86,7 @@ func (q *quickstart) in(ctx context.Context, dir string) (err error) {
 
 // show goes from nothing to a push that is handled.
 func (q *quickstart) show(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{q.prepare, q.startServer, q.register, q.startAgent, q.push} {
+	for _, step := range []func(context.Context) error{q.prepare, q.startServer, q.register, q.startAgent, q.push, q.makeTechnician} {
 		if err := step(ctx); err != nil {
 			return err
 		}
@@ -116,11 +119,19 @@ func (q *quickstart) explain(ctx context.Context, err error) error {
 }
 
 // invite says what can be done with the running server.
-func (q *quickstart) invite() {
+func (q *quickstart) invite(ctx context.Context) error {
+	link, err := q.api.LinkTechnician(ctx, demoTechnician)
+	if err != nil {
+		return fmt.Errorf("make a link to the console: %w", err)
+	}
+	fmt.Fprintf(q.out, "\nConsole for technicians: a terminal on %s, its files and processes\n  %s\n", demoEndpoint, link.URL)
+	fmt.Fprintf(q.out, "  The link signs in once, within a minute; later the name is %s, the password %s.\n", demoTechnician, q.password)
+	fmt.Fprintf(q.out, "  Browsers do not know the development CA: import %s, or accept the warning.\n", q.dir.path("ca.crt"))
 	fmt.Fprintf(q.out, "\nDocumentation of the API\n  %s/docs\n\nSend another push\n", q.url())
 	fmt.Fprintf(q.out, "  curl -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' \\\n    -d '{\"to\":\"%s\",\"type\":\"%s\",\"payload\":{\"n\":2},\"ack\":\"handled\"}' %s/v1/pushes\n",
 		q.token, demoEndpoint, demoType, q.url())
 	fmt.Fprintf(q.out, "\nCtrl-C ends it.\n")
+	return nil
 }
 
 func (q *quickstart) url() string { return "http://" + q.addrs["api"][0] }

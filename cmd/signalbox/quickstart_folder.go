@@ -114,21 +114,8 @@ listen:
   turn: ["127.0.0.1:0"]
 xmpp: {shutdown_timeout: 2s}
 drain: {period: 1s}
+session: {consent: none} # nobody need be logged in where this is tried out
 log: {format: console}
 `
 	return f.path(configFile), f.write(configFile, fmt.Sprintf(text, domain))
-}
-
-// writeAgentConfig writes the agent's configuration and returns its path.
-func (f folder) writeAgentConfig(domain, id, address string) (string, error) {
-	const text = `# Written by signalbox quickstart at each start.
-id: %s
-domain: %s
-addresses: [%q]
-ca_file: %q
-secret_file: %q
-state_dir: %q
-log: {format: console}
-`
-	return f.path("agent.yaml"), f.write("agent.yaml", fmt.Sprintf(text, id, domain, address, f.path("ca.crt"), f.path("agent.secret"), f.path("agent-state")))
 }

@@ -6,8 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
+	"os/exec"
+	"strings"
 	"time"
 
 	"signalbox/internal/access"
@@ -22,6 +23,8 @@ const (
 	demoEndpoint = "pc-1"
 	demoType     = "agent.ping" // which every agent handles by itself
 	demoToken    = "quickstart"
+
+	demoTechnician = "demo"
 )
 
 // prepare finds the agent and writes what the server needs.
@@ -96,30 +99,35 @@ func (q *quickstart) startServer(ctx context.Context) (err error) {
 	return err
 }
 
-// register creates the endpoint, or gives the one of an earlier run a new secret.
+// register has the agent enrol, as the endpoint that an earlier run made if there is one.
 func (q *quickstart) register(ctx context.Context) error {
-	secret := rand.Text()
-	if err := q.dir.write("agent.secret", secret+"\n"); err != nil {
-		return err
-	}
-	_, err := q.api.CreateEndpoint(ctx, client.NewEndpoint{ID: demoEndpoint, Secret: secret, Labels: map[string]string{"made-by": "quickstart"}})
-	var p *client.Problem
-	if errors.As(err, &p) && p.Status == http.StatusConflict {
-		_, err = q.api.ChangeSecret(ctx, demoEndpoint, secret)
-	}
+	made, err := q.api.CreateEnrolment(ctx, client.NewEnrolment{Endpoint: demoEndpoint, Labels: map[string]string{"made-by": "quickstart"}})
 	if err != nil {
-		return fmt.Errorf("register the endpoint: %w", err)
+		return fmt.Errorf("make an enrolment token: %w", err)
 	}
-	return nil
+	enroll := exec.CommandContext(ctx, q.agentPath, "enroll", "--server", q.addrs["tls"][0], "--token", "-", "--config-dir", q.dir.path("agent"), "--state-dir", q.dir.path("agent-state"),
+		"--ca-file", q.dir.path("ca.crt"), "--proxy", "direct", "--force")
+	enroll.Stdin, enroll.Env = strings.NewReader(made.Token), withoutSettings(os.Environ())
+	if out, err := enroll.CombinedOutput(); err != nil {
+		return fmt.Errorf("enrol the endpoint: %w: %s", err, strings.TrimSpace(string(out)))
+	}
+	return q.allowLoopback()
+}
+
+// allowLoopback has the agent be reached directly by a browser on this very machine.
+func (q *quickstart) allowLoopback() error {
+	file, err := os.OpenFile(q.dir.path("agent", "agent.yaml"), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("open the agent's configuration: %w", err)
+	}
+	_, err = file.WriteString("remote:\n  loopback: true\n")
+	return errors.Join(err, file.Close())
 }
 
 // startAgent starts the endpoint's program and waits until the server sees it.
-func (q *quickstart) startAgent(ctx context.Context) error {
-	file, err := q.dir.writeAgentConfig(demoDomain, demoEndpoint, q.addrs["tls"][0])
-	if err != nil {
-		return err
-	}
-	if q.agent, err = startChild("agent", q.dir.path("agent.log"), q.fail, q.agentPath, "run", "--config", file); err != nil {
+func (q *quickstart) startAgent(ctx context.Context) (err error) {
+	config := q.dir.path("agent", "agent.yaml")
+	if q.agent, err = startChild("agent", q.dir.path("agent.log"), q.fail, q.agentPath, "run", "--config", config, "--log-format", "console"); err != nil {
 		return err
 	}
 	var seen client.Presence
@@ -153,6 +161,20 @@ func (q *quickstart) push(ctx context.Context) error {
 		return fmt.Errorf("the push ended as %s", stateText(last(p)))
 	}
 	fmt.Fprintf(q.out, "    result %s\n", p.Result)
+	return nil
+}
+
+// makeTechnician makes an account of the console with a new password, or gives that of an earlier run one.
+func (q *quickstart) makeTechnician(ctx context.Context) error {
+	q.password = rand.Text()
+	_, err := q.api.CreateTechnician(ctx, client.NewTechnician{Name: demoTechnician, Password: q.password, Roles: []string{"admin"}})
+	var known *client.Problem
+	if errors.As(err, &known) && known.Code == "technician_exists" {
+		_, err = q.api.ChangeTechnician(ctx, demoTechnician, client.TechnicianChange{Password: &q.password})
+	}
+	if err != nil {
+		return fmt.Errorf("make an account of the console: %w", err)
+	}
 	return nil
 }
 

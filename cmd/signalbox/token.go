@@ -9,9 +9,7 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"signalbox/internal/access"
 	"signalbox/internal/config"
@@ -115,20 +113,7 @@ func (s *settings) withTokens(ctx context.Context, work func(context.Context, *a
 
 // onTokens runs work on the tokens of cfg's store, beside a server if one runs.
 func onTokens(ctx context.Context, cfg config.Config, work func(context.Context, *access.Service) error) error {
-	path, err := store.Locate(cfg.Store.URL, cfg.DataDir)
-	if err != nil {
-		return err
-	}
-	st, err := store.Open(ctx, path, cfg.Store.Config, zap.NewNop(), prometheus.NewRegistry())
-	if err != nil {
-		return err
-	}
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- st.Run(running) }() // stopped and waited for below
-	err = work(ctx, access.New(st, time.Now))
-	stop()
-	return errors.Join(err, <-ended, st.Close())
+	return onStore(ctx, cfg, func(ctx context.Context, st *store.Store) error { return work(ctx, access.New(st, time.Now)) })
 }
 
 func scopeList() string {

@@ -19,7 +19,7 @@ const (
 	secretPrefix = "sbx_" // lets scanners for leaked secrets find ours
 	secretBytes  = 32
 	secretLen    = len(secretPrefix) + (secretBytes*8+5)/6
-	idPrefix     = "tok_"
+	tokenPrefix  = "tok_"
 	// MaxNameBytes bounds the name of a token.
 	MaxNameBytes = 64
 )
@@ -55,12 +55,12 @@ func hashOf(secret string) [sha256.Size]byte {
 	return sha256.Sum256(append(make([]byte, 0, secretLen), secret...))
 }
 
-// newID returns "tok_" and 26 digits that sort by time: 48 bits of milliseconds and 80 random bits, in base 32.
-func newID(now time.Time) string {
+// NewID returns the prefix, such as "tok_", and 26 digits that sort by time: 48 bits of milliseconds and 80 random bits, in base 32.
+func NewID(prefix string, now time.Time) string {
 	var b [18]byte
 	binary.BigEndian.PutUint64(b[:], uint64(now.UnixMilli()))
 	rand.Read(b[8:]) // never fails, see crypto/rand
-	return idPrefix + base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding).EncodeToString(b[2:])
+	return prefix + base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding).EncodeToString(b[2:])
 }
 
 // checkName refuses what cannot be shown in one line, and names that could be taken for an id.
@@ -75,8 +75,8 @@ func checkName(name string) error {
 	if name != strings.TrimSpace(name) {
 		mistakes = append(mistakes, fmt.Errorf("name: %w: it begins or ends with a space", ErrTokenRequest))
 	}
-	if strings.HasPrefix(name, idPrefix) {
-		mistakes = append(mistakes, fmt.Errorf("name: %w: it begins with %s as an id does", ErrTokenRequest, idPrefix))
+	if strings.HasPrefix(name, tokenPrefix) {
+		mistakes = append(mistakes, fmt.Errorf("name: %w: it begins with %s as an id does", ErrTokenRequest, tokenPrefix))
 	}
 	return errors.Join(mistakes...)
 }

@@ -49,7 +49,7 @@ func (s *Service) Create(ctx context.Context, name string, scopes []Scope) (secr
 	}
 	now := s.now().UTC()
 	secret = newSecret()
-	t = Token{ID: newID(now), Name: name, Scopes: inOrder(scopes), Hash: hashOf(secret), Created: now}
+	t = Token{ID: NewID(tokenPrefix, now), Name: name, Scopes: inOrder(scopes), Hash: hashOf(secret), Created: now}
 	if err := s.store.CreateToken(ctx, t); err != nil {
 		return "", Token{}, fmt.Errorf("create token %q: %w", name, err)
 	}

@@ -103,12 +103,12 @@ func TestIDsSortByTime(t *testing.T) {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	var ids []string
 	for _, d := range []time.Duration{0, time.Millisecond, time.Second, 33 * time.Second, 24 * time.Hour, 40 * 365 * 24 * time.Hour} {
-		ids = append(ids, newID(at.Add(d)))
+		ids = append(ids, NewID(tokenPrefix, at.Add(d)))
 	}
 	if !slices.IsSorted(ids) {
 		t.Errorf("ids of later times do not sort later: %q", ids)
 	}
-	if a, b := newID(at), newID(at); a == b {
+	if a, b := NewID(tokenPrefix, at), NewID(tokenPrefix, at); a == b {
 		t.Error("two ids of one time are the same")
 	}
 }

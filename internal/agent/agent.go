@@ -11,11 +11,14 @@ import (
 
 	"go.uber.org/zap"
 
+	"signalbox/internal/agent/capability"
 	"signalbox/internal/agent/journal"
 	"signalbox/internal/agent/ladder"
 	"signalbox/internal/agent/login"
 	"signalbox/internal/agent/path"
+	"signalbox/internal/agent/remote"
 	"signalbox/internal/agent/status"
+	"signalbox/internal/identity"
 	"signalbox/internal/telemetry"
 )
 
@@ -38,6 +41,11 @@ type Agent struct {
 	pulse   *pulse
 	ready   readyFile
 	backlog int // how many pushes may wait for their handlers
+
+	serverKey    identity.Public // the zero value: not known
+	capabilities []capability.Capability
+	consent      remote.Consent
+	remote       *remote.Manager
 
 	// Set by Run before anything else is started.
 	journal *journal.Journal
@@ -67,10 +75,18 @@ func New(cfg Config, version string, log *zap.Logger, opts ...Option) (*Agent, e
 	if err != nil {
 		return nil, err
 	}
-	a := &Agent{cfg: cfg, version: version, log: log.Named("agent"), login: l, ways: ways, random: rand.Int64N, pulse: &pulse{configured: cfg.Keepalive}, backlog: maxBacklog}
+	key, err := cfg.serverKey()
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{
+		cfg: cfg, version: version, log: log.Named("agent"), login: l, ways: ways, random: rand.Int64N, pulse: &pulse{configured: cfg.Keepalive}, backlog: maxBacklog,
+		serverKey: key, consent: remote.Nobody{},
+	}
 	for _, o := range opts {
 		o(a)
 	}
+	a.remote = a.newRemote()
 	return a, nil
 }
 
@@ -107,7 +123,14 @@ func (a *Agent) Run(ctx context.Context) error {
 		defer close(refreshed)
 		a.refresh(online)
 	}()
+	sessions := make(chan struct{})
+	go func() {
+		defer close(sessions)
+		a.remote.Run(ctx)
+	}()
 	err = a.work.Run(ctx)
+	stop(err)
+	<-sessions // the server hears of their ends
 	offline()
 	<-refreshed
 	return errors.Join(err, <-connected)
@@ -116,10 +139,13 @@ func (a *Agent) Run(ctx context.Context) error {
 // recall takes over from an earlier run which way worked, and what it learned of that.
 func (a *Agent) recall() {
 	old, err := status.Read(a.cfg.StateDir)
-	if err != nil || old.Through == nil || old.LastOnline == nil {
+	if err != nil {
 		return // a status that is missing or broken is made anew
 	}
-	a.ways.Remember(old.Through.Address, old.Through.Direct, old.Through.Via, *old.LastOnline)
+	a.ways.Recall(old.Ways)
+	if old.Through == nil {
+		return
+	}
 	if d, err := time.ParseDuration(old.Through.Keepalive); err == nil && old.Through.Learned {
 		a.pulse.learn(old.Through.Via, d)
 	}
@@ -146,7 +172,7 @@ func (a *Agent) pushes() status.Pushes {
 
 // stayOnline connects again and again until ctx ends.
 func (a *Agent) stayOnline(ctx context.Context) error {
-	wait := backoff{random: a.random}
+	wait := backoff{random: a.random, awaited: func() bool { return len(a.RemoteSessions()) > 0 }}
 	var redirect string
 	for {
 		a.tell.connecting()
@@ -206,8 +232,13 @@ func (a *Agent) connect(ctx context.Context, redirect string) (string, error) {
 		routes = slices.Concat(a.ways.Toward(redirect), routes)
 	}
 	errs := []error{err}
+	tried := path.Tried{}
 	for _, r := range routes {
+		if tried.Pointless(r) {
+			continue
+		}
 		st, err := a.open(ctx, r)
+		tried[r] = ladder.Of(err)
 		if err == nil {
 			return r.String(), a.serve(ctx, st, r)
 		}
@@ -220,8 +251,22 @@ func (a *Agent) connect(ctx context.Context, redirect string) (string, error) {
 	return "", errors.Join(errs...)
 }
 
-// open goes one way up to a session.
-func (a *Agent) open(ctx context.Context, r path.Route) (st login.Stream, err error) {
+// open goes one way up to a session; once more where something on it opens TLS and policy allows that.
+func (a *Agent) open(ctx context.Context, r path.Route) (login.Stream, error) {
+	st, err := a.attempt(ctx, r, a.login)
+	if f := ladder.Of(err); f != nil && f.Code == ladder.Unproven.Code && a.cfg.Interception == InterceptionAllow {
+		l := a.login
+		l.Intercepted = true
+		st, err = a.attempt(ctx, r, l)
+	}
+	if st.Proven {
+		a.ways.Prove(st.TLS)
+	}
+	return st, err
+}
+
+// attempt goes one way up to a session with this login.
+func (a *Agent) attempt(ctx context.Context, r path.Route, l login.Login) (st login.Stream, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, loginTimeout, fmt.Errorf("%s did not finish the login within %v", r.Address, loginTimeout))
 	defer cancel()
 	began, reached := time.Now(), ladder.Step("")
@@ -231,7 +276,7 @@ func (a *Agent) open(ctx context.Context, r path.Route) (st login.Stream, err er
 	if err != nil {
 		return login.Stream{}, err
 	}
-	st, err = a.login.Negotiate(ctx, conn, r.Direct, a.resumable(time.Now()), climb)
+	st, err = l.Negotiate(ctx, conn, r.Direct, a.resumable(time.Now()), climb)
 	if err != nil {
 		conn.Close()
 		if f := ladder.Of(err); f.Code == ladder.Protocol.Code {
@@ -283,6 +328,7 @@ func (a *Agent) online(s *session) error {
 	a.mu.Lock()
 	a.current = s
 	a.mu.Unlock()
+	a.remote.Online(s.signal)
 	for _, id := range a.journal.Open(journal.Done) {
 		if err := s.result(id, false); err != nil {
 			return err
@@ -292,7 +338,7 @@ func (a *Agent) online(s *session) error {
 		return err
 	}
 	remote := s.stream.Conn.RemoteAddr().String()
-	a.ways.Remember(s.route.Address, s.route.Direct, s.route.Via(), time.Now())
+	a.ways.Remember(s.route, time.Now())
 	a.tell.online(s, s.keepalive)
 	s.log.Info("online", telemetry.Detail("connected to "+s.route.String()+" at "+remote))
 	if err := a.ready.write(s.stream.JID.String(), remote, time.Now()); err != nil {
@@ -307,6 +353,7 @@ func (a *Agent) offline(s *session) {
 	if a.current == s {
 		a.current = nil
 		a.ready.remove()
+		a.remote.Offline()
 	}
 }
 

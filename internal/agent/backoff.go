@@ -15,6 +15,7 @@ const (
 	throttledWait = 10 * time.Second // at least, from a server that has too much to do and does not say when to come back
 	refusedWait   = time.Minute      // at least, from a server that refuses the agent itself; doubled with each time
 	maxRefused    = 8 * time.Minute  // of that
+	awaitedWait   = 10 * time.Second // at most, while a remote session runs: it is ended a minute after the endpoint was lost (signalling.ReturnWithin)
 	settled       = time.Hour        // a session that lived so long was no struggle for an identity
 )
 
@@ -25,6 +26,7 @@ type backoff struct {
 	refusal time.Duration       // the least wait after the newest of several refusals; 0: none
 	hinted  bool                // the newest wait was the server's, and no session came of it
 	random  func(n int64) int64 // 0 <= result < n
+	awaited func() bool         // whether somebody waits for the agent to come back; nil: nobody ever does
 }
 
 // next returns the wait after a connection that lived so long and ended with err.
@@ -67,6 +69,9 @@ func (b *backoff) own(f *ladder.Failure, conflict bool) time.Duration {
 
 func (b *backoff) grow() time.Duration {
 	b.prev = min(maxWait, b.between(baseWait, max(3*b.prev, 3*baseWait)))
+	if b.prev > awaitedWait && b.awaited != nil && b.awaited() {
+		return b.between(baseWait, awaitedWait)
+	}
 	return b.prev
 }
 

@@ -45,6 +45,21 @@ func TestBackoffBounds(t *testing.T) {
 	}
 }
 
+// While somebody waits for the agent it comes back often enough for a minute's time to return, and no faster where it is refused or told to wait.
+func TestBackoffWhileAwaited(t *testing.T) {
+	b := backoff{random: rand.Int64N, awaited: func() bool { return true }}
+	for range 1000 {
+		if wait := b.next(0, errors.New("lost")); wait < baseWait || wait > awaitedWait {
+			t.Fatalf("waits %v, want %v to %v", wait, baseWait, awaitedWait)
+		}
+	}
+	for _, code := range []ladder.Reason{ladder.NotAuthorized, ladder.Throttled} {
+		if wait := b.next(0, ladder.New(code, "", nil)); wait < throttledWait {
+			t.Errorf("%s: waits %v", code.Code, wait)
+		}
+	}
+}
+
 // Whoever is refused, or shares an identity, comes back less and less often; a session that lasted, or another failure, ends that.
 func TestBackoffOfTheRefused(t *testing.T) {
 	refused := ladder.New(ladder.NotAuthorized, "", nil)

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"signalbox/internal/agent/path"
+	"signalbox/internal/agent/remote"
+	"signalbox/internal/identity"
 	"signalbox/internal/telemetry"
 )
 
@@ -17,6 +19,9 @@ type Config struct {
 	Domain            string              `key:"domain" doc:"Domain of the JID; the server's certificate must be valid for it."`
 	Secret            string              `key:"secret" doc:"Secret of the endpoint. Better kept in secret_file."`
 	SecretFile        string              `key:"secret_file" doc:"File with the secret and nothing else; other users must not be able to read it."`
+	KeyFile           string              `key:"key_file" doc:"File with the endpoint's own key, instead of a secret; signalbox-agent enroll makes it. Nobody but the agent's user may read it."`
+	ServerKey         string              `key:"server_key" doc:"Identity key of the server (sbk1:...), as signalbox-agent enroll notes it. The server proves in each connection that it holds this key, and no certificate matters beside that: one that was renewed by another authority is accepted, and something on the way that opens TLS is seen."`
+	Interception      string              `key:"interception" doc:"What to do where something on the way opens TLS and server_key tells: deny, or allow_and_flag, which connects all the same if this machine trusts the authority of the certificate that is shown there, and tells the server."`
 	Addresses         []string            `key:"addresses" doc:"Addresses of the server as host:port, tried in order; port 5222 means STARTTLS, every other port TLS from the first byte. Empty: looked up in DNS (SRV)."`
 	Proxy             string              `key:"proxy" doc:"HTTP proxy on the way to the server: http://[user@]host:port, or https:// where the proxy itself speaks TLS; direct: none. Empty: HTTPS_PROXY and NO_PROXY of the environment tell."`
 	ProxyPasswordFile string              `key:"proxy_password_file" doc:"File with the proxy's password and nothing else; other users must not be able to read it. It goes before a password in proxy."`
@@ -31,6 +36,7 @@ type Config struct {
 	Grace             time.Duration       `key:"grace" doc:"How long running handlers may go on when the agent is stopped, 0s to 10m."`
 	JournalKeep       time.Duration       `key:"journal_keep" doc:"How long finished pushes are remembered, so that one which comes again is known, 1h to 8760h."`
 	JournalKeepPushes int                 `key:"journal_keep_pushes" doc:"How many finished pushes are remembered at most, 100 to 100000."`
+	Remote            remote.Config       `key:"remote" doc:"Remote sessions of technicians."`
 	Log               telemetry.LogConfig `key:"log" doc:"Logs, on standard error."`
 }
 
@@ -41,12 +47,19 @@ type Handler struct {
 	Repeatable bool          `key:"repeatable" doc:"Whether the program may run again for the same push when the agent ended while it ran."`
 }
 
+// What Interception may be.
+const (
+	InterceptionDeny  = "deny"
+	InterceptionAllow = "allow_and_flag"
+)
+
 // DefaultTimeout is the Timeout of a handler that does not say another.
 const DefaultTimeout = time.Minute
 
 // Default returns the configuration that Load starts from. ID, Domain, StateDir and a secret are still missing.
 func Default() Config {
 	return Config{
+		Interception:      InterceptionDeny,
 		Concurrency:       4,
 		ProxyFallback:     true,
 		Keepalive:         45 * time.Second,
@@ -54,6 +67,7 @@ func Default() Config {
 		Grace:             10 * time.Second,
 		JournalKeep:       7 * 24 * time.Hour,
 		JournalKeepPushes: 1000,
+		Remote:            remote.DefaultConfig(),
 		Log:               telemetry.DefaultLog(),
 	}
 }
@@ -63,12 +77,7 @@ func (c Config) Validate() error {
 	var errs []error
 	bad := func(key, format string, args ...any) { errs = append(errs, fmt.Errorf(key+": "+format, args...)) }
 	errs = append(errs, c.validateIdentity()...)
-	switch {
-	case c.Secret == "" && c.SecretFile == "":
-		bad("secret", "is missing; set secret_file or secret")
-	case c.Secret != "" && c.SecretFile != "":
-		bad("secret", "stands beside secret_file; keep one of them")
-	}
+	errs = append(errs, c.validateCredentials()...)
 	if c.StateDir == "" {
 		bad("state_dir", "is missing")
 	}
@@ -78,6 +87,7 @@ func (c Config) Validate() error {
 			bad(fmt.Sprintf("addresses[%d]", i), "%q is not host:port", a)
 		}
 	}
+	errs = append(errs, prefixed("remote", c.Remote.Validate())...)
 	if err := c.Log.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("log.%w", err))
 	}
@@ -86,6 +96,16 @@ func (c Config) Validate() error {
 		errs = append(errs, c.Handlers[name].validate(name)...)
 	}
 	return errors.Join(errs...)
+}
+
+// prefixed returns the joined mistakes of a section with its key before each.
+func prefixed(section string, err error) (errs []error) {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range joined.Unwrap() {
+			errs = append(errs, fmt.Errorf("%s.%w", section, e))
+		}
+	}
+	return errs
 }
 
 func (c Config) validateIdentity() []error {
@@ -104,6 +124,28 @@ func (c Config) validateIdentity() []error {
 	}
 	if _, err := c.jid(); err != nil {
 		errs = append(errs, fmt.Errorf("id: %q and domain %q do not make a JID: %w", c.ID, c.Domain, err))
+	}
+	return errs
+}
+
+func (c Config) validateCredentials() []error {
+	var errs []error
+	bad := func(key, format string, args ...any) { errs = append(errs, fmt.Errorf(key+": "+format, args...)) }
+	switch {
+	case c.Secret == "" && c.SecretFile == "" && c.KeyFile == "":
+		bad("secret", "is missing; set secret_file or secret, or enrol with signalbox-agent enroll")
+	case c.Secret != "" && c.SecretFile != "":
+		bad("secret", "stands beside secret_file; keep one of them")
+	case c.KeyFile != "" && c.Secret+c.SecretFile != "":
+		bad("key_file", "stands beside a secret; keep one of them")
+	case c.KeyFile != "" && c.ServerKey == "":
+		bad("server_key", "is missing, without which key_file is of no use; signalbox-agent enroll notes it")
+	}
+	if _, err := identity.ParsePublic(c.ServerKey); c.ServerKey != "" && err != nil {
+		bad("server_key", "%v", err)
+	}
+	if c.Interception != InterceptionDeny && c.Interception != InterceptionAllow {
+		bad("interception", "must be %s or %s", InterceptionDeny, InterceptionAllow)
 	}
 	return errs
 }

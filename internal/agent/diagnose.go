@@ -59,7 +59,8 @@ func refused(f *ladder.Failure) bool {
 		return false
 	}
 	switch f.Code {
-	case ladder.NotAuthorized.Code, ladder.Disabled.Code, ladder.NoMechanism.Code, ladder.Impostor.Code, ladder.AuthRefused.Code:
+	case ladder.NotAuthorized.Code, ladder.Disabled.Code, ladder.NoMechanism.Code, ladder.Impostor.Code, ladder.AuthRefused.Code,
+		ladder.KeyRefused.Code, ladder.OtherServer.Code:
 		return true
 	}
 	return false

@@ -3,6 +3,7 @@ package agent
 import (
 	"runtime"
 
+	"signalbox/internal/signalling"
 	"signalbox/xmpp/scan"
 )
 
@@ -21,7 +22,7 @@ func discoInfo(_ *session, query scan.Element) (string, string) {
 		return "", "item-not-found"
 	}
 	out := "<query xmlns='" + nsDiscoInfo + "'><identity category='client' type='bot' name='signalbox-agent'/>"
-	for _, feature := range [...]string{nsDiscoInfo, nsVersion, nsPush, nsPing, nsReceipts} {
+	for _, feature := range [...]string{nsDiscoInfo, nsVersion, nsPush, nsPing, nsReceipts, signalling.Namespace} {
 		out += "<feature var='" + feature + "'/>"
 	}
 	return out + "</query>", ""
@@ -32,15 +33,20 @@ func version(s *session, _ scan.Element) (string, string) {
 		"</version><os>" + runtime.GOOS + "</os></query>", ""
 }
 
-// iq answers a request; a result or an error is only a sign of life.
+// iq answers a request; a result is only a sign of life, and of errors one alone means something.
 func (s *session) iq(st *scan.Stanza) {
 	kind := string(st.Type())
+	if kind == "error" {
+		s.unheard(st)
+	}
 	if kind != "get" && kind != "set" {
 		return
 	}
 	var payload string
 	condition := "service-unavailable"
-	if f, ok := queries[[2]string{string(st.ChildNamespace()), string(st.ChildLocal())}]; ok && kind == "get" && st.Children == 1 {
+	if kind == "set" && string(st.ChildNamespace()) == signalling.Namespace && st.Children == 1 {
+		condition = s.signalled(st)
+	} else if f, ok := queries[[2]string{string(st.ChildNamespace()), string(st.ChildLocal())}]; ok && kind == "get" && st.Children == 1 {
 		for child := range st.Element().Children() {
 			payload, condition = f(s, child)
 		}

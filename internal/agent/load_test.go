@@ -62,6 +62,9 @@ func TestLoadNamesEveryMistake(t *testing.T) {
 			"handlers.a..b: must be a dotted name such as policy.refresh, or a prefix such as policy.*",
 			"handlers.a..b.command: is missing", "handlers.a..b.timeout: must be between 1s and 24h",
 			"handlers.agent.x: types that begin with agent. are the agent's own"}},
+		{"key beside a secret", "id: a\ndomain: b\nsecret: x\nkey_file: k\nstate_dir: s\nserver_key: sbk1:x\ninterception: ask", []string{
+			"key_file: stands beside a secret; keep one of them", `server_key: is no public key: "sbk1:" and 43 characters of base64url`, "interception: must be deny or allow_and_flag"}},
+		{"key without the server's", "id: a\ndomain: b\nkey_file: k\nstate_dir: s", []string{"server_key: is missing, without which key_file is of no use; signalbox-agent enroll notes it"}},
 		{"proxy", "id: a\ndomain: b\nsecret: x\nstate_dir: s\nproxy: socks5://u:hunter2@p:1", []string{
 			`proxy: "socks5" is no kind of proxy that the agent knows; use http or https`}},
 		{"password without a proxy", "id: a\ndomain: b\nsecret: x\nstate_dir: s\nproxy: direct\nproxy_password_file: f", []string{

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -47,6 +48,8 @@ type session struct {
 	log       *zap.Logger
 	wake      chan struct{} // the writer has something to do
 	dead      chan struct{} // closed by end
+
+	signals atomic.Uint64 // messages about remote sessions that were sent
 
 	// Owned by the reader.
 	enabled bool   // stream management is on: stanzas count

@@ -51,9 +51,12 @@ func (t *teller) online(st *session, keepalive time.Duration) {
 	through := status.Through{
 		JID: st.stream.JID.String(), Address: st.route.Address, Direct: st.route.Direct, Via: st.route.Via(), Remote: st.stream.Conn.RemoteAddr().String(),
 		TLS: tls.VersionName(st.stream.TLS.Version), Keepalive: keepalive.String(), Learned: keepalive < st.agent.cfg.Keepalive, Resumed: st.stream.Resumed,
+		WebSocket: st.route.WebSocket, Proven: st.stream.Proven, Intercepted: st.stream.Intercepted,
 	}
+	known := st.agent.ways.Known()
 	t.change(func(s *status.Status) {
 		s.State, s.Since, s.Through, s.LastOnline, s.NextAttempt = status.Online, now, &through, &now, nil
+		s.Ways = known
 	})
 }
 

@@ -42,8 +42,36 @@ var (
 		"Set listen.turn and the section turn of the server's configuration."}
 	turnUnavailable = kind{"turn_unavailable", http.StatusServiceUnavailable, "The TURN server does not answer",
 		"Nothing was done; it is started again by itself, so try again after the time in Retry-After."}
+	unknownSession = kind{"unknown_session", http.StatusNotFound, "There is no such remote session",
+		"GET /v1/sessions lists those that there are; records of those that have ended are deleted after store.audit_retention."}
+	sessionEnded = kind{"session_ended", http.StatusConflict, "The remote session has ended",
+		"Open another one."}
+	endpointOffline = kind{"endpoint_offline", http.StatusConflict, "The endpoint is not online",
+		"A session is opened with an endpoint that is online: GET /v1/endpoints/{id}/diagnosis says why it is not."}
+	tooManySessions = kind{"too_many_sessions", http.StatusTooManyRequests, "Too many remote sessions are open",
+		"The technician, the endpoint or the server has as many as allowed: wait for one to end, or end it."}
 	unknownToken = kind{"unknown_token", http.StatusNotFound, "No such token",
 		"GET /v1/tokens lists the tokens that are valid."}
+	unknownEnrolment = kind{"unknown_enrolment", http.StatusNotFound, "There is no such enrolment",
+		"GET /v1/enrolments lists those that there are; one that is over is forgotten after 30 days."}
+	tooManyEnrolments = kind{"too_many_enrolments", http.StatusConflict, "There are too many enrolments",
+		"Delete some that are over: at most 100000 are kept."}
+	unknownTechnician = kind{"unknown_technician", http.StatusNotFound, "No such technician",
+		"GET /v1/technicians lists them."}
+	technicianExists = kind{"technician_exists", http.StatusConflict, "A technician of this name exists already",
+		"Choose another name, or change the one that there is with PATCH."}
+	technicianDisabled = kind{"technician_disabled", http.StatusConflict, "The technician is disabled",
+		"Enable the account with PATCH {\"enabled\":true}."}
+	tooManyTechnicians = kind{"too_many_technicians", http.StatusConflict, "There are too many technicians or roles",
+		"There may be 10000 technicians and 100 roles: delete what is not needed any more."}
+	unknownRole = kind{"unknown_role", http.StatusNotFound, "No such role",
+		"GET /v1/roles lists them."}
+	roleExists = kind{"role_exists", http.StatusConflict, "A role of this name exists already",
+		"Choose another name, or change the one that there is with PATCH."}
+	roleUsed = kind{"role_used", http.StatusConflict, "Technicians have this role",
+		"Take it from them first: GET /v1/technicians shows who has it."}
+	roleBuiltIn = kind{"role_built_in", http.StatusConflict, "This role is built in",
+		"Make one of your own with POST /v1/roles."}
 	unknownWebhook = kind{"unknown_webhook", http.StatusNotFound, "No such webhook",
 		"GET /v1/webhooks lists them."}
 	methodNotAllowed = kind{"method_not_allowed", http.StatusMethodNotAllowed, "This path does not take this method",
@@ -130,10 +158,24 @@ func catalogue() []kind {
 		tooManyTURNSessions,
 		turnOff,
 		turnUnavailable,
+		unknownSession,
+		sessionEnded,
+		endpointOffline,
+		tooManySessions,
 		unknownWebhook,
 		tooManyWebhooks,
 		webhookConfigured,
 		webhookDisabled,
+		unknownTechnician,
+		technicianExists,
+		technicianDisabled,
+		tooManyTechnicians,
+		unknownRole,
+		roleExists,
+		roleUsed,
+		roleBuiltIn,
 		stopping,
+		unknownEnrolment,
+		tooManyEnrolments,
 	}
 }

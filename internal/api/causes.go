@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"signalbox/internal/access"
+	"signalbox/internal/access/enrolment"
+	"signalbox/internal/access/technician"
 	"signalbox/internal/campaign"
 	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
@@ -12,6 +14,7 @@ import (
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 	"signalbox/internal/remote"
+	"signalbox/internal/turnsession"
 )
 
 // How long a caller should wait before it tries again.
@@ -53,17 +56,32 @@ func causes() []cause {
 		{campaign.ErrUnknown, unknownCampaign, 0},
 		{campaign.ErrState, campaignState, 0},
 		{campaign.ErrTooMany, tooManyCampaigns, retrySpace},
-		{remote.ErrUnknown, unknownTURNSession, 0},
-		{remote.ErrEnded, turnSessionEnded, 0},
-		{remote.ErrTooMany, tooManyTURNSessions, retrySpace},
-		{remote.ErrOff, turnOff, 0},
-		{remote.ErrUnavailable, turnUnavailable, retryTURN},
+		{turnsession.ErrUnknown, unknownTURNSession, 0},
+		{turnsession.ErrEnded, turnSessionEnded, 0},
+		{turnsession.ErrTooMany, tooManyTURNSessions, retrySpace},
+		{turnsession.ErrOff, turnOff, 0},
+		{turnsession.ErrUnavailable, turnUnavailable, retryTURN},
+		{remote.ErrUnknown, unknownSession, 0},
+		{remote.ErrEnded, sessionEnded, 0},
+		{remote.ErrUnavailable, busy, retryBusy},
+		{remote.ErrNoTURN, turnOff, 0},
 		{webhook.ErrUnknown, unknownWebhook, 0},
 		{webhook.ErrTooMany, tooManyWebhooks, 0},
 		{webhook.ErrConfigured, webhookConfigured, 0},
 		{webhook.ErrDisabled, webhookDisabled, 0},
 		{access.ErrUnknownToken, unknownToken, 0},
 		{access.ErrTokenName, tokenExists, 0},
+		{enrolment.ErrUnknown, unknownEnrolment, 0},
+		{enrolment.ErrTooMany, tooManyEnrolments, 0},
+		{technician.ErrUnknown, unknownTechnician, 0},
+		{technician.ErrExists, technicianExists, 0},
+		{technician.ErrDisabled, technicianDisabled, 0},
+		{technician.ErrTooMany, tooManyTechnicians, 0},
+		{technician.ErrUnknownRole, unknownRole, 0},
+		{technician.ErrRoleExists, roleExists, 0},
+		{technician.ErrRoleUsed, roleUsed, 0},
+		{technician.ErrBuiltIn, roleBuiltIn, 0},
+		{technician.ErrBusy, busy, retryBusy},
 		{ErrStopping, stopping, 0},
 	}
 }

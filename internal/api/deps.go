@@ -6,12 +6,15 @@ import (
 	"time"
 
 	"signalbox/internal/access"
+	"signalbox/internal/access/enrolment"
+	"signalbox/internal/access/technician"
+	"signalbox/internal/audit"
 	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
-	"signalbox/internal/remote"
+	"signalbox/internal/turnsession"
 )
 
 // Deps are the parts behind the API. All but Certs must be there.
@@ -22,7 +25,11 @@ type Deps struct {
 	Pushes    *push.Service
 	Events    *events.Hub
 	Campaigns *campaign.Service
-	TURN      *remote.Service
+	TURN      *turnsession.Service
+	Sessions  Sessions
+	Audit     *audit.Log
+	Web       func() string // beginning of URLs of HTTP on 443 for people and their programs, such as "https://push.example.com"
+	Enrolment *enrolment.Service
 	Tokens    *access.Service
 	Webhooks  *webhook.Service
 	Health    Health
@@ -33,6 +40,9 @@ type Deps struct {
 	Metrics   http.Handler // answers /metrics
 	Version   Version
 	Compat    Compat // nil: nothing is served below /rest
+
+	Technicians *technician.Service
+	Console     func() string // where technicians find the console: "https://HOST[:PORT]"
 }
 
 // Compat answers requests below /rest as another server's HTTP API does. It may be called concurrently.

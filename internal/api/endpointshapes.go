@@ -64,6 +64,7 @@ type presenceRest struct {
 	RemoteAddr   string    `json:"remote_addr,omitempty" doc:"Address from which it is or was connected."`
 	Via          link.Via  `json:"via,omitempty" enum:"tls,starttls,websocket"`
 	TLSVersion   string    `json:"tls_version,omitempty" example:"1.3"`
+	Intercepted  bool      `json:"intercepted,omitempty" doc:"The endpoint is online and says that TLS is opened on its way, which its policy lets it (interception: allow_and_flag)."`
 }
 
 type rivalBody struct {
@@ -93,7 +94,7 @@ func showPresence(r endpoint.Record) presenceBody {
 	p := r.Presence
 	b := presenceBody{State: p.State, Flapping: r.Unrest.Flapping, Sessions: r.Unrest.Sessions, presenceRest: presenceRest{
 		Since: utc(p.Since), SessionSince: utc(p.Bound), LastHeard: utc(p.LastHeard), Reason: p.Reason, LastEnd: utc(p.LastEnd), LastReason: p.LastReason, Resource: p.Resource, RemoteAddr: p.RemoteAddr, Via: p.Via,
-		TLSVersion: p.TLSVersion,
+		TLSVersion: p.TLSVersion, Intercepted: p.Intercepted,
 	}}
 	if rival := r.Unrest.Rival; rival != nil {
 		b.Cloned = &rivalBody{RemoteAddr: rival.RemoteAddr, Resource: rival.Resource, At: utc(rival.At)}

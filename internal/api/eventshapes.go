@@ -16,7 +16,7 @@ type eventBody struct {
 	Timestamp time.Time       `json:"timestamp" doc:"When it happened."`
 	Endpoint  string          `json:"endpoint,omitempty" doc:"What it happened to; absent: the server."`
 	Push      string          `json:"push,omitempty" doc:"What it happened to; absent: no push."`
-	Data      json.RawMessage `json:"data" doc:"What is known of it, an object. Of a push: id, to, type, state, reason, fanout (the push to several endpoints that it is a target of), and result, what the endpoint answered. Of a presence: reason, resource, remote_addr, via, tls_version. Of an endpoint that was created or updated: enabled, labels, groups, changed. Of a campaign: id, name, state, reason, targets, sent. Of a TURN session: id, endpoints, technician, opened_by, expires_at, reason, counters. The page API.md has those of all types."`
+	Data      json.RawMessage `json:"data" doc:"What is known of it, an object. Of a push: id, to, type, state, reason, fanout (the push to several endpoints that it is a target of), and result, what the endpoint answered. Of a presence: reason, resource, remote_addr, via, tls_version. Of an endpoint that was created or updated: enabled, labels, groups, changed. Of a campaign: id, name, state, reason, targets, sent. Of a TURN session: id, endpoints, technician, opened_by, expires_at, reason, counters. Of a remote session: id, endpoint, technician, opened_by, why, kinds, state, expires_at, consent, path, reason, detail, seconds, bytes_up, bytes_down. The page API.md has those of all types."`
 }
 
 type eventPage struct {

@@ -11,10 +11,12 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"signalbox/internal/access"
+	"signalbox/internal/access/enrolment"
 	"signalbox/internal/campaign"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
 	"signalbox/internal/remote"
+	"signalbox/internal/turnsession"
 )
 
 // routes lists what needs a token, with the one scope that opens it.
@@ -56,6 +58,20 @@ func routes() []struct {
 		{"POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`, access.ScopeAdmin},
 		{"GET", "/v1/tokens", "", access.ScopeAdmin},
 		{"DELETE", "/v1/tokens/tok_0", "", access.ScopeAdmin},
+		{"POST", "/v1/enrolments", `{"endpoint":"pc-1"}`, access.ScopeEndpoints},
+		{"GET", "/v1/enrolments", "", access.ScopeEndpoints},
+		{"DELETE", "/v1/enrolments/enr_0", "", access.ScopeEndpoints},
+		{"POST", "/v1/technicians", `{"name":"ada"}`, access.ScopeAdmin},
+		{"GET", "/v1/technicians", "", access.ScopeAdmin},
+		{"GET", "/v1/technicians/ada", "", access.ScopeAdmin},
+		{"PATCH", "/v1/technicians/ada", `{}`, access.ScopeAdmin},
+		{"DELETE", "/v1/technicians/ada", "", access.ScopeAdmin},
+		{"POST", "/v1/technicians/ada/link", "", access.ScopeSessions},
+		{"POST", "/v1/roles", `{"name":"desk"}`, access.ScopeAdmin},
+		{"GET", "/v1/roles", "", access.ScopeAdmin},
+		{"GET", "/v1/roles/desk", "", access.ScopeAdmin},
+		{"PATCH", "/v1/roles/desk", `{}`, access.ScopeAdmin},
+		{"DELETE", "/v1/roles/desk", "", access.ScopeAdmin},
 		{"GET", "/v1/certs", "", access.ScopeRead},
 		{"GET", "/v1/events?limit=1", "", access.ScopeRead},
 		{"GET", "/v1/doctor", "", access.ScopeRead},
@@ -72,6 +88,13 @@ func routes() []struct {
 		{"GET", "/v1/turn/sessions/trn_0", "", access.ScopeSessions},
 		{"POST", "/v1/turn/sessions/trn_0/credentials", "", access.ScopeSessions},
 		{"DELETE", "/v1/turn/sessions/trn_0", "", access.ScopeSessions},
+		{"POST", "/v1/sessions", `{"endpoint":"pc-1","technician":{"id":"ann"},"kinds":["terminal"]}`, access.ScopeSessions},
+		{"GET", "/v1/sessions", "", access.ScopeSessions},
+		{"GET", "/v1/sessions/ses_0", "", access.ScopeSessions},
+		{"PATCH", "/v1/sessions/ses_0", `{}`, access.ScopeSessions},
+		{"POST", "/v1/sessions/ses_0/credentials", "", access.ScopeSessions},
+		{"DELETE", "/v1/sessions/ses_0", "", access.ScopeSessions},
+		{"GET", "/v1/audit", "", access.ScopeAdmin},
 		{"POST", "/v1/drain", `{"period":60}`, access.ScopeAdmin},
 		{"GET", "/v1/drain", "", access.ScopeRead},
 		{"DELETE", "/v1/drain", "", access.ScopeAdmin},
@@ -342,6 +365,7 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	w.do("DELETE", "/v1/tokens/tok_0", "")
 	w.do("POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`).ok(http.StatusCreated)
 	w.do("POST", "/v1/tokens", `{"name":"n","scopes":["read"]}`)
+	w.technicianProblems()
 	made := w.do("POST", "/v1/pushes", push1, "Idempotency-Key", "k").ok(http.StatusAccepted)
 	w.do("POST", "/v1/pushes", `{"to":"pc-1","type":"b"}`, "Idempotency-Key", "k")
 	w.do("POST", "/v1/pushes", `{"to":{"group":"nobody"},"type":"a"}`)
@@ -381,10 +405,22 @@ func TestEveryProblemIsReachable(t *testing.T) {
 	turn := w.openTURN("{}")
 	w.do("DELETE", turn, "").ok(http.StatusOK)
 	w.do("POST", turn+"/credentials", "")
-	for _, err := range []error{remote.ErrOff, remote.ErrTooMany, remote.ErrUnavailable} {
+	for _, err := range []error{turnsession.ErrOff, turnsession.ErrTooMany, turnsession.ErrUnavailable} {
 		w.turn.fail(err)
 		w.do("POST", "/v1/turn/sessions", "")
 	}
+	w.do("GET", "/v1/sessions/ses_0", "")
+	w.do("POST", "/v1/sessions", someSession).ok(http.StatusCreated)
+	w.do("DELETE", "/v1/sessions/ses_0000000000001", "").ok(http.StatusOK)
+	w.do("PATCH", "/v1/sessions/ses_0000000000001", `{}`)
+	for _, err := range []error{&remote.OfflineError{}, &remote.LimitError{}} {
+		w.sessions.fail(err)
+		w.do("POST", "/v1/sessions", someSession)
+	}
+	w.do("DELETE", "/v1/enrolments/enr_0", "")
+	full := enrolment.ErrTooMany
+	w.store.enrol.Store(&full)
+	w.do("POST", "/v1/enrolments", "")
 	w.drainer.stopping = true
 	w.do("DELETE", "/v1/drain", "")
 	for _, k := range catalogue() {

@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"signalbox/internal/access"
+	"signalbox/internal/audit"
 	"signalbox/internal/telemetry"
 )
 
@@ -71,6 +72,7 @@ func register[P, B, O any](s *Server, rt route, handle func(context.Context, cal
 	huma.Register(s.api, op, func(ctx context.Context, in *P) (*O, error) {
 		e, _ := ctx.Value(exchangeKey{}).(*entered)
 		body, _ := e.body.(*B)
+		ctx = audit.By(ctx, "token:"+e.caller.Name)
 		out, err := handle(ctx, call[P, B]{Params: in, Body: *body, exchange: e.exchange})
 		if err != nil {
 			return nil, s.problemOf(err)

@@ -1,4 +1,4 @@
-// Package api serves the HTTP API of the management server: endpoints, pushes, campaigns, events, webhooks, TURN sessions, tokens, health.
+// Package api serves the HTTP API of the management server: endpoints, pushes, campaigns, events, webhooks, TURN sessions, remote sessions, the audit trail, tokens, health.
 package api
 
 import (
@@ -82,9 +82,13 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	s.registerEvents()
 	s.registerCampaigns()
 	s.registerTURN()
+	s.registerSessions()
+	s.registerAudit()
 	s.registerBatch()
 	s.registerWhy()
 	s.registerTokens()
+	s.registerEnrolments()
+	s.registerTechnicians()
 	s.registerWebhooks()
 	s.documentMessages()
 	s.registerOperation()

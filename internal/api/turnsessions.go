@@ -6,7 +6,7 @@ import (
 	"net/http"
 
 	"signalbox/internal/access"
-	"signalbox/internal/remote"
+	"signalbox/internal/turnsession"
 )
 
 type turnPath struct {
@@ -59,7 +59,7 @@ func (s *Server) openTURNSession(ctx context.Context, c call[noParams, turnCreat
 	if errs != nil {
 		return nil, validationFailed.problem("", errs...)
 	}
-	made, both, err := s.deps.TURN.Open(ctx, s.deps.Domain, spec, remote.Caller{TokenID: c.caller.TokenID, Name: c.caller.Name})
+	made, both, err := s.deps.TURN.Open(ctx, s.deps.Domain, spec, turnsession.Caller{TokenID: c.caller.TokenID, Name: c.caller.Name})
 	if err != nil {
 		return nil, turnMistake(err)
 	}
@@ -68,8 +68,8 @@ func (s *Server) openTURNSession(ctx context.Context, c call[noParams, turnCreat
 
 // turnMistake points at the fields that the service refused.
 func turnMistake(err error) error {
-	var fields remote.FieldErrors
-	var party *remote.PartyError
+	var fields turnsession.FieldErrors
+	var party *turnsession.PartyError
 	switch {
 	case errors.As(err, &fields):
 		var errs []FieldError
@@ -90,10 +90,10 @@ func (s *Server) listTURNSessions(ctx context.Context, c call[turnFilter, none])
 	if p != nil {
 		return nil, p
 	}
-	q := remote.Query{Domain: s.deps.Domain, State: remote.State(c.Params.State), Limit: c.Params.Limit + 1}
+	q := turnsession.Query{Domain: s.deps.Domain, State: turnsession.State(c.Params.State), Limit: c.Params.Limit + 1}
 	if after != "" {
 		var err error
-		if q.Before, err = remote.ParseID(after); err != nil {
+		if q.Before, err = turnsession.ParseID(after); err != nil {
 			return nil, badCursor()
 		}
 	}
@@ -119,8 +119,8 @@ func (s *Server) endTURNSession(ctx context.Context, c call[turnPath, none]) (*o
 }
 
 // onTURNSession answers with a session after something was done with it.
-func (s *Server) onTURNSession(ctx context.Context, text string, do func(context.Context, string, remote.ID) (remote.Session, error)) (*oneTURNSession, error) {
-	id, err := remote.ParseID(text)
+func (s *Server) onTURNSession(ctx context.Context, text string, do func(context.Context, string, turnsession.ID) (turnsession.Session, error)) (*oneTURNSession, error) {
+	id, err := turnsession.ParseID(text)
 	if err != nil {
 		return nil, unknownTURNSession.problem("")
 	}
@@ -134,7 +134,7 @@ func (s *Server) onTURNSession(ctx context.Context, text string, do func(context
 type renewedTURNCredentials struct{ Body turnGrantBody }
 
 func (s *Server) renewTURNCredentials(ctx context.Context, c call[turnPath, none]) (*renewedTURNCredentials, error) {
-	id, err := remote.ParseID(c.Params.ID)
+	id, err := turnsession.ParseID(c.Params.ID)
 	if err != nil {
 		return nil, unknownTURNSession.problem("")
 	}

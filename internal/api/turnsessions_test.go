@@ -9,13 +9,13 @@ import (
 	"time"
 
 	"signalbox/internal/access"
-	"signalbox/internal/remote"
+	"signalbox/internal/turnsession"
 )
 
 // fakeTURN is a TURN server that remembers what it serves, and fails on demand.
 type fakeTURN struct {
 	mu     sync.Mutex
-	open   map[remote.ID]remote.Grant
+	open   map[turnsession.ID]turnsession.Grant
 	broken error
 }
 
@@ -25,7 +25,7 @@ func (f *fakeTURN) fail(err error) {
 	f.broken = err
 }
 
-func (f *fakeTURN) Open(_ context.Context, g remote.Grant) error {
+func (f *fakeTURN) Open(_ context.Context, g turnsession.Grant) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken == nil {
@@ -34,19 +34,19 @@ func (f *fakeTURN) Open(_ context.Context, g remote.Grant) error {
 	return f.broken
 }
 
-func (f *fakeTURN) End(_ context.Context, id remote.ID, _ string) (remote.Counters, error) {
+func (f *fakeTURN) End(_ context.Context, id turnsession.ID, _ string) (turnsession.Counters, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	delete(f.open, id)
-	return remote.Counters{Allocations: 2, BytesUp: 1000, RefusedPeers: map[string]uint64{"127.0.0.1": 3}}, nil
+	return turnsession.Counters{Allocations: 2, BytesUp: 1000, RefusedPeers: map[string]uint64{"127.0.0.1": 3}}, nil
 }
 
-func (*fakeTURN) Counters(context.Context, remote.ID) (remote.Counters, error) {
-	return remote.Counters{Allocations: 2, OpenAllocations: 2, BytesUp: 500}, nil
+func (*fakeTURN) Counters(context.Context, turnsession.ID) (turnsession.Counters, error) {
+	return turnsession.Counters{Allocations: 2, OpenAllocations: 2, BytesUp: 500}, nil
 }
 
-func (*fakeTURN) Credentials(id remote.ID, s remote.Side) remote.Credentials {
-	return remote.Credentials{
+func (*fakeTURN) Credentials(id turnsession.ID, s turnsession.Side) turnsession.Credentials {
+	return turnsession.Credentials{
 		Username: "1767369600:" + id.String() + ":" + s.String(), Password: "secret-of-" + s.String(), URLs: []string{"turn:turn.example.test:3478?transport=udp"},
 		Expires: time.Unix(1767369600, 0),
 	}

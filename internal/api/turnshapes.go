@@ -5,7 +5,7 @@ import (
 	"strconv"
 	"time"
 
-	"signalbox/internal/remote"
+	"signalbox/internal/turnsession"
 )
 
 type turnCreate struct {
@@ -23,13 +23,13 @@ type turnParties struct {
 }
 
 // spec makes what the domain takes of a request; bounds it leaves to the domain.
-func (b *turnCreate) spec() (s remote.Spec, errs []FieldError) {
-	s = remote.Spec{TTL: remote.DefaultTTL, Technician: value(b.Technician), MaxAllocations: value(b.MaxAllocations), Rate: int64(value(b.Rate))}
+func (b *turnCreate) spec() (s turnsession.Spec, errs []FieldError) {
+	s = turnsession.Spec{TTL: turnsession.DefaultTTL, Technician: value(b.Technician), MaxAllocations: value(b.MaxAllocations), Rate: int64(value(b.Rate))}
 	if b.TTL != nil {
 		s.TTL = time.Duration(*b.TTL) * time.Second
 	}
 	if b.Endpoints != nil {
-		s.Endpoints = [2]string{remote.A: value(b.Endpoints.A), remote.B: value(b.Endpoints.B)}
+		s.Endpoints = [2]string{turnsession.A: value(b.Endpoints.A), turnsession.B: value(b.Endpoints.B)}
 	}
 	for i, text := range b.AllowPeers {
 		peers, ok := parsePeers(text)
@@ -54,21 +54,21 @@ func parsePeers(text string) (netip.Prefix, bool) {
 }
 
 type turnBody struct {
-	_              struct{}      `additionalProperties:"true"`
-	ID             string        `json:"id" example:"trn_0123456789abc"`
-	State          remote.State  `json:"state" enum:"open,ended"`
-	Reason         string        `json:"reason,omitempty" doc:"Why it ended: requested, expired, server_stopping, server_restarted (the server ended without a word), not_opened."`
-	OpenedBy       string        `json:"opened_by" doc:"Name of the API token."`
-	Technician     string        `json:"technician,omitempty"`
-	Endpoints      *turnParties  `json:"endpoints,omitempty"`
-	AllowPeers     []string      `json:"allow_peers" nullable:"false"`
-	MaxAllocations int           `json:"max_allocations,omitempty"`
-	Rate           int64         `json:"rate,omitempty"`
-	CreatedAt      time.Time     `json:"created_at"`
-	ExpiresAt      time.Time     `json:"expires_at" doc:"When it ends by itself."`
-	EndedAt        *time.Time    `json:"ended_at,omitempty" doc:"When its end was noted."`
-	Counters       *turnCounters `json:"counters,omitempty" doc:"What it has moved; absent: nothing was counted yet."`
-	CountedAt      *time.Time    `json:"counted_at,omitempty" doc:"When the counters were taken. After server_restarted they are those of the last minute in which the server ran."`
+	_              struct{}          `additionalProperties:"true"`
+	ID             string            `json:"id" example:"trn_0123456789abc"`
+	State          turnsession.State `json:"state" enum:"open,ended"`
+	Reason         string            `json:"reason,omitempty" doc:"Why it ended: requested, expired, server_stopping, server_restarted (the server ended without a word), not_opened."`
+	OpenedBy       string            `json:"opened_by" doc:"Name of the API token."`
+	Technician     string            `json:"technician,omitempty"`
+	Endpoints      *turnParties      `json:"endpoints,omitempty"`
+	AllowPeers     []string          `json:"allow_peers" nullable:"false"`
+	MaxAllocations int               `json:"max_allocations,omitempty"`
+	Rate           int64             `json:"rate,omitempty"`
+	CreatedAt      time.Time         `json:"created_at"`
+	ExpiresAt      time.Time         `json:"expires_at" doc:"When it ends by itself."`
+	EndedAt        *time.Time        `json:"ended_at,omitempty" doc:"When its end was noted."`
+	Counters       *turnCounters     `json:"counters,omitempty" doc:"What it has moved; absent: nothing was counted yet."`
+	CountedAt      *time.Time        `json:"counted_at,omitempty" doc:"When the counters were taken. After server_restarted they are those of the last minute in which the server ran."`
 }
 
 type turnCounters struct {
@@ -105,14 +105,14 @@ type turnSideBody struct {
 	ExpiresAt  time.Time `json:"expires_at" doc:"Until when allocations can be made with it, see POST /v1/turn/sessions/{id}/credentials."`
 }
 
-func showGrant(s *remote.Session, both *[2]remote.Credentials) turnGrantBody {
-	side := func(c *remote.Credentials) turnSideBody {
+func showGrant(s *turnsession.Session, both *[2]turnsession.Credentials) turnGrantBody {
+	side := func(c *turnsession.Credentials) turnSideBody {
 		return turnSideBody{Username: c.Username, Credential: c.Password, URLs: append([]string{}, c.URLs...), ExpiresAt: utc(c.Expires)}
 	}
-	return turnGrantBody{ID: s.ID.String(), ExpiresAt: utc(s.Expires), Sides: turnSides{A: side(&both[remote.A]), B: side(&both[remote.B])}}
+	return turnGrantBody{ID: s.ID.String(), ExpiresAt: utc(s.Expires), Sides: turnSides{A: side(&both[turnsession.A]), B: side(&both[turnsession.B])}}
 }
 
-func showTURNSession(s *remote.Session) turnBody {
+func showTURNSession(s *turnsession.Session) turnBody {
 	b := turnBody{
 		ID: s.ID.String(), State: s.State(), Reason: s.Reason, OpenedBy: s.By.Name, Technician: s.Technician, AllowPeers: make([]string, len(s.AllowPeers)),
 		MaxAllocations: s.MaxAllocations, Rate: s.Rate, CreatedAt: utc(s.Created), ExpiresAt: utc(s.Expires), EndedAt: showTime(s.Ended), CountedAt: showTime(s.Counted),
@@ -124,7 +124,7 @@ func showTURNSession(s *remote.Session) turnBody {
 		}
 	}
 	if s.Endpoints != [2]string{} {
-		b.Endpoints = &turnParties{A: orNil(s.Endpoints[remote.A]), B: orNil(s.Endpoints[remote.B])}
+		b.Endpoints = &turnParties{A: orNil(s.Endpoints[turnsession.A]), B: orNil(s.Endpoints[turnsession.B])}
 	}
 	if !s.Counted.IsZero() {
 		b.Counters = showCounters(&s.Counters)
@@ -132,7 +132,7 @@ func showTURNSession(s *remote.Session) turnBody {
 	return b
 }
 
-func showCounters(c *remote.Counters) *turnCounters {
+func showCounters(c *turnsession.Counters) *turnCounters {
 	shown := &turnCounters{
 		Allocations: c.Allocations, OpenAllocations: c.OpenAllocations, PacketsUp: c.PacketsUp, PacketsDown: c.PacketsDown, BytesUp: c.BytesUp, BytesDown: c.BytesDown,
 		Drops: c.Drops, RefusedPeers: c.RefusedPeers,

@@ -23,14 +23,18 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"signalbox/internal/access"
+	"signalbox/internal/access/enrolment"
+	"signalbox/internal/access/technician"
+	"signalbox/internal/audit"
 	"signalbox/internal/bus"
 	"signalbox/internal/campaign"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/events/webhook"
+	"signalbox/internal/identity"
 	"signalbox/internal/push"
-	"signalbox/internal/remote"
 	"signalbox/internal/store"
+	"signalbox/internal/turnsession"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -49,11 +53,24 @@ type faultyStore struct {
 	read   atomic.Pointer[error] // what Endpoint answers instead
 	push   atomic.Pointer[error] // what Push answers instead
 	save   atomic.Pointer[error] // what SaveEndpoints answers instead
+	enrol  atomic.Pointer[error] // what CreateEnrolment answers instead
 	panics atomic.Bool           // Endpoint panics
 	hold   chan struct{}         // non-nil: AcceptPush waits for it
 	held   chan struct{}         // told that AcceptPush waits
 	asked  chan struct{}         // non-nil: told that Push was called
 }
+
+func (f *faultyStore) CreateEnrolment(ctx context.Context, e enrolment.Enrolment, old time.Time) error {
+	if err := f.enrol.Load(); err != nil {
+		return *err
+	}
+	return f.Store.CreateEnrolment(ctx, e, old)
+}
+
+// silent is an audit that keeps nothing.
+type silent struct{}
+
+func (silent) Record(context.Context, enrolment.Entry) {}
 
 func (f *faultyStore) AcceptPush(ctx context.Context, s push.Submission) (push.Status, error) {
 	if err := f.accept.Load(); err != nil {
@@ -138,6 +155,11 @@ type health struct{ checks []Check }
 
 func (h *health) Checks(context.Context) []Check { return h.checks }
 
+// unsigned is a key whose signatures nobody looks at.
+type unsigned struct{}
+
+func (unsigned) Sign(string, []byte) []byte { return nil }
+
 type certificates []Certificate
 
 func (c certificates) Certificates() []Certificate { return c }
@@ -151,11 +173,20 @@ type world struct {
 	registry *endpoint.Registry
 	hub      *events.Hub
 	turn     *fakeTURN
+	sessions *fakeSessions
+	audit    *audit.Log
 	health   *health
 	logs     *observer.ObservedLogs
 	reg      *prometheus.Registry
 	tokens   map[access.Scope]string
 	seen     map[string]bool // codes of the problems that were answered
+	audited  []string        // who did what with which technician or role
+}
+
+// Record implements technician.Audit.
+func (w *world) Record(_ context.Context, e technician.Entry) error {
+	w.audited = append(w.audited, e.Actor+" "+e.Action+" "+e.Subject)
+	return nil
 }
 
 func newWorld(t *testing.T, cfg Config) *world {
@@ -177,8 +208,11 @@ func newWorld(t *testing.T, cfg Config) *world {
 	run(t, w.hub.Run)
 	campaigns := campaign.New(w.store, pushes, push.Default().MaxTargets, log)
 	run(t, campaigns.Run)
-	w.turn = &fakeTURN{open: map[remote.ID]remote.Grant{}}
-	turnSessions := remote.New(w.store, w.turn, w.registry, log, w.reg)
+	w.sessions = &fakeSessions{}
+	w.audit = audit.New(w.store, unsigned{}, "key", log, w.reg)
+	run(t, w.audit.Run)
+	w.turn = &fakeTURN{open: map[turnsession.ID]turnsession.Grant{}}
+	turnSessions := turnsession.New(w.store, w.turn, w.registry, log, w.reg)
 	run(t, turnSessions.Run)
 	tokens := access.New(w.store, time.Now)
 	w.tokens = map[access.Scope]string{}
@@ -191,11 +225,15 @@ func newWorld(t *testing.T, cfg Config) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	enrolments := enrolment.New(enrolment.Deps{Domain: domain, Key: identity.Generate(), Store: w.store, Sessions: w.registry, Audit: silent{}, Now: time.Now, Log: log})
 	w.srv, err = New(cfg, Deps{
-		Domain: domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, TURN: turnSessions, Tokens: tokens, Health: w.health, Webhooks: hooks, Drainer: &w.drainer,
+		Enrolment: enrolments,
+		Domain:    domain, Endpoints: endpoint.NewDirectory(w.store, w.registry), Registry: w.registry, Pushes: pushes, Events: w.hub, Campaigns: campaigns, TURN: turnSessions, Sessions: w.sessions, Audit: w.audit, Tokens: tokens, Health: w.health, Webhooks: hooks, Drainer: &w.drainer,
 		Certs:     certificates{{File: "example.test.pem", Names: []string{"xmpp.example.test"}, NotAfter: time.Now(), Serving: true}},
-		Diagnosis: answers{}, Doctor: answers{},
+		Diagnosis: answers{}, Doctor: answers{}, Web: func() string { return "https://push.example.test" },
 		Metrics: promhttp.HandlerFor(w.reg, promhttp.HandlerOpts{}), Version: Version{Version: "1.2.3", Go: "go1.26"},
+
+		Technicians: technician.NewService(technician.Default(), domain, w.store, w, log, w.reg, time.Now), Console: func() string { return "https://xmpp.example.test" },
 	}, log, w.reg)
 	if err != nil {
 		t.Fatal(err)

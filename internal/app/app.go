@@ -16,24 +16,32 @@ import (
 
 	"signalbox/certs"
 	"signalbox/internal/access"
+	"signalbox/internal/access/enrolment"
+	"signalbox/internal/access/technician"
 	"signalbox/internal/account"
 	"signalbox/internal/api"
+	"signalbox/internal/audit"
 	"signalbox/internal/bus"
 	"signalbox/internal/campaign"
 	"signalbox/internal/config"
+	"signalbox/internal/console"
 	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/events/webhook"
+	"signalbox/internal/identity"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
 	"signalbox/internal/remote"
 	"signalbox/internal/store"
 	"signalbox/internal/telemetry"
+	"signalbox/internal/turnsession"
 	"signalbox/internal/upload"
+	"signalbox/relay"
 	"signalbox/turn/control"
 	"signalbox/xmpp"
 	"signalbox/xmpp/component"
+	"signalbox/xmpp/feature"
 	"signalbox/xmpp/im"
 	"signalbox/xmpp/sasl"
 	"signalbox/xmpp/websocket"
@@ -44,24 +52,25 @@ var ErrConfig = errors.New("wrong configuration")
 
 // App is one server, built and with open listeners.
 type App struct {
-	cfg       config.Config
-	version   Version
-	log       *zap.Logger
-	lock      *dirLock
-	registry  *prometheus.Registry
-	certs     *certs.Store
-	clients   *certs.ClientCA // nil: no client certificates
-	store     *store.Store
-	endpoint  *endpoint.Registry
-	pushes    *push.Service
-	events    *events.Hub
-	certWatch *events.CertWatch
-	campaigns *campaign.Service
-	remote    *remote.Service
-	refusals  *events.Refusals
-	accounts  *account.Service // nil unless routing is open
-	im        *im.Service      // nil unless routing is open
-	xmpp      *xmpp.Server
+	cfg          config.Config
+	version      Version
+	log          *zap.Logger
+	lock         *dirLock
+	registry     *prometheus.Registry
+	certs        *certs.Store
+	clients      *certs.ClientCA // nil: no client certificates
+	store        *store.Store
+	audit        *audit.Log
+	endpoint     *endpoint.Registry
+	pushes       *push.Service
+	events       *events.Hub
+	certWatch    *events.CertWatch
+	campaigns    *campaign.Service
+	turnSessions *turnsession.Service
+	refusals     *events.Refusals
+	accounts     *account.Service // nil unless routing is open
+	im           *im.Service      // nil unless routing is open
+	xmpp         *xmpp.Server
 
 	webhooks *webhook.Service
 	drainer  *drainer
@@ -75,6 +84,16 @@ type App struct {
 	apiPorts []net.Listener
 
 	websocket *websocket.Handler
+
+	identity      identity.Key // by which this server is known
+	identityKnown bool         // it is the one that the store has
+	enrolments    *enrolment.Service
+	enrol         *enrolment.Handler
+	technicians   *technician.Service
+	remote        *remote.Service
+	relays        *relay.Server
+	signals       *feature.RemoteSessions
+	console       *console.Handler // nil unless console is enabled
 
 	turn        *control.Client // nil: TURN is off
 	turnSockets control.Sockets // of a TURN process that is our child
@@ -122,8 +141,14 @@ func (a *App) buildState(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.store, err = store.Open(ctx, path, a.cfg.Store.Config, a.log, a.registry)
-	return err
+	if a.store, err = store.Open(ctx, path, a.cfg.Store.Config, a.log, a.registry); err != nil {
+		return err
+	}
+	if err := a.loadIdentity(ctx); err != nil {
+		return err
+	}
+	a.buildAudit()
+	return nil
 }
 
 // buildClientCA reads the authorities of client certificates, if there are any.
@@ -163,7 +188,10 @@ func (a *App) buildEdges(context.Context) (err error) {
 	if err := a.buildTURN(); err != nil {
 		return err
 	}
-	a.buildRemote()
+	a.buildTURNSessions()
+	if err := a.buildRemote(); err != nil {
+		return err
+	}
 	a.listen.AskClients(a.clients)
 	a.listen.Observe(refusals{a.refusals, a.attempts})
 	if err := a.buildComponents(); err != nil {
@@ -180,6 +208,8 @@ func (a *App) buildEdges(context.Context) (err error) {
 	if a.cfg.XMPP.FastLifetime > 0 {
 		mechanisms.OfferTokens(a.store, a.cfg.XMPP.FastLifetime)
 	}
+	mechanisms.OfferKeys(a.identity)
+	a.buildEnrolment()
 	if a.cfg.Upload.Enabled {
 		a.uploads, err = upload.New(a.cfg.Upload, filepath.Join(a.cfg.DataDir, "upload"), a.uploadBase, a.log, time.Now)
 		if err != nil {
@@ -201,6 +231,7 @@ func (a *App) buildEdges(context.Context) (err error) {
 		Features:    set,
 		IM:          a.im,
 		Components:  a.components,
+		Technicians: broker{a.remote},
 		Observer:    a.attempts,
 		StartTLS:    a.listen.StartTLS,
 		Drain:       a.cfg.Drain.Period,
@@ -216,12 +247,15 @@ func (a *App) buildEdges(context.Context) (err error) {
 	a.web = newWeb(a.log)
 	a.listen.Register(listen.HTTP, a.web)
 	a.buildDrain()
+	a.why = a.buildWhy()
+	if err := a.buildConsole(); err != nil {
+		return err
+	}
 	return a.buildAPI()
 }
 
 func (a *App) buildAPI() (err error) {
 	tokens := access.New(a.store, time.Now)
-	a.why = a.buildWhy()
 	a.api, err = api.New(a.cfg.API, api.Deps{
 		Domain:    a.cfg.Domain,
 		Endpoints: endpoint.NewDirectory(a.store, a.endpoint),
@@ -229,7 +263,11 @@ func (a *App) buildAPI() (err error) {
 		Pushes:    a.pushes,
 		Events:    a.events,
 		Campaigns: a.campaigns,
-		TURN:      a.remote,
+		TURN:      a.turnSessions,
+		Sessions:  a.remote,
+		Audit:     a.audit,
+		Web:       a.consoleURL,
+		Enrolment: a.enrolments,
 		Tokens:    tokens,
 		Health:    health{a},
 		Diagnosis: a.why,
@@ -240,6 +278,9 @@ func (a *App) buildAPI() (err error) {
 		Metrics:   telemetry.MetricsHandler(a.registry, a.turnMetrics()...),
 		Version:   a.version.api(),
 		Compat:    a.compat(tokens),
+
+		Technicians: a.technicians,
+		Console:     a.consoleURL,
 	}, a.log, a.registry)
 	if err != nil {
 		return fmt.Errorf("%w: api: %w", ErrConfig, err)
@@ -290,6 +331,7 @@ func (a *App) Run(ctx context.Context) error {
 	err := runStack(ctx,
 		part{"certs", a.certs.Run},
 		part{"store", a.store.Run},
+		part{"audit", a.audit.Run},
 		part{"events", a.events.Run},
 		part{"cert events", a.certWatch.Run},
 		part{"webhook", a.sendEvents},
@@ -313,11 +355,14 @@ func (a *App) serve(ctx context.Context) error {
 		part{"xmpp", a.xmpp.Run},
 		part{"component", a.components.Run},
 		part{"upload", a.sweepUploads},
-		part{"turn", a.relay},
+		part{"turn", a.keepTURN},
+		part{"turnsession", a.turnSessions.Run},
 		part{"remote", a.remote.Run},
 		part{"api", func(ctx context.Context) error { return a.api.Serve(ctx, a.apiPorts...) }},
 		part{"websocket", a.websocket.Run},
+		part{"console", a.tellPages},
 		part{"web", func(ctx context.Context) error { return a.web.Run(ctx, a.mux()) }},
+		part{"relay", a.relays.Run}, // ends the channels whose handlers web waits for
 		part{"listen", a.admit},
 		part{"drain", a.drainer.run},
 	)
@@ -356,6 +401,12 @@ func (a *App) admit(ctx context.Context) error {
 	defer a.stopping.Store(true)
 	defer a.listen.Stop()
 	if err := a.recover(ctx); err != nil || ctx.Err() != nil {
+		return err
+	}
+	if err := a.keepIdentity(ctx); err != nil {
+		return err
+	}
+	if err := a.remote.Restore(ctx); err != nil {
 		return err
 	}
 	a.recallHomes(ctx)

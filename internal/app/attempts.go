@@ -146,7 +146,7 @@ func (a attempts) LoginFailed(f xmpp.Failure) {
 	if f.Login != nil {
 		code, d.Cause = codeOfLogin(f), f.Login.Cause.Error()
 	}
-	known := f.Phase == xmpp.PhaseBind || code == "wrong_secret" || code == "endpoint_disabled"
+	known := f.Phase == xmpp.PhaseBind || code == "wrong_secret" || code == "wrong_key" || code == "endpoint_disabled"
 	a.memory.Failed(diagnosis.Attempt{At: time.Now().UTC(), Code: code, Remote: f.Remote, Key: f.Key, Known: known, Detail: d})
 }
 
@@ -157,6 +157,8 @@ func codeOfLogin(f xmpp.Failure) string {
 		return "unknown_endpoint"
 	case errors.Is(cause, sasl.ErrWrongSecret):
 		return "wrong_secret"
+	case errors.Is(cause, sasl.ErrWrongKey):
+		return "wrong_key"
 	case errors.Is(cause, sasl.ErrBinding):
 		return "channel_binding"
 	case errors.Is(cause, sasl.ErrWrongToken):

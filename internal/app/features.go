@@ -21,6 +21,7 @@ func (a *App) buildFeatures() (*feature.Set, error) {
 	common := []feature.Feature{
 		feature.Ping(), feature.Version(a.version.Version), feature.Time(), feature.Uptime(time.Now()), feature.LegacySession(), feature.ClientState(),
 		a.components.Feature(), services, feature.OutageStatus(a.cfg.XMPP.StatusURLs),
+		a.signals.Feature(broker{a.remote}),
 	}
 	if a.uploads != nil {
 		common = append(common, feature.FileUpload(a.uploads, a.cfg.Domain, a.log))

@@ -5,7 +5,10 @@ import (
 	"net/http"
 	"strings"
 
+	"signalbox/internal/console"
+	"signalbox/internal/identity"
 	"signalbox/internal/upload"
+	"signalbox/relay"
 	"signalbox/xmpp/websocket"
 )
 
@@ -16,8 +19,15 @@ func (a *App) mux() *http.ServeMux {
 	mux.Handle("GET "+websocket.Path, a.websocket)
 	mux.Handle("GET "+websocket.HostMetaPath, websocket.HostMeta(url))
 	mux.Handle("GET "+websocket.HostMetaJSONPath, websocket.HostMetaJSON(url))
+	mux.Handle("POST "+identity.EnrolPath, a.enrol)
+	mux.Handle("GET "+relay.Path, a.relays)
 	if a.uploads != nil {
 		mux.Handle(upload.Path, a.uploads)
+	}
+	if a.console != nil {
+		for _, pattern := range []string{"/{$}", "/console", console.Path} {
+			mux.Handle(pattern, a.console)
+		}
 	}
 	return mux
 }

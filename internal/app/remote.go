@@ -2,104 +2,112 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
-	"fmt"
 	"net/netip"
+	"strings"
 
+	"signalbox/internal/audit"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/remote"
-	"signalbox/turn/control"
+	"signalbox/internal/signalling"
+	"signalbox/relay"
+	"signalbox/xmpp"
 	"signalbox/xmpp/feature"
 )
 
-// buildRemote builds what opens sessions on the TURN server, and has it follow where endpoints are seen.
-func (a *App) buildRemote() {
-	var server remote.TURN
-	if a.turn != nil {
-		server = turnServer{a.turn}
+// buildRemote builds the broker of remote sessions and the relay of their channels.
+func (a *App) buildRemote() (err error) {
+	if a.relays, err = relay.New(a.cfg.Relay, a.ticketRefused, a.log, a.registry); err != nil {
+		return err
 	}
-	a.remote = remote.New(a.store, server, a.endpoint, a.log, a.registry)
+	a.signals = feature.NewRemoteSessions(a.cfg.Domain, xmpp.Clients(a.endpoint), a.log)
+	a.remote = remote.New(a.cfg.Session, remote.Deps{
+		Store: a.store, Audit: a.audit, Presences: a.endpoint, Endpoints: a.signals, TURN: a.turnSessions, Relay: legs{a.relays, a.relayURL},
+		Seal:     func(g signalling.Grant) (string, error) { return signalling.Seal(a.identity, g) },
+		RelayURL: a.relayURL,
+	}, a.log, a.registry)
 	a.endpoint.Watch(a.remote)
-	a.store.Deleted(a.remote.PartyDeleted)
+	a.store.Deleted(a.remote.EndpointDeleted)
+	return nil
 }
 
-// turnServer is the TURN server as sessions see it.
-type turnServer struct{ client *control.Client }
+// relayURL is what the URLs of the relay begin with.
+func (a *App) relayURL() string { return "wss" + strings.TrimPrefix(a.webURL(), "https") + relay.Path }
 
-// Open implements remote.TURN.
-func (t turnServer) Open(ctx context.Context, g remote.Grant) error {
-	s := control.Session{
-		ID: g.ID.String(), Expires: g.Expires, Technician: g.Technician, AllowPeers: g.AllowPeers, MaxAllocations: g.MaxAllocations, Rate: g.Rate,
+// ticketRefused has the audit trail tell of a ticket that opened nothing.
+func (a *App) ticketRefused(r relay.Reason, source netip.AddrPort) {
+	detail, err := json.Marshal(map[string]string{"why": string(r)})
+	if err != nil {
+		return // of a map of texts it never fails
 	}
-	for side, addr := range g.Observed {
-		if addr.IsValid() {
-			s.Observed[side] = []netip.Addr{addr}
+	_ = a.audit.Record(context.Background(), audit.Entry{ // of what strangers cause it waits for nothing, and tells its own trouble
+		Domain: a.cfg.Domain, Actor: "stranger:" + source.Addr().Unmap().String(), Action: audit.SessionRefused, Subject: "relay", Detail: detail,
+	})
+}
+
+// legs is remote.Relay.
+type legs struct {
+	*relay.Server
+	base func() string
+}
+
+// Pair implements remote.Relay.
+func (l legs) Pair(session string) (technician, endpoint string, err error) {
+	first, second, err := l.Server.Pair(session)
+	if err != nil {
+		return "", "", err
+	}
+	return l.base() + first, l.base() + second, nil
+}
+
+// Close implements remote.Relay.
+func (l legs) Close(session string) (up, down int64) {
+	c := l.Server.Close(session)
+	return c.Up, c.Down
+}
+
+// broker is the broker as the streams of endpoints and technicians see it: what it refuses are errors of signalling.
+type broker struct{ *remote.Service }
+
+// FromEndpoint implements feature.Sessions.
+func (b broker) FromEndpoint(ctx context.Context, k endpoint.Key, m signalling.Message) error {
+	return refusal(b.Service.FromEndpoint(ctx, k, m))
+}
+
+// Attach implements xmpp.Technicians.
+func (b broker) Attach(ctx context.Context, a signalling.Attach, from netip.Addr, send func(signalling.Message) bool, closed func(string)) (xmpp.Technician, error) {
+	t, err := b.Service.Attach(ctx, a, from, send, closed)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	return technicianSide{t}, nil
+}
+
+// technicianSide is xmpp.Technician.
+type technicianSide struct{ *remote.Technician }
+
+// Take implements xmpp.Technician.
+func (t technicianSide) Take(ctx context.Context, m signalling.Message) error {
+	return refusal(t.Technician.Take(ctx, m))
+}
+
+// refusals of the broker in the words of the protocol. What is none of these is the server's trouble.
+var refusalOf = []struct{ of, as error }{
+	{remote.ErrUnknown, signalling.ErrUnknownSession},
+	{remote.ErrEnded, signalling.ErrUnknownSession},
+	{remote.ErrMessage, signalling.ErrUnexpected},
+	{remote.ErrFlood, signalling.ErrTryLater},
+	{remote.ErrUnavailable, signalling.ErrTryLater},
+	{remote.ErrTicket, signalling.ErrTokenRefused},
+	{remote.ErrReplaced, signalling.ErrNotParty},
+}
+
+func refusal(err error) error {
+	for _, r := range refusalOf {
+		if errors.Is(err, r.of) {
+			return r.as
 		}
-	}
-	err := t.client.Open(ctx, s)
-	if errors.Is(err, control.ErrTooManySessions) {
-		return fmt.Errorf("%w: %w", remote.ErrTooMany, err)
 	}
 	return err
-}
-
-// End implements remote.TURN. While the TURN process is away its counters are none of now: that is an error, so that those stay that were counted last, with their time.
-func (t turnServer) End(ctx context.Context, id remote.ID, reason string) (remote.Counters, error) {
-	c, err := t.client.End(ctx, id.String(), reason)
-	return countersOf(c), errors.Join(err, t.client.Away())
-}
-
-// Counters implements remote.TURN. While the TURN process is away it fails as End does.
-func (t turnServer) Counters(ctx context.Context, id remote.ID) (remote.Counters, error) {
-	c, err := t.client.Counters(ctx, id.String())
-	return countersOf(c), errors.Join(err, t.client.Away())
-}
-
-func countersOf(c control.Counters) remote.Counters {
-	return remote.Counters{
-		Allocations: c.Allocations, OpenAllocations: uint64(c.Open), PacketsUp: c.PacketsUp, PacketsDown: c.PacketsDown, BytesUp: c.BytesUp, BytesDown: c.BytesDown,
-		Drops: c.Drops, RefusedPeers: c.RefusedPeers,
-	}
-}
-
-// Credentials implements remote.TURN.
-func (t turnServer) Credentials(id remote.ID, s remote.Side) remote.Credentials {
-	username, password, expires := t.client.Credentials(id.String(), [2]byte{control.SideA, control.SideB}[s])
-	return remote.Credentials{Username: username, Password: password, URLs: t.client.URLs(), Expires: expires}
-}
-
-// ownRelay is what clients are told of the TURN server, or nil.
-func (a *App) ownRelay() feature.Relay {
-	if a.turn == nil {
-		return nil
-	}
-	return relay{a.turn, a.remote}
-}
-
-// relay tells clients of the TURN server by XEP-0215.
-type relay struct {
-	client   *control.Client
-	sessions *remote.Service
-}
-
-// Services implements feature.Relay. What serves TURN over UDP serves STUN, too.
-func (r relay) Services() (all []feature.Service) {
-	for _, url := range r.client.URLs() {
-		services, err := feature.ParseServices(url)
-		if err != nil { // it is no name that a client could use
-			continue
-		}
-		if s := services[0]; s.Type == "turn" && s.Transport == "udp" {
-			s.Type = "stun"
-			all = append(all, s)
-		}
-		all = append(all, services...)
-	}
-	return all
-}
-
-// Login implements feature.Relay.
-func (r relay) Login(k endpoint.Key) (feature.Login, bool) {
-	c, ok := r.sessions.PartyCredentials(k)
-	return feature.Login{Username: c.Username, Password: c.Password, Expires: c.Expires}, ok
 }

@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"os"
 	"strconv"
 	"strings"
 
@@ -47,22 +46,13 @@ func (a *App) buildTURN() (err error) {
 	if len(a.cfg.Listen.TURN) == 0 && a.cfg.TURN.Control.URL == "" {
 		return nil
 	}
-	a.turn, err = control.New(a.cfg.TURN.Own, a.node(), a.log, a.registry)
+	a.turn, err = control.New(a.cfg.TURN.Own, a.identity.Public().String(), a.log, a.registry)
 	if err != nil {
 		a.turn = nil
 		return fmt.Errorf("%w: turn.%w", ErrConfig, err)
 	}
 	a.listen.Register(listen.TURN, a.turn)
 	return nil
-}
-
-// node names this server among those that share a TURN process.
-func (a *App) node() string {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "server"
-	}
-	return host + "/" + a.cfg.Domain
 }
 
 // openTURN opens the sockets of TURN, unless its process is on another host. All others must be open: peers may not be any of them.
@@ -177,8 +167,8 @@ func (a *App) publicName() string {
 	return a.cfg.Domain
 }
 
-// relay keeps the TURN process at work.
-func (a *App) relay(ctx context.Context) error {
+// keepTURN keeps the TURN process at work.
+func (a *App) keepTURN(ctx context.Context) error {
 	if a.turn != nil {
 		return a.turn.Run(ctx)
 	}

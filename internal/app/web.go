@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"signalbox/internal/console"
 	"signalbox/internal/link"
 	"signalbox/internal/telemetry"
 	"signalbox/internal/upload"
@@ -27,7 +28,14 @@ const (
 	webShutdown      = 3 * time.Second
 )
 
-// web speaks HTTP on the connections that listen hands on: one request each. It implements link.Handler, and net.Listener for net/http.
+// The console's pages come in many small files, and a browser that had to shake hands for each would be slow. So connections on which it is asked for are kept, within bounds.
+const (
+	webKeptRequests = 100              // on one connection
+	webKeptIdle     = 10 * time.Second // between two of them
+	webKeptConns    = 500              // at the same time; beyond, each carries one request as all others do
+)
+
+// web speaks HTTP on the connections that listen hands on: one request each, but for the console. It implements link.Handler, and net.Listener for net/http.
 type web struct {
 	log   *zap.Logger
 	conns chan net.Conn
@@ -37,6 +45,7 @@ type web struct {
 	mu       sync.Mutex
 	closing  bool
 	handlers sync.WaitGroup // those that run, also with a connection that they have taken
+	kept     int            // connections that carry more than one request
 }
 
 func newWeb(log *zap.Logger) *web {
@@ -46,8 +55,12 @@ func newWeb(log *zap.Logger) *web {
 // webConn is a connection with what is known of it.
 type webConn struct {
 	net.Conn
-	info link.Info
+	info     link.Info
+	requests int  // that were kept; owned by the goroutine that serves it
+	kept     bool // it counts among those of web.kept; likewise
 }
+
+type webConnKey struct{}
 
 // NetConn returns the connection as it was handed over, for whoever keeps it longer than a request.
 func (c *webConn) NetConn() net.Conn { return c.Conn }
@@ -63,7 +76,7 @@ func (c *webConn) CloseWrite() error {
 // ServeConn implements link.Handler. It returns at once: Run serves.
 func (w *web) ServeConn(ctx context.Context, c net.Conn, info link.Info) {
 	select {
-	case w.conns <- &webConn{c, info}:
+	case w.conns <- &webConn{Conn: c, info: info}:
 	case <-w.ended:
 		_ = c.Close()
 	case <-ctx.Done():
@@ -121,21 +134,28 @@ func (w *web) server(serving context.Context, handler http.Handler) *http.Server
 	protocols.SetHTTP1(true)
 	return &http.Server{
 		Handler: w.guard(handler), ReadHeaderTimeout: webHeaderTimeout, ReadTimeout: webReadTimeout, WriteTimeout: webWriteTimeout,
-		MaxHeaderBytes: webHeaderBytes, Protocols: protocols, DisableGeneralOptionsHandler: true, ErrorLog: w.errorLog(),
+		IdleTimeout: webKeptIdle, MaxHeaderBytes: webHeaderBytes, Protocols: protocols, DisableGeneralOptionsHandler: true, ErrorLog: w.errorLog(),
 		BaseContext: func(net.Listener) context.Context { return serving },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			if wc, ok := c.(*webConn); ok {
-				return link.NewContext(ctx, wc.info)
+				return context.WithValue(link.NewContext(ctx, wc.info), webConnKey{}, wc)
 			}
 			return ctx
+		},
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if wc, ok := c.(*webConn); ok && (state == http.StateClosed || state == http.StateHijacked) {
+				w.giveBack(wc)
+			}
 		},
 	}
 }
 
-// guard has each connection carry one request with a small body, and counts who is at work.
+// guard has each connection carry one request with a small body, unless it may be kept, and counts who is at work.
 func (w *web) guard(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		rw.Header().Set("Connection", "close") // an upgrade overrides it
+		if !w.keep(r) {
+			rw.Header().Set("Connection", "close") // an upgrade overrides it
+		}
 		if !w.enter() {
 			http.Error(rw, "the server is stopping", http.StatusServiceUnavailable)
 			return
@@ -146,6 +166,34 @@ func (w *web) guard(handler http.Handler) http.Handler {
 		}
 		handler.ServeHTTP(rw, r)
 	})
+}
+
+// keep reports whether the connection of a request may carry another one, and counts it.
+func (w *web) keep(r *http.Request) bool {
+	c, ok := r.Context().Value(webConnKey{}).(*webConn)
+	if !ok || !strings.HasPrefix(r.URL.Path, console.Path) || r.Header.Get("Upgrade") != "" {
+		return false
+	}
+	if c.requests++; c.requests >= webKeptRequests {
+		return false
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !c.kept && w.kept < webKeptConns {
+		c.kept = true
+		w.kept++
+	}
+	return c.kept
+}
+
+// giveBack takes a connection out of those that are kept.
+func (w *web) giveBack(c *webConn) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if c.kept {
+		c.kept = false
+		w.kept--
+	}
 }
 
 // enter counts a handler in, unless those that run are waited for already.

@@ -162,3 +162,82 @@ func TestWebStops(t *testing.T) {
 		}
 	})
 }
+
+// ask sends a request on a connection and returns the answer.
+func ask(t *testing.T, c net.Conn, r *bufio.Reader, path string) *http.Response {
+	t.Helper()
+	go io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: a\r\n\r\n")
+	resp, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp
+}
+
+// TestWebKeepsConsole: connections on which the console is asked for carry more requests, so many and for so long, and give their place back.
+func TestWebKeepsConsole(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newWebBench(t, func(w http.ResponseWriter, r *http.Request) {})
+		c := b.dial()
+		r := bufio.NewReader(c)
+		for i := range webKeptRequests {
+			if resp := ask(t, c, r, "/console/x"); resp.Close != (i == webKeptRequests-1) {
+				t.Fatalf("request %d: close %v", i, resp.Close)
+			}
+		}
+		if _, err := r.ReadByte(); err != io.EOF {
+			t.Errorf("after the last request: %v", err)
+		}
+		other := b.dial()
+		r = bufio.NewReader(other)
+		ask(t, other, r, "/console/x")
+		if resp := ask(t, other, r, "/upload/x"); !resp.Close {
+			t.Error("a connection is kept for another path")
+		}
+		idle := b.dial()
+		r = bufio.NewReader(idle)
+		ask(t, idle, r, "/console/x")
+		start := time.Now()
+		if _, err := r.ReadByte(); err != io.EOF || time.Since(start) != webKeptIdle {
+			t.Errorf("a kept connection without requests: %v after %v", err, time.Since(start))
+		}
+		synctest.Wait()
+		if b.web.kept != 0 {
+			t.Errorf("%d places are taken by nobody", b.web.kept)
+		}
+		b.end()
+	})
+}
+
+// TestWebKeepsSoMany: beyond the bound each connection carries one request; an upgrade takes no place.
+func TestWebKeepsSoMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newWebBench(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Upgrade") != "" {
+				c, _, err := http.NewResponseController(w).Hijack()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				_ = c.Close()
+			}
+		})
+		upgraded := b.dial()
+		go io.WriteString(upgraded, "GET /console/signal HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n")
+		if _, err := io.ReadAll(upgraded); err != nil {
+			t.Error(err)
+		}
+		for i := range webKeptConns + 1 {
+			c := b.dial()
+			if resp := ask(t, c, bufio.NewReader(c), "/console/x"); resp.Close != (i == webKeptConns) {
+				t.Fatalf("connection %d: close %v", i, resp.Close)
+			}
+		}
+		if took := b.end(); took > webShutdown {
+			t.Errorf("kept connections hold up the stop for %v", took)
+		}
+	})
+}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"time"
 
+	"signalbox/internal/id"
 	"signalbox/internal/push"
 )
 
@@ -16,15 +17,15 @@ type ID push.ID
 const idPrefix = "cmp_"
 
 // String returns the id as the API shows it: "cmp_" and 13 digits that sort like the number.
-func (id ID) String() string { return idPrefix + push.ID(id).String()[len(idPrefix):] }
+func (n ID) String() string { return id.Format(idPrefix, int64(n)) }
 
 // ParseID reads what String wrote, or returns push.ErrID.
 func ParseID(text string) (ID, error) {
-	if len(text) < len(idPrefix) || text[:len(idPrefix)] != idPrefix {
+	n, ok := id.Parse(idPrefix, text)
+	if !ok {
 		return 0, push.ErrID
 	}
-	id, err := push.ParseID("psh_" + text[len(idPrefix):])
-	return ID(id), err
+	return ID(n), nil
 }
 
 // State is a campaign's state in one word.

@@ -40,6 +40,7 @@ type Presence struct {
 	RemoteAddr   string    `json:"remote_addr,omitempty"`
 	Via          string    `json:"via,omitempty"` // tls, starttls, websocket
 	TLSVersion   string    `json:"tls_version,omitempty"`
+	Intercepted  bool      `json:"intercepted,omitempty"`          // TLS is opened on its way, as it says
 	Flapping     bool      `json:"flapping,omitempty"`             // too many sessions begin
 	Sessions     int       `json:"sessions_last_minute,omitempty"` // that began
 	Cloned       *Rival    `json:"cloned,omitempty"`               // nil: nobody else logs in with its identity

@@ -56,6 +56,7 @@ type SnapshotEndpoint struct {
 	RemoteAddr   string    `json:"remote_addr,omitempty"`
 	Via          string    `json:"via,omitempty"`
 	TLSVersion   string    `json:"tls_version,omitempty"`
+	Intercepted  bool      `json:"intercepted,omitempty"` // TLS is opened on its way, as it says
 }
 
 // Probe asks an endpoint for a sign of life, which takes two seconds at most.

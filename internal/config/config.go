@@ -10,16 +10,20 @@ import (
 	"mellium.im/xmpp/jid"
 
 	"signalbox/certs"
+	"signalbox/internal/access/enrolment"
 	"signalbox/internal/account"
 	"signalbox/internal/api"
+	"signalbox/internal/console"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
+	"signalbox/internal/remote"
 	"signalbox/internal/store"
 	"signalbox/internal/telemetry"
 	"signalbox/internal/upload"
+	"signalbox/relay"
 	"signalbox/turn/control"
 	"signalbox/xmpp"
 )
@@ -35,8 +39,12 @@ type Config struct {
 	Push       push.Config         `key:"push" doc:"Pushes and their queues."`
 	Events     Events              `key:"events" doc:"What those learn who follow what happens."`
 	Account    account.Config      `key:"account" doc:"What one account holds for standard XMPP clients, with open routing."`
+	Enrolment  enrolment.Config    `key:"enrolment" doc:"Endpoints that register themselves with a one-time token."`
 	TURN       TURN                `key:"turn" doc:"STUN and TURN: the server of our own on listen.turn and listen.tls, and others."`
+	Session    remote.Config       `key:"session" doc:"Remote sessions: their limits, and what holds for those that do not say."`
+	Relay      relay.Config        `key:"relay" doc:"Channels of remote sessions that go through 443."`
 	Upload     upload.Config       `key:"upload" doc:"Files that accounts share (XEP-0363)."`
+	Console    console.Config      `key:"console" doc:"The technicians' console, at /console/ of listen.tls."`
 	API        api.Config          `key:"api" doc:"The management server's HTTP API."`
 	Store      Store               `key:"store" doc:"Durable state."`
 	Drain      Drain               `key:"drain" doc:"How a node stops."`
@@ -62,19 +70,23 @@ type Webhooks = webhook.Config
 // Default returns the configuration that stands when nothing is set. It has no domain, so it does not validate.
 func Default() Config {
 	return Config{
-		DataDir: "/var/lib/signalbox",
-		Listen:  listen.Default(),
-		Certs:   certs.Default(),
-		XMPP:    xmpp.Default(),
-		Push:    push.Default(),
-		Events:  Events{Config: events.Default(), PresenceConfig: endpoint.DefaultPresence(), Webhooks: webhook.Default()},
-		Account: account.Default(),
-		TURN:    TURN{Own: control.Default()},
-		Upload:  upload.Default(),
-		API:     api.Default(),
-		Store:   Store{Config: store.Default()},
-		Drain:   defaultDrain(),
-		Log:     telemetry.DefaultLog(),
+		DataDir:   "/var/lib/signalbox",
+		Listen:    listen.Default(),
+		Certs:     certs.Default(),
+		XMPP:      xmpp.Default(),
+		Push:      push.Default(),
+		Events:    Events{Config: events.Default(), PresenceConfig: endpoint.DefaultPresence(), Webhooks: webhook.Default()},
+		Account:   account.Default(),
+		Enrolment: enrolment.Default(),
+		TURN:      TURN{Own: control.Default()},
+		Session:   remote.Default(),
+		Relay:     relay.Default(),
+		Upload:    upload.Default(),
+		Console:   console.Default(),
+		API:       api.Default(),
+		Store:     Store{Config: store.Default()},
+		Drain:     defaultDrain(),
+		Log:       telemetry.DefaultLog(),
 	}
 }
 
@@ -94,8 +106,12 @@ func (c Config) Validate() error {
 		under("events", c.Events.PresenceConfig.Validate()),
 		under("events", c.Events.Webhooks.Validate()),
 		under("account", c.Account.Validate()),
+		under("enrolment", c.Enrolment.Validate()),
 		under("turn", c.TURN.Validate()),
+		under("session", c.Session.Validate()),
+		under("relay", c.Relay.Validate()),
 		under("upload", c.Upload.Validate()),
+		under("console", c.Console.Validate()),
 		under("api", c.API.Validate()),
 		under("api", c.API.CheckPlain(c.Listen.API)),
 		checkStore(c.Store.URL, c.DataDir),

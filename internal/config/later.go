@@ -9,9 +9,7 @@ import (
 // laterSections are sections that are accepted and whose parts are not built yet, with what they will be about.
 var laterSections = map[string]string{
 	"relay":   "The relay of remote sessions.",
-	"session": "Defaults of remote sessions, such as consent.",
 	"gateway": "The gateway for endpoints outside the LAN.",
-	"console": "The technicians' console.",
 	"cluster": "Several nodes.",
 }
 

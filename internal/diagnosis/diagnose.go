@@ -141,6 +141,7 @@ func (c *inquiry) addAlso(ctx context.Context) {
 		}
 	}
 	add(c.unwritable(ctx))
+	add(c.intercepted())
 	add(c.untold())
 	if c.found.Code == "never_seen" {
 		add(c.s.strangersRefused())
@@ -150,6 +151,14 @@ func (c *inquiry) addAlso(ctx context.Context) {
 func (c *inquiry) unwritable(ctx context.Context) Finding {
 	if cause := c.s.deps.Server.Unwritable(ctx); cause != "" {
 		return c.facts().with("cause", cause).finding("disk_full")
+	}
+	return Finding{}
+}
+
+// intercepted is that an endpoint which is online says that TLS is opened on its way.
+func (c *inquiry) intercepted() Finding {
+	if p := c.record.Presence; p.State == endpoint.StateOnline && p.Intercepted {
+		return c.facts().finding("intercepted")
 	}
 	return Finding{}
 }

@@ -1,6 +1,7 @@
 package diagnosis
 
 import (
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -17,6 +18,13 @@ type eventData struct {
 	TLSVersion string   `json:"tls_version"`
 	Enabled    bool     `json:"enabled"`
 	Changed    []string `json:"changed"`
+	ID         string   `json:"id"` // of a remote session
+	Technician struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"technician"`
+	Consent string `json:"consent"`
+	Path    string `json:"path"`
 }
 
 // entryOf tells an event of an endpoint.
@@ -48,8 +56,33 @@ func eventText(id, kind string, d eventData) string {
 		return id + " was deleted."
 	case "endpoint.updated":
 		return changedText(id, d)
+	case "session.requested", "session.consent", "session.accepted", "session.active", "session.lost", "session.returned", "session.changed", "session.ended":
+		return sessionText(id, strings.TrimPrefix(kind, "session."), d)
 	}
 	return strings.ReplaceAll(kind, ".", " ") + "."
+}
+
+// sessionText tells what happened in a remote session.
+func sessionText(id, what string, d eventData) string {
+	who := cmp.Or(d.Technician.Name, d.Technician.ID)
+	session := "The remote session " + d.ID + " of " + who
+	switch what {
+	case "requested":
+		return who + " asked for the remote session " + d.ID + " with " + id + "."
+	case "consent":
+		return session + " asked the user at " + id + inBrackets(d.Consent) + "."
+	case "accepted":
+		return id + " accepted the remote session " + d.ID + " of " + who + "."
+	case "active":
+		return session + " reached " + id + inBrackets(d.Path) + "."
+	case "lost":
+		return session + " lost a party, which may come back."
+	case "returned":
+		return session + " goes on."
+	case "changed":
+		return "The limits of the remote session " + d.ID + " were changed."
+	}
+	return session + " ended" + inBrackets(d.Reason) + "."
 }
 
 func changedText(id string, d eventData) string {

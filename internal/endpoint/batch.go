@@ -127,7 +127,7 @@ func (d *Directory) saved(r *BatchResult, s Saving, outcome BatchOutcome, on OnE
 
 // prepare checks an item and derives its secret, unless the endpoint exists and needs none. A result without an error and an outcome is to be saved.
 func (d *Directory) prepare(ctx context.Context, item *BatchItem, on OnExisting) (Saving, BatchResult) {
-	if err := errors.Join(CheckID(item.ID), checkDescription(item.Labels, item.Groups)); err != nil {
+	if err := errors.Join(CheckID(item.ID), CheckDescription(item.Labels, item.Groups)); err != nil {
 		return Saving{}, BatchResult{Err: err}
 	}
 	_, err := d.store.Endpoint(ctx, item.Key)

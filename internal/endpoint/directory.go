@@ -39,7 +39,7 @@ func NewDirectory(store DirectoryStore, registry *Registry) *Directory {
 
 // Create registers e, which needs a Key; a missing secret is made and returned. Errors: ErrID, ErrSecret, ErrDescription, ErrExists.
 func (d *Directory) Create(ctx context.Context, e Endpoint, secret string) (created Endpoint, generated string, err error) {
-	if err := errors.Join(CheckID(e.ID), checkDescription(e.Labels, e.Groups)); err != nil {
+	if err := errors.Join(CheckID(e.ID), CheckDescription(e.Labels, e.Groups)); err != nil {
 		return Endpoint{}, "", err
 	}
 	kept, generated, err := makeSecret(secret)
@@ -56,7 +56,7 @@ func (d *Directory) Create(ctx context.Context, e Endpoint, secret string) (crea
 
 // Update changes an endpoint; one that is disabled loses its session. Errors: ErrDescription, ErrUnknown.
 func (d *Directory) Update(ctx context.Context, k Key, p Patch) (Endpoint, error) {
-	if err := checkDescription(p.Labels, p.Groups); err != nil {
+	if err := CheckDescription(p.Labels, p.Groups); err != nil {
 		return Endpoint{}, err
 	}
 	e, err := d.store.UpdateEndpoint(ctx, k, p, time.Now().UTC())
@@ -149,7 +149,8 @@ func makeSecret(secret string) (kept Secret, generated string, err error) {
 	return kept, "", err
 }
 
-func checkDescription(labels map[string]string, groups []string) error {
+// CheckDescription reports why labels or groups cannot describe an endpoint, with ErrDescription.
+func CheckDescription(labels map[string]string, groups []string) error {
 	if len(labels) > MaxLabels {
 		return fmt.Errorf("%w: %d labels, at most %d are allowed", ErrDescription, len(labels), MaxLabels)
 	}

@@ -275,7 +275,7 @@ func (e *entry) presence() Presence {
 
 func offlinePresence(s Session, reason Reason, since time.Time) Presence {
 	p := presenceOf(s)
-	p.State, p.Since, p.Reason = StateOffline, since, reason.Name
+	p.State, p.Since, p.Reason, p.Intercepted = StateOffline, since, reason.Name, false
 	return p
 }
 
@@ -283,7 +283,7 @@ func presenceOf(s Session) Presence {
 	f := s.Facts()
 	p := Presence{
 		LastHeard: s.LastHeard().UTC().Truncate(time.Microsecond), Resource: f.Resource, Client: f.Client, Via: f.Via, TLSVersion: tlsVersion(f.TLSVersion),
-		Bound: f.Bound.UTC().Truncate(time.Microsecond),
+		Bound: f.Bound.UTC().Truncate(time.Microsecond), Intercepted: f.Intercepted,
 	}
 	if f.Remote.IsValid() {
 		p.RemoteAddr = f.Remote.String()

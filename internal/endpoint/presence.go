@@ -19,16 +19,17 @@ const (
 
 // Presence is what is known of an endpoint's last or live session.
 type Presence struct {
-	State      State
-	Since      time.Time // of the state
-	LastHeard  time.Time // when bytes were last received from it
-	Reason     string    // why it is offline: a Reason's name; empty while online
-	Resource   string
-	RemoteAddr string
-	Via        link.Via
-	TLSVersion string    // "1.2", "1.3"
-	Bound      time.Time // when the session was bound; resumptions do not change it
-	Client     string    // by which the installation of the client is known again; empty: it said nothing of the kind
+	State       State
+	Since       time.Time // of the state
+	LastHeard   time.Time // when bytes were last received from it
+	Reason      string    // why it is offline: a Reason's name; empty while online
+	Resource    string
+	RemoteAddr  string
+	Via         link.Via
+	TLSVersion  string    // "1.2", "1.3"
+	Bound       time.Time // when the session was bound; resumptions do not change it
+	Intercepted bool      // while it is online: as in Facts; not stored
+	Client      string    // by which the installation of the client is known again; empty: it said nothing of the kind
 
 	LastEnd    time.Time // while it is online: when the session or connection before ended; zero: there was none
 	LastReason string    // why

@@ -51,6 +51,7 @@ var (
 	ReasonComponentTaken   = Reason{"component_taken", "conflict", true, "A component of this name is connected already, and stays; if it is not the same program, one of the two has another's name."}
 	ReasonUnaddressed      = Reason{"unaddressed", "improper-addressing", false, "A component sent a stanza without from or to (XEP-0114 section 3)."}
 	ReasonBadHandshake     = Reason{"bad_handshake", "not-authorized", false, "A component's handshake (XEP-0114) was not made with the secret of that component; compare both sides."}
+	ReasonSessionOver      = Reason{"remote_session_over", "", false, "The remote session of a technician who was logged in over XMPP has ended."}
 	ReasonInternal         = Reason{"internal_error", "internal-server-error", true, "The server could not go on with this session; see its log."}
 )
 
@@ -61,6 +62,7 @@ func Reasons() []Reason {
 		ReasonHandshakeTimeout, ReasonStanzaTimeout, ReasonNotWellFormed, ReasonRestrictedXML, ReasonInvalidXML, ReasonEncoding, ReasonTooBig, ReasonFlood,
 		ReasonBadNamespace, ReasonBadPrefix, ReasonBadVersion, ReasonHostUnknown, ReasonAddressing, ReasonInvalidFrom, ReasonNotAuthorized, ReasonAuthFailed,
 		ReasonUnsupported, ReasonBadAck, ReasonTLSFailed, ReasonDisconnected, ReasonDisabled, ReasonDeleted, ReasonSecretChanged, ReasonShutdown,
-		ReasonMoved, ReasonRestarted, ReasonNotStored, ReasonComponentTaken, ReasonUnaddressed, ReasonBadHandshake, ReasonInternal,
+		ReasonMoved, ReasonRestarted, ReasonNotStored, ReasonComponentTaken, ReasonUnaddressed, ReasonBadHandshake, ReasonSessionOver,
+		ReasonInternal,
 	}
 }

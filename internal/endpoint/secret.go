@@ -11,6 +11,8 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+
+	"signalbox/internal/identity"
 )
 
 // The names under which Secret keeps its SCRAM keys.
@@ -39,10 +41,12 @@ type ScramKeys struct {
 	ServerKey  []byte `json:"server_key"`
 }
 
-// Secret is what is kept of an endpoint's secret; the secret itself is never stored.
+// Secret is what is kept of an endpoint's secret, or the key of one that enrolled; the secret itself is never stored.
 type Secret struct {
 	Scram map[string]ScramKeys `json:"scram"`          // by mechanism name without -PLUS
 	Fast  []byte               `json:"fast,omitempty"` // SHA-256 of a machine-made secret, whose 128 bits and more need no slow hash
+
+	Key identity.Public `json:"key,omitzero"` // of an endpoint that enrolled, by which it logs in; zero: none
 }
 
 // NewSecret derives what is kept of a secret that a person or another system chose. It costs two PBKDF2, about 3 ms.
@@ -106,6 +110,7 @@ func (s Secret) Mark() []byte {
 			h.Write(part)
 		}
 	}
+	h.Write([]byte(s.Key.String())) // nothing where there is none
 	return h.Sum(nil)
 }
 

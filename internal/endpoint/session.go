@@ -48,6 +48,8 @@ type Facts struct {
 	Via        link.Via
 	TLSVersion uint16
 	Bound      time.Time
+
+	Intercepted bool // the endpoint found TLS opened on the way, and its policy lets it be here all the same
 }
 
 // ChangeKind says what happened to a session.

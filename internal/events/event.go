@@ -4,6 +4,8 @@ package events
 import (
 	"encoding/json"
 	"time"
+
+	"signalbox/internal/id"
 )
 
 // Event is one thing that happened to an endpoint, a push or the server.
@@ -18,21 +20,8 @@ type Event struct {
 	Data     json.RawMessage // a JSON object with what is known of it; never nil
 }
 
-const (
-	idPrefix   = "evt_"
-	idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz" // Crockford's base 32: sorts as the number does
-	idDigits   = 13
-)
-
 // ID returns the event's id as the API shows it: "evt_" and 13 digits that sort like its number. It is the same wherever and however often the event is handed on.
-func (e Event) ID() string {
-	b := make([]byte, 0, len(idPrefix)+idDigits)
-	b = append(b, idPrefix...)
-	for shift := 5 * (idDigits - 1); shift >= 0; shift -= 5 {
-		b = append(b, idAlphabet[uint64(e.Seq)>>shift&31])
-	}
-	return string(b)
-}
+func (e Event) ID() string { return id.Format("evt_", e.Seq) }
 
 // Notice is an event that belongs to no other change.
 type Notice struct {

@@ -44,6 +44,16 @@ const (
 
 	TURNOpened Type = "turn.session.opened"
 	TURNEnded  Type = "turn.session.ended"
+
+	// Of remote sessions; each is an action of the audit trail, too.
+	SessionRequested Type = "session.requested"
+	SessionConsent   Type = "session.consent"
+	SessionAccepted  Type = "session.accepted"
+	SessionActive    Type = "session.active"
+	SessionLost      Type = "session.lost"
+	SessionReturned  Type = "session.returned"
+	SessionChanged   Type = "session.changed"
+	SessionEnded     Type = "session.ended"
 )
 
 // Types returns all types that leave the server, quiet ones not, in the order of the documentation.
@@ -53,6 +63,7 @@ func Types() []Type {
 		EndpointOnline, EndpointOffline, EndpointFlapping, EndpointCloned, EndpointCreated, EndpointUpdated, EndpointDeleted,
 		CertExpiring, CertChanged, TLSRefused, ServerStarted, ServerDraining, WebhookDisabled,
 		CampaignStarted, CampaignPaused, CampaignResumed, CampaignAborted, CampaignFinished, TURNOpened, TURNEnded,
+		SessionRequested, SessionConsent, SessionAccepted, SessionActive, SessionLost, SessionReturned, SessionChanged, SessionEnded,
 	}
 }
 

@@ -9,53 +9,27 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/id"
 )
 
 // ID names a push: 41 bits of milliseconds since 2020 and a counter, so that a push posted after another's 202 has the greater id. The store allocates it.
 type ID int64
 
-const (
-	idPrefix   = "psh_"
-	idAlphabet = "0123456789abcdefghjkmnpqrstvwxyz" // Crockford's base 32: sorts as the number does
-	idDigits   = 13
-)
+const idPrefix = "psh_"
 
 // ErrID says that a text is not the id of a push.
 var ErrID = errors.New("not the id of a push")
 
 // String returns the id as the API and the wire show it: "psh_" and 13 digits that sort like the number.
-func (id ID) String() string {
-	b := make([]byte, 0, len(idPrefix)+idDigits)
-	b = append(b, idPrefix...)
-	for shift := 5 * (idDigits - 1); shift >= 0; shift -= 5 {
-		b = append(b, idAlphabet[uint64(id)>>shift&31])
-	}
-	return string(b)
-}
+func (n ID) String() string { return id.Format(idPrefix, int64(n)) }
 
 // ParseID reads what String wrote, or returns ErrID.
 func ParseID(s string) (ID, error) {
-	if len(s) != len(idPrefix)+idDigits || s[:len(idPrefix)] != idPrefix {
+	n, ok := id.Parse(idPrefix, s)
+	if !ok {
 		return 0, ErrID
 	}
-	var n uint64
-	for i := len(idPrefix); i < len(s); i++ {
-		d := indexDigit(s[i])
-		if d < 0 || n>>58 != 0 {
-			return 0, ErrID
-		}
-		n = n<<5 | uint64(d)
-	}
 	return ID(n), nil
-}
-
-func indexDigit(c byte) int {
-	for i := range len(idAlphabet) {
-		if idAlphabet[i] == c {
-			return i
-		}
-	}
-	return -1
 }
 
 // Priority orders the pushes that wait for one endpoint.

@@ -1,74 +1,146 @@
 package remote
 
 import (
-	"context"
-	"errors"
 	"time"
 
+	"signalbox/internal/audit"
+	"signalbox/internal/signalling"
 	"signalbox/internal/telemetry"
 )
 
-// end ends a session, unless somebody else has, and returns its record, which the store keeps as it ended first. Once begun it goes on when ctx ends: what is silent has to be noted.
-func (s *Service) end(ctx context.Context, l *live, reason string) (Session, error) {
-	if err := l.acquire(ctx); err != nil {
-		return Session{}, err
+// end ends the session, unless it has ended before: the relay and its parties first, so that all is silent whatever the store says. The error is that of the store, which gets
+// the end later then.
+func (l *live) end(reason Reason, detail, actor string) error {
+	if !l.record.Open() {
+		return nil
 	}
-	defer l.release()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
-	defer cancel()
-	if !s.ended(l) {
-		s.silence(ctx, l, reason)
+	r := &l.record
+	up, down := l.service.deps.Relay.Close(l.id.String())
+	r.BytesUp, r.BytesDown = max(r.BytesUp, up), max(r.BytesDown, down)
+	r.Reason, r.Detail, r.Ended = reason.Name, cut(detail), clock()
+	if l.rung != "" {
+		r.Rung = l.rung
 	}
-	return s.note(ctx, l)
+	end := signalling.End{About: l.about(), Reason: r.Reason, Detail: r.Detail}
+	_ = l.tell(end) // an endpoint that is away hears of it when it speaks of the session again
+	l.say(end)
+	if l.tech != nil {
+		l.letGo(reason.Name)
+	}
+	l.service.over(l)
+	l.service.metrics.ended.WithLabelValues(reason.Name).Inc()
+	entry := l.entry(actor, audit.SessionEnded, endedDetail{
+		Reason: r.Reason, Detail: r.Detail, Seconds: int64(r.Ended.Sub(r.Created).Seconds()), BytesUp: r.BytesUp, BytesDown: r.BytesDown, Path: r.Rung,
+	})
+	err := l.commit(&entry, true)
+	l.post(l.endTURN) // whoever waits for the end need not wait for that
+	return err
 }
 
-// silenceWithin is how long the TURN server may take to end a session, which waits for one on another host: the rest of within is the store's.
-const silenceWithin = within / 2
+// endNoted is end where nobody wants to know.
+func (l *live) endNoted(reason Reason, detail, actor string) { l.warn(l.end(reason, detail, actor)) }
 
-// silence ends a session at the TURN server. Where that does not say what the session has moved, what was counted last is final.
-func (s *Service) silence(ctx context.Context, l *live, reason string) {
-	ctx, cancel := context.WithTimeout(ctx, silenceWithin)
-	defer cancel()
-	counters, err := s.turn.End(ctx, l.ID, reason)
-	if err != nil {
-		s.log.Warn("the TURN server did not say what a session has moved", telemetry.TURNSession(l.ID.String()), telemetry.Cause(err))
-	}
-	s.metrics.ended.WithLabelValues(reason).Inc()
-	end := &End{At: clock(), Reason: reason}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err == nil {
-		l.counters, l.counted = counters, end.At
-	}
-	if !l.counted.IsZero() {
-		last := l.counters
-		end.Counters, end.Counted = &last, l.counted
-	}
-	l.end = end
-}
-
-// note stores the end of a session that is silent.
-func (s *Service) note(ctx context.Context, l *live) (Session, error) {
-	record, err := s.store.EndTURNSession(ctx, l.ID, *l.end)
-	if err == nil || errors.Is(err, ErrUnknown) { // it may never have been kept, see undo
-		s.forget(l)
-	}
-	return record, err
-}
-
-// count asks the TURN server what a session has moved; where it does not answer, what it said last stays.
-func (s *Service) count(ctx context.Context, l *live) {
-	ctx, cancel := context.WithTimeout(ctx, countWithin)
-	defer cancel()
-	counters, err := s.turn.Counters(ctx, l.ID)
-	now := clock()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err != nil || l.end != nil {
+// endTURN ends the session's place on the TURN server.
+func (l *live) endTURN() {
+	if l.record.Turn == 0 {
 		return
 	}
-	l.counters, l.counted = counters, now
+	ctx, cancel := patiently()
+	defer cancel()
+	if _, err := l.service.deps.TURN.End(ctx, l.key.Domain, l.record.Turn); err != nil {
+		l.service.log.Warn("the end of the TURN session of a remote session is not stored", telemetry.RemoteSession(l.id.String()), telemetry.Cause(err))
+	}
 }
 
-// countWithin is how long whoever asks waits for counters.
-const countWithin = 2 * time.Second
+const (
+	retryEvery  = time.Second     // between two attempts to store what the store did not take
+	rememberFor = 2 * time.Minute // why a session ended, for parties that come back
+)
+
+// limit is when a session ends unless something happens.
+type limit struct {
+	at     time.Time
+	reason Reason
+}
+
+// limits returns those that there are now.
+func (l *live) limits() []limit {
+	r := &l.record
+	all := append(make([]limit, 0, 5), limit{r.Expires, ReasonDurationLimit})
+	if !l.away.IsZero() {
+		all = append(all, limit{l.away.Add(signalling.ReturnWithin), ReasonEndpointLost})
+	} else if r.Accepted.IsZero() {
+		reason := ReasonNoAnswer
+		if l.asking() {
+			reason = ReasonConsentTimeout
+		}
+		all = append(all, limit{l.answerBy, reason})
+	}
+	if l.tech == nil {
+		all = append(all, l.absence())
+	}
+	if !r.Accepted.IsZero() && r.MaxIdle > 0 {
+		all = append(all, limit{l.acted.Add(r.MaxIdle), ReasonIdleLimit})
+	}
+	return all
+}
+
+// absence is how long the technician may be away: until the newest token is too old, at least.
+func (l *live) absence() limit {
+	token := l.record.Secrets.TokenExpires
+	if l.left.IsZero() {
+		return limit{token, ReasonTechnicianAbsent}
+	}
+	back := l.left.Add(signalling.ReturnWithin)
+	if token.After(back) {
+		back = token
+	}
+	return limit{back, ReasonTechnicianLost}
+}
+
+// first returns the limit that comes first.
+func (l *live) first() limit {
+	all := l.limits()
+	first := all[0]
+	for _, other := range all[1:] {
+		if other.at.Before(first.at) {
+			first = other
+		}
+	}
+	return first
+}
+
+// next returns when look has something to do; zero: never.
+func (l *live) next() time.Time {
+	var at time.Time
+	if len(l.unsaved) > 0 {
+		at = l.retry
+	}
+	if !l.record.Open() {
+		return earliest(at, l.record.Ended.Add(rememberFor))
+	}
+	at = earliest(at, earliest(l.renewAt, l.first().at))
+	if l.rung != "" && l.rung != l.record.Rung {
+		at = earliest(at, l.noted.Add(noteRung))
+	}
+	return at
+}
+
+// look does what is due.
+func (l *live) look(now time.Time) {
+	_ = l.flush() // said when it failed first
+	if !l.record.Open() {
+		if !now.Before(l.record.Ended.Add(rememberFor)) && len(l.unsaved) == 0 {
+			l.service.forget(l)
+		}
+		return
+	}
+	if first := l.first(); !now.Before(first.at) {
+		l.endNoted(first.reason, "", audit.Server)
+		return
+	}
+	if !l.renewAt.IsZero() && !now.Before(l.renewAt) {
+		l.renewICE()
+	}
+	l.noteRung(now)
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
@@ -16,75 +17,96 @@ import (
 	"go.uber.org/goleak"
 	"go.uber.org/zap"
 
+	"signalbox/internal/audit"
+	"signalbox/internal/channel"
 	"signalbox/internal/endpoint"
+	"signalbox/internal/signalling"
+	"signalbox/internal/turnsession"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const domain = "x.example"
 
-var errBroken = errors.New("broken")
+var (
+	pc1       = endpoint.Key{Domain: domain, ID: "pc-1"}
+	errBroken = errors.New("broken")
+	home      = netip.MustParseAddr("198.51.100.7")
+)
 
 // fakeStore is a store in memory, which fails on demand.
 type fakeStore struct {
-	mu     sync.Mutex
-	all    map[ID]Session
-	broken map[string]error // by the name of the method
-	saves  int              // calls of SaveTURNCounters with counters
+	mu        sync.Mutex
+	all       map[ID]Session
+	entries   []audit.Entry // of sessions, and of refusals
+	events    []string
+	endpoints map[endpoint.Key]endpoint.Record
+	broken    error
+	hold      chan struct{} // non-nil: writing waits for it
 }
 
-func (f *fakeStore) fail(method string, err error) {
+func (f *fakeStore) fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.broken[method] = err
+	f.broken = err
 }
 
-func (f *fakeStore) CreateTURNSession(_ context.Context, s Session) error {
+// stall has all that writes wait until goOn is called.
+func (f *fakeStore) stall() (goOn func()) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.broken["create"]; err != nil {
-		return err
+	hold := make(chan struct{})
+	f.hold = hold
+	return func() {
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.hold = nil
+		close(hold)
+	}
+}
+
+func (f *fakeStore) wait() {
+	f.mu.Lock()
+	hold := f.hold
+	f.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+}
+
+func (f *fakeStore) CreateRemoteSession(_ context.Context, s Session, e audit.Entry) error {
+	f.wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return f.broken
 	}
 	f.all[s.ID] = s
+	f.entries, f.events = append(f.entries, e), append(f.events, e.Action)
 	return nil
 }
 
-func (f *fakeStore) EndTURNSession(ctx context.Context, id ID, e End) (Session, error) {
-	if err := ctx.Err(); err != nil {
-		return Session{}, err
-	}
+func (f *fakeStore) SaveRemoteSession(_ context.Context, s Session, e *audit.Entry, event bool) error {
+	f.wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.broken["end"]; err != nil {
-		return Session{}, err
+	if f.broken != nil {
+		return f.broken
 	}
-	s, ok := f.all[id]
-	if !ok {
-		return Session{}, ErrUnknown
+	if _, ok := f.all[s.ID]; !ok {
+		return ErrUnknown
 	}
-	if s.Open() {
-		s.Ended, s.Reason = e.At, e.Reason
-		if e.Counters != nil {
-			s.Counters, s.Counted = *e.Counters, e.Counted
-		}
-		f.all[id] = s
+	f.all[s.ID] = s
+	if e != nil {
+		f.entries = append(f.entries, *e)
 	}
-	return s, nil
-}
-
-func (f *fakeStore) SaveTURNCounters(_ context.Context, counts []Count) error {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, c := range counts {
-		s := f.all[c.ID]
-		s.Counters, s.Counted = c.Counters, c.At
-		f.all[c.ID] = s
-		f.saves++
+	if event {
+		f.events = append(f.events, e.Action)
 	}
 	return nil
 }
 
-func (f *fakeStore) TURNSession(_ context.Context, domain string, id ID) (Session, error) {
+func (f *fakeStore) RemoteSession(_ context.Context, domain string, id ID) (Session, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	s, ok := f.all[id]
@@ -94,11 +116,11 @@ func (f *fakeStore) TURNSession(_ context.Context, domain string, id ID) (Sessio
 	return s, nil
 }
 
-func (f *fakeStore) TURNSessions(_ context.Context, q Query) (some []Session, err error) {
+func (f *fakeStore) RemoteSessions(_ context.Context, q Query) (some []Session, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	for _, s := range f.all {
-		if q.State == "" || s.State() == q.State {
+		if q.State == "" || s.State == q.State {
 			some = append(some, s)
 		}
 	}
@@ -106,37 +128,119 @@ func (f *fakeStore) TURNSessions(_ context.Context, q Query) (some []Session, er
 	return some, nil
 }
 
-func (f *fakeStore) OpenTURNSessions(context.Context) (ids []ID, err error) {
+func (f *fakeStore) OpenRemoteSessions(context.Context) (some []Session, err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if err := f.broken["list"]; err != nil {
-		return nil, err
-	}
-	for id, s := range f.all {
+	for _, s := range f.all {
 		if s.Open() {
-			ids = append(ids, id)
+			some = append(some, s)
 		}
 	}
-	return ids, nil
+	return some, f.broken
 }
 
 func (f *fakeStore) Endpoint(_ context.Context, k endpoint.Key) (endpoint.Record, error) {
-	if k.ID == "nobody" {
-		return endpoint.Record{}, endpoint.ErrUnknown
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	r, ok := f.endpoints[k]
+	if !ok {
+		return r, endpoint.ErrUnknown
 	}
-	return endpoint.Record{}, nil
+	return r, nil
+}
+
+// Record implements Audit.
+func (f *fakeStore) Record(_ context.Context, e audit.Entry) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.entries = append(f.entries, e)
+	return nil
+}
+
+// acts returns the actions of all entries, and of refusals why.
+func (f *fakeStore) acts() (all []string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range f.entries {
+		text := e.Action
+		if e.Action == audit.SessionRefused {
+			text += " " + e.Actor + " " + string(e.Detail)
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+func (f *fakeStore) told() []string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.events)
+}
+
+// last returns the newest entry of an action.
+func (f *fakeStore) last(action string) audit.Entry {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, e := range slices.Backward(f.entries) {
+		if e.Action == action {
+			return e
+		}
+	}
+	return audit.Entry{}
+}
+
+// fakeEndpoints are the endpoints that are online, with what they were told.
+type fakeEndpoints struct {
+	mu     sync.Mutex
+	online map[endpoint.Key]bool
+	full   bool
+	told   []signalling.Message
+}
+
+func (f *fakeEndpoints) Live(k endpoint.Key) (endpoint.Presence, bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return endpoint.Presence{State: endpoint.StateOnline}, f.online[k]
+}
+
+func (f *fakeEndpoints) Tell(k endpoint.Key, m signalling.Message) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	switch {
+	case !f.online[k]:
+		return endpoint.ErrOffline
+	case f.full:
+		return endpoint.ErrFull
+	}
+	f.told = append(f.told, m)
+	return nil
+}
+
+func (f *fakeEndpoints) set(k endpoint.Key, online bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.online[k] = online
+}
+
+// take returns what endpoints were told, and forgets it.
+func (f *fakeEndpoints) take() []signalling.Message {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := f.told
+	f.told = nil
+	return all
 }
 
 // fakeTURN is a TURN server in memory, which fails on demand.
 type fakeTURN struct {
-	mu     sync.Mutex
-	open   map[ID]Grant
-	opened int // calls of Open that were taken
-	ended  []string
-	moved  Counters
-	broken error
-	away   bool          // End waits as long as it may
-	hold   chan struct{} // non-nil: Open waits for it, or for the end of its context
+	mu       sync.Mutex
+	last     turnsession.ID
+	open     map[turnsession.ID]turnsession.Spec
+	observed map[turnsession.ID]netip.Addr
+	ended    int
+	life     time.Duration // of credentials; 0: they do not end
+	made     int           // pairs of credentials
+	broken   error
 }
 
 func (f *fakeTURN) fail(err error) {
@@ -145,136 +249,200 @@ func (f *fakeTURN) fail(err error) {
 	f.broken = err
 }
 
-// count has sessions have moved something.
-func (f *fakeTURN) count(moved Counters) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.moved = moved
-}
-
-func (f *fakeTURN) Open(ctx context.Context, g Grant) error {
-	f.mu.Lock()
-	hold := f.hold
-	f.mu.Unlock()
-	if hold != nil {
-		select {
-		case <-hold:
-		case <-ctx.Done():
-			return ctx.Err()
+func (f *fakeTURN) credentials() (both [2]turnsession.Credentials) {
+	f.made++
+	for side := range both {
+		both[side] = turnsession.Credentials{
+			Username: fmt.Sprintf("%d%s", f.made, turnsession.Side(side)), Password: "p", URLs: []string{"turn:t.example:3478?transport=udp", "turns:t.example:443?transport=tcp"},
+		}
+		if f.life > 0 {
+			both[side].Expires = time.Now().Add(f.life)
 		}
 	}
+	return both
+}
+
+func (f *fakeTURN) Open(_ context.Context, domain string, spec turnsession.Spec, _ turnsession.Caller) (turnsession.Session, [2]turnsession.Credentials, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken != nil {
-		return f.broken
+		return turnsession.Session{}, [2]turnsession.Credentials{}, f.broken
 	}
-	f.open[g.ID] = g
-	f.opened++
-	return nil
+	f.last++
+	f.open[f.last] = spec
+	return turnsession.Session{ID: f.last, Domain: domain, Spec: spec}, f.credentials(), nil
 }
 
-func (f *fakeTURN) End(ctx context.Context, id ID, reason string) (Counters, error) {
-	f.mu.Lock()
-	away := f.away
-	f.mu.Unlock()
-	if away {
-		<-ctx.Done()
-		return Counters{}, ctx.Err()
-	}
+func (f *fakeTURN) Renew(_ context.Context, _ string, id turnsession.ID) (turnsession.Session, [2]turnsession.Credentials, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if _, ok := f.open[id]; !ok {
+		return turnsession.Session{}, [2]turnsession.Credentials{}, turnsession.ErrEnded
+	}
+	return turnsession.Session{ID: id}, f.credentials(), f.broken
+}
+
+func (f *fakeTURN) Observe(id turnsession.ID, side turnsession.Side, at netip.Addr) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if side == turnsession.B {
+		f.observed[id] = at
+	}
+}
+
+func (f *fakeTURN) End(_ context.Context, _ string, id turnsession.ID) (turnsession.Session, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if _, ok := f.open[id]; ok {
+		f.ended++
+	}
 	delete(f.open, id)
-	f.ended = append(f.ended, reason)
-	return f.moved, f.broken
+	return turnsession.Session{ID: id}, nil
 }
 
-func (f *fakeTURN) Counters(context.Context, ID) (Counters, error) {
+// count returns how many sessions are open.
+func (f *fakeTURN) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.moved, f.broken
+	return len(f.open)
 }
 
-func (f *fakeTURN) Credentials(id ID, s Side) Credentials {
-	return Credentials{Username: id.String() + ":" + s.String(), Password: "p", URLs: []string{"turn:turn.example?transport=udp"}}
-}
-
-func (f *fakeTURN) grant(id ID) (Grant, bool) {
+// endings returns how many were ended.
+func (f *fakeTURN) endings() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	g, ok := f.open[id]
-	return g, ok
+	return f.ended
 }
 
-func (f *fakeTURN) reasons() []string {
+// lose forgets all sessions.
+func (f *fakeTURN) lose() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return slices.Clone(f.ended)
+	clear(f.open)
 }
 
-// sessionAt is the session of an endpoint at an address.
-type sessionAt struct {
-	endpoint.Session
-	at netip.AddrPort
+// technician returns where the party is that is no endpoint, in the newest session.
+func (f *fakeTURN) technician() netip.Addr {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.observed[f.last]
 }
 
-func (s sessionAt) Facts() endpoint.Facts { return endpoint.Facts{Remote: s.at} }
-
-func from(addr string) sessionAt {
-	return sessionAt{at: netip.AddrPortFrom(netip.MustParseAddr(addr), 4711)}
+// fakeRelay joins nothing and counts.
+type fakeRelay struct {
+	mu       sync.Mutex
+	open     map[string]int64 // bounds
+	over     func()
+	pairs    int
+	up, down int64
+	broken   error
 }
 
-// fakeSightings are sessions by the ids of endpoints.
-type fakeSightings map[string]sessionAt
-
-// sightings are fakeSightings that change.
-type sightings struct {
-	mu  sync.Mutex
-	all fakeSightings
+func (f *fakeRelay) Open(session string, quota int64, over func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.open[session], f.over = quota, over
 }
 
-func (s *sightings) Session(k endpoint.Key) (endpoint.Session, bool) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	at, ok := s.all[k.ID]
-	return at, ok
+func (f *fakeRelay) Pair(string) (string, string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken != nil {
+		return "", "", f.broken
+	}
+	f.pairs++
+	return "wss://x.example/relay/t", "wss://x.example/relay/e", nil
 }
 
-func (s *sightings) set(id string, at sessionAt) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.all[id] = at
+func (f *fakeRelay) Close(session string) (int64, int64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.open, session)
+	return f.up, f.down
 }
 
-// bench is a service on fakes.
+// legs returns how many pairs were made.
+func (f *fakeRelay) legs() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.pairs
+}
+
+// bounds returns those of the sessions that are open.
+func (f *fakeRelay) bounds() map[string]int64 {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.open)
+}
+
+func (f *fakeRelay) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.broken = err
+}
+
+// exceed has the session that was opened last move more than it may.
+func (f *fakeRelay) exceed(up, down int64) {
+	f.mu.Lock()
+	f.up, f.down = up, down
+	over := f.over
+	f.mu.Unlock()
+	over()
+}
+
+// bench is a broker on fakes.
 type bench struct {
 	*Service
-	t     *testing.T
-	store *fakeStore
-	turn  *fakeTURN
-	seen  *sightings
-	stop  func() // ends Run, once
+	t         *testing.T
+	store     *fakeStore
+	endpoints *fakeEndpoints
+	turn      *fakeTURN
+	relay     *fakeRelay
+	grants    []signalling.Grant // that were sealed, by the one task that runs
+	stop      func()             // ends Run, once
 }
 
-// inBubble runs a test in virtual time with a service that runs until the test ends.
-func inBubble(t *testing.T, seen fakeSightings, test func(*testing.T, *bench)) {
+// inBubble runs a test in virtual time with a broker that runs until the test ends; pc-1 and pc-2 are online.
+func inBubble(t *testing.T, test func(*testing.T, *bench)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBench(t, seen)
+		b := newBench(t)
 		b.run()
-		defer b.stop()
+		defer func() { b.stop() }()
 		test(t, b)
 	})
 }
 
-func newBench(t *testing.T, seen fakeSightings) *bench {
+func newBench(t *testing.T) *bench {
 	t.Helper()
-	b := &bench{t: t, store: &fakeStore{all: map[ID]Session{}, broken: map[string]error{}}, turn: &fakeTURN{open: map[ID]Grant{}}, seen: &sightings{all: fakeSightings{}}}
-	maps.Copy(b.seen.all, seen)
-	b.Service = New(b.store, b.turn, b.seen, zap.NewNop(), prometheus.NewRegistry())
+	b := &bench{
+		t:         t,
+		store:     &fakeStore{all: map[ID]Session{}, endpoints: map[endpoint.Key]endpoint.Record{}},
+		endpoints: &fakeEndpoints{online: map[endpoint.Key]bool{}},
+		turn:      &fakeTURN{open: map[turnsession.ID]turnsession.Spec{}, observed: map[turnsession.ID]netip.Addr{}},
+		relay:     &fakeRelay{open: map[string]int64{}},
+	}
+	for _, id := range []string{"pc-1", "pc-2"} {
+		k := endpoint.Key{Domain: domain, ID: id}
+		b.store.endpoints[k] = endpoint.Record{Endpoint: endpoint.Endpoint{Key: k, Enabled: true}}
+		b.endpoints.online[k] = true
+	}
 	return b
 }
 
+// run starts the broker, anew after stop: what was in memory is gone then.
 func (b *bench) run() {
+	b.t.Helper()
+	b.Service = New(Default(), Deps{
+		Store: b.store, Audit: b.store, Presences: b.endpoints, Endpoints: b.endpoints, TURN: b.turn, Relay: b.relay, RelayURL: func() string { return "wss://x.example/relay/" },
+		Seal: func(g signalling.Grant) (string, error) {
+			b.grants = append(b.grants, g)
+			return "sealed", nil
+		},
+	}, zap.NewNop(), prometheus.NewRegistry())
+	if err := b.Restore(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
@@ -286,31 +454,187 @@ func (b *bench) run() {
 	})
 }
 
-// opened opens a session.
-func (b *bench) opened(spec Spec) Session {
-	b.t.Helper()
-	if spec.TTL == 0 {
-		spec.TTL = DefaultTTL
-	}
-	s, _, err := b.Open(b.t.Context(), domain, spec, Caller{"tok_1", "management"})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return s
-}
-
-// record reads what is stored.
-func (b *bench) record(id ID) Session {
-	b.t.Helper()
-	s, err := b.store.TURNSession(b.t.Context(), domain, id)
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	return s
-}
-
 // after lets virtual time pass, and what is due be done.
 func after(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
+}
+
+func spec() Spec {
+	return Spec{
+		Endpoint: "pc-1", Technician: signalling.Technician{ID: "ann", Name: "Ann Lee"}, Why: "ticket 4711", Kinds: []string{channel.Terminal, channel.Files},
+		Consent: signalling.ConsentMode{Mode: signalling.ModeAskDeny},
+	}
+}
+
+var management = Caller{Token: "tok_1", Name: "management"}
+
+// opened opens a session, with what change makes of spec.
+func (b *bench) opened(change ...func(*Spec)) Opened {
+	b.t.Helper()
+	s := spec()
+	for _, c := range change {
+		c(&s)
+	}
+	o, err := b.Open(b.t.Context(), domain, s, management)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return o
+}
+
+// hear has the broker hear an endpoint.
+func (b *bench) hear(m signalling.Message) {
+	b.t.Helper()
+	if err := b.FromEndpoint(b.t.Context(), pc1, m); err != nil {
+		b.t.Fatalf("%s of the endpoint: %v", m.Name(), err)
+	}
+	synctest.Wait()
+}
+
+// presence has the broker hear of the endpoint's XMPP session.
+func (b *bench) presence(kinds ...endpoint.ChangeKind) {
+	for _, kind := range kinds {
+		b.endpoints.set(pc1, kind != endpoint.Suspended && kind != endpoint.Ended)
+		b.SessionChanged(endpoint.Change{Kind: kind, Key: pc1})
+	}
+	synctest.Wait()
+}
+
+// record reads what is stored, and holds it against what the broker shows.
+func (b *bench) record(id ID) Session {
+	b.t.Helper()
+	stored, err := b.store.RemoteSession(b.t.Context(), domain, id)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	shown, err := b.Session(b.t.Context(), domain, id)
+	if err != nil || shown.State != stored.State {
+		b.t.Errorf("%s is shown as %s (%v), and stored as %s", id, shown.State, err, stored.State)
+	}
+	return stored
+}
+
+// wantState fails unless the session is in a state, for a reason if it has ended.
+func (b *bench) wantState(what string, id ID, want State, reason ...Reason) {
+	b.t.Helper()
+	r := b.record(id)
+	name := ""
+	if len(reason) > 0 {
+		name = reason[0].Name
+	}
+	if r.State != want || r.Reason != name {
+		b.t.Fatalf("%s: the session is %s %q, want %s %q", what, r.State, r.Reason, want, name)
+	}
+}
+
+// seat is a technician's connection.
+type seat struct {
+	*Technician
+	mu     sync.Mutex
+	got    []signalling.Message
+	full   bool
+	closed []string
+}
+
+func (s *seat) send(m signalling.Message) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.full {
+		s.got = append(s.got, m)
+	}
+	return !s.full
+}
+
+func (s *seat) close(reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = append(s.closed, reason)
+}
+
+// take returns what the technician got, and forgets it.
+func (s *seat) take() []signalling.Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := s.got
+	s.got = nil
+	return all
+}
+
+func (s *seat) ends() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.closed)
+}
+
+// attach tries to take the technician's side.
+func (b *bench) attach(a signalling.Attach, from netip.Addr) (*seat, error) {
+	s := &seat{}
+	t, err := b.Attach(b.t.Context(), a, from, s.send, s.close)
+	s.Technician = t
+	return s, err
+}
+
+// attached takes the technician's side with a token, and returns the secret to come back with.
+func (b *bench) attached(o Opened) (*seat, string) {
+	b.t.Helper()
+	return b.seated(signalling.Attach{About: about(o.ID), Token: o.Token})
+}
+
+// returned comes back with a secret.
+func (b *bench) returned(id ID, secret string) (*seat, string) {
+	b.t.Helper()
+	return b.seated(signalling.Attach{About: about(id), Reattach: secret})
+}
+
+func (b *bench) seated(a signalling.Attach) (*seat, string) {
+	b.t.Helper()
+	s, err := b.attach(a, home)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	state, ok := s.take()[0].(signalling.State)
+	if !ok || state.Reattach == "" {
+		b.t.Fatalf("the technician got %#v", state)
+	}
+	synctest.Wait()
+	return s, state.Reattach
+}
+
+// says has a technician say something.
+func (s *seat) says(t *testing.T, m signalling.Message) {
+	t.Helper()
+	if err := s.Take(t.Context(), m); err != nil {
+		t.Fatalf("%s of the technician: %v", m.Name(), err)
+	}
+	synctest.Wait()
+}
+
+func about(id ID) signalling.About { return signalling.About{ID: id.String()} }
+
+// running is a session that is active, with its technician and the secret to come back with.
+func (b *bench) running(change ...func(*Spec)) (Opened, *seat, string) {
+	b.t.Helper()
+	o := b.opened(change...)
+	s, secret := b.attached(o)
+	b.hear(signalling.Accept{About: about(o.ID), Capabilities: []string{channel.Terminal, channel.Files, channel.System}})
+	s.says(b.t, signalling.SDP{About: about(o.ID), Kind: "offer", SDP: "v=0", Peer: 1})
+	b.hear(signalling.SDP{About: about(o.ID), Kind: "answer", SDP: "v=0", Peer: 1})
+	b.hear(signalling.Path{About: about(o.ID), Rung: signalling.RungDirect})
+	b.wantState("both reach each other", o.ID, Active)
+	b.endpoints.take()
+	s.take()
+	return o, s, secret
+}
+
+// names are those of messages, with the state of State.
+func names(all []signalling.Message) (names []string) {
+	for _, m := range all {
+		name := m.Name()
+		if s, ok := m.(signalling.State); ok {
+			name += " " + s.State
+		}
+		names = append(names, name)
+	}
+	return names
 }

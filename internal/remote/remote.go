@@ -1,56 +1,75 @@
-// Package remote opens sessions in which two sides reach each other through our TURN server, keeps a record of each, and ends it when its time is over.
+// Package remote is the broker of remote sessions: it asks an endpoint on a technician's behalf, carries what the two say to each other until they have a way of their own,
+// gives a lost party time to come back, ends what has reached its limits, and leaves a record and audit of everything.
 package remote
 
 import (
-	"context"
 	"errors"
-	"net/netip"
 	"time"
 
-	"signalbox/internal/endpoint"
+	"signalbox/internal/audit"
+	"signalbox/internal/id"
+	"signalbox/internal/signalling"
+	"signalbox/internal/turnsession"
 )
 
-// Bounds of sessions.
-const (
-	MinTTL         = time.Second
-	DefaultTTL     = 5 * time.Minute
-	MaxTTL         = 24 * time.Hour
-	MaxPeers       = 16      // entries of Spec.AllowPeers
-	MaxTechnician  = 64      // bytes
-	MaxAllocations = 1000    // of one session
-	MaxRate        = 1 << 40 // bytes per second
-	MaxOpen        = 20000   // sessions that are open at the same time
-)
+// SignalPath is where the technician's WebSocket is served by HTTP on 443.
+const SignalPath = "/console/signal"
 
-// Side is one of the two that a session joins.
-type Side uint8
+// ID names a session; what is opened later has the greater id, see id.Next.
+type ID int64
 
-// The sides.
-const (
-	A Side = iota
-	B
-)
+const idPrefix = "ses_"
 
-// String returns "a" or "b".
-func (s Side) String() string { return string('a' + rune(s)) }
+// ErrID says that a text is not the id of a session.
+var ErrID = errors.New("not the id of a remote session")
 
-// Other returns the other side.
-func (s Side) Other() Side { return 1 - s }
+// String returns the id as API and signalling show it: "ses_" and 13 digits that sort like the number.
+func (n ID) String() string { return id.Format(idPrefix, int64(n)) }
 
-// Spec says what a session is for.
-type Spec struct {
-	TTL            time.Duration  // MinTTL to MaxTTL
-	AllowPeers     []netip.Prefix // that both sides may reach beside each other, up to MaxPeers; what the server denies everybody stays denied
-	Endpoints      [2]string      // ids of the endpoints whose sides they are; empty: nobody's
-	Technician     string         // on whose account it goes, up to MaxTechnician bytes; empty: nobody's
-	MaxAllocations int            // at the same time, up to MaxAllocations; 0: as the TURN server is configured
-	Rate           int64          // bytes per second, up to MaxRate; 0: as the TURN server is configured
+// ParseID reads what String wrote, or returns ErrID.
+func ParseID(text string) (ID, error) {
+	n, ok := id.Parse(idPrefix, text)
+	if !ok {
+		return 0, ErrID
+	}
+	return ID(n), nil
 }
 
-// Caller is who opened a session.
+// State is a session's state in one word.
+type State string
+
+// The states. Where a session is accepted, Reconnecting takes the place of Connecting and Active while a party is away.
+const (
+	Requested    State = "requested"           // the endpoint was asked, and has not answered
+	Waiting      State = "waiting_for_consent" // the endpoint asks its user
+	Connecting   State = "connecting"          // accepted; the parties look for a way to each other
+	Active       State = "active"              // they have found one
+	Reconnecting State = "reconnecting"        // a party was lost, and has signalling.ReturnWithin to come back
+	Ended        State = "ended"               // for good
+)
+
+// States returns all of them.
+func States() []State { return []State{Requested, Waiting, Connecting, Active, Reconnecting, Ended} }
+
+// Spec says what a session is for. Zero values take the defaults of Config.
+type Spec struct {
+	Endpoint    string                // id
+	Technician  signalling.Technician // who takes part; the id is up to turnsession.MaxTechnician bytes, the name up to MaxName
+	Why         string                // for the audit and the user, up to MaxText bytes
+	Kinds       []string              // of channels; at least one
+	Permissions []string              // within the kinds; empty: all of them
+	Consent     signalling.ConsentMode
+	NotifyUser  bool   // whether the user is shown that a session runs
+	Transport   string // signalling.TransportAuto ...
+	MaxDuration time.Duration
+	MaxIdle     time.Duration // without anything from the technician; 0: Config.MaxIdle, which may be none
+	MaxBytes    int64         // through the relay; 0: no bound
+}
+
+// Caller is who asked for something: an API token, or an account of the console.
 type Caller struct {
-	TokenID string
-	Name    string // of the token
+	Token string `json:"token,omitempty"` // id of the API token; empty: an account
+	Name  string `json:"name"`            // of the token or account
 }
 
 // Session is the record of one session.
@@ -58,139 +77,62 @@ type Session struct {
 	ID     ID
 	Domain string
 	Spec
-	By      Caller
-	Created time.Time
-	Expires time.Time
-	Ended   time.Time // when that was noted; zero: it is open
-	Reason  string    // why it ended
+	By     Caller
+	State  State
+	Reason string // name of the Reason of its end
+	Detail string // a sentence more about that, in a party's own words; up to MaxText bytes
 
-	Counters Counters
-	Counted  time.Time // when the counters were taken; zero: never
+	Created  time.Time
+	Accepted time.Time // by the endpoint; zero: never
+	Active   time.Time // when the parties first had a way to each other; zero: never
+	Ended    time.Time // zero: it is open
+	Expires  time.Time
+
+	Consent      string   // the last signalling.Consent.State
+	Desktop      string   // the last signalling.Consent.Desktop
+	Rung         string   // by which they reach each other, or did last: signalling.RungDirect ...
+	Capabilities []string // channels that the endpoint has
+	BytesUp      int64    // from technician to endpoint
+	BytesDown    int64
+
+	Turn    turnsession.ID // 0: none
+	Secrets Secrets
 }
 
 // Open reports whether the session has not ended.
-func (s *Session) Open() bool { return s.Ended.IsZero() }
+func (s *Session) Open() bool { return s.State != Ended }
 
-// Party returns the endpoint whose side it is; false: nobody's.
-func (s *Session) Party(side Side) (endpoint.Key, bool) {
-	id := s.Endpoints[side]
-	return endpoint.Key{Domain: s.Domain, ID: id}, id != ""
+// Secrets are hashes of what a technician shows to attach. They are stored, and never shown.
+type Secrets struct {
+	Token        audit.Hash `json:"token"`         // of the newest token
+	TokenExpires time.Time  `json:"token_expires"` // for its one use
+	TokenUsed    bool       `json:"token_used"`
+	Return       audit.Hash `json:"return"` // of what the technician got last to come back with
+	Before       audit.Hash `json:"before"` // of the one before, which counts until the technician has shown that the last one arrived
 }
 
-// Why sessions end.
-const (
-	ReasonRequested = "requested"        // somebody asked for it
-	ReasonExpired   = "expired"          // its time was over
-	ReasonStopping  = "server_stopping"  // the server stopped, and its TURN server with it
-	ReasonRestarted = "server_restarted" // the server ended without a word; counters are those that it noted last
-	ReasonNotOpened = "not_opened"       // the answer with its credentials could not be given
-)
-
-// Reasons returns all of them.
-func Reasons() []string {
-	return []string{ReasonRequested, ReasonExpired, ReasonStopping, ReasonRestarted, ReasonNotOpened}
+// Opened is a session with what lets its technician in, once. Nobody logs it.
+type Opened struct {
+	Session
+	Token        string
+	TokenExpires time.Time
+	Servers      []signalling.ICEServer // for the technician
 }
 
-// End is the end of a session.
-type End struct {
-	At       time.Time
-	Reason   string
-	Counters *Counters // nil: those that were noted last stay
-	Counted  time.Time
-}
-
-// Count is what a session has moved up to a time.
-type Count struct {
-	ID       ID
-	Counters Counters
-	At       time.Time
-}
-
-// Errors of sessions.
-var (
-	ErrOff         = errors.New("there is no TURN server")
-	ErrUnavailable = errors.New("the TURN server does not answer")
-	ErrUnknown     = errors.New("unknown TURN session")
-	ErrEnded       = errors.New("the TURN session has ended")
-	ErrTooMany     = errors.New("too many TURN sessions are open")
-)
-
-// Store is durable storage of sessions. All methods may be called concurrently.
-type Store interface {
-	// CreateTURNSession keeps a session that was opened, with its event.
-	CreateTURNSession(ctx context.Context, s Session) error
-	// EndTURNSession notes the end of a session, with its event, unless it has ended before, and returns the session after it, or ErrUnknown.
-	EndTURNSession(ctx context.Context, id ID, e End) (Session, error)
-	// SaveTURNCounters notes what sessions have moved that are open.
-	SaveTURNCounters(ctx context.Context, counts []Count) error
-	// TURNSession returns one, or ErrUnknown.
-	TURNSession(ctx context.Context, domain string, id ID) (Session, error)
-	// TURNSessions returns up to limit sessions, the newest first, before the given id (0: from the newest), in one state or in all.
-	TURNSessions(ctx context.Context, q Query) ([]Session, error)
-	// OpenTURNSessions returns the ids of those that are open.
-	OpenTURNSessions(ctx context.Context) ([]ID, error)
-	// Endpoint returns an endpoint, or endpoint.ErrUnknown.
-	Endpoint(ctx context.Context, k endpoint.Key) (endpoint.Record, error)
+// Change changes the limits of an open session; nil fields stay as they are.
+type Change struct {
+	MaxDuration *time.Duration
+	MaxIdle     *time.Duration
+	MaxBytes    *int64
 }
 
 // Query selects sessions of one domain, the newest first.
 type Query struct {
-	Domain string
-	State  State // empty: any
-	Before ID    // 0: from the newest
-	Limit  int
-}
-
-// State is a session's state in one word.
-type State string
-
-// The states.
-const (
-	StateOpen  State = "open"
-	StateEnded State = "ended"
-)
-
-// State returns the state.
-func (s *Session) State() State {
-	if s.Open() {
-		return StateOpen
-	}
-	return StateEnded
-}
-
-// Grant is what the TURN server must know of a session.
-type Grant struct {
-	ID             ID
-	Expires        time.Time
-	Technician     string
-	AllowPeers     []netip.Prefix
-	Observed       [2]netip.Addr // by side: where the other side's endpoint was seen; zero: nowhere
-	MaxAllocations int           // 0: as it is configured
-	Rate           int64         // bytes per second; 0: as it is configured
-}
-
-// Credentials let one side make allocations. Nobody logs them.
-type Credentials struct {
-	Username string
-	Password string
-	URLs     []string  // of RFC 7065
-	Expires  time.Time // for new allocations; those that there are go on until the session ends
-}
-
-// TURN is the TURN server, which may be another process. All methods may be called concurrently.
-type TURN interface {
-	// Open has the server serve a session until End, also after a restart of that server. Opened again, the session changes.
-	Open(ctx context.Context, g Grant) error
-	// End silences the whole session before it returns its last counters. Whatever comes of it, the session is not served any more.
-	End(ctx context.Context, id ID, reason string) (Counters, error)
-	// Counters returns what the session has moved.
-	Counters(ctx context.Context, id ID) (Counters, error)
-	// Credentials makes those of one side of a session that is served; they end before it, or with it. It does not block.
-	Credentials(id ID, s Side) Credentials
-}
-
-// Sightings tells where endpoints are seen. endpoint.Registry implements it.
-type Sightings interface {
-	// Session returns the leading session of an endpoint that has any.
-	Session(k endpoint.Key) (endpoint.Session, bool)
+	Domain     string
+	State      State  // empty: any
+	Open       bool   // those alone that have not ended
+	Endpoint   string // id; empty: any
+	Technician string // id; empty: any
+	Before     ID     // 0: from the newest
+	Limit      int
 }

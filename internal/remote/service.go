@@ -2,170 +2,218 @@ package remote
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"slices"
 	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"signalbox/internal/audit"
 	"signalbox/internal/endpoint"
-	"signalbox/internal/telemetry"
+	"signalbox/internal/id"
+	"signalbox/internal/signalling"
 )
 
-// within is how long the TURN server and the store may take to do what nobody waits for, or what must not be left half done.
-const within = 10 * time.Second
+// patience is how long the store and the TURN server may take to do what must not be left half done.
+const patience = 10 * time.Second
 
-// Service is the life of sessions on this node. All methods may be called concurrently.
-type Service struct {
-	store     Store
-	turn      TURN // nil: there is none
-	sightings Sightings
-	log       *zap.Logger
-	metrics   metrics
-	wake      chan struct{}
-
-	mu      sync.Mutex
-	last    ID                       // the newest that was given out
-	live    map[ID]*live             // those that are open, and those whose end is not stored yet
-	parties map[endpoint.Key][]*live // the same by the endpoints whose sides they are, the newest last; no empty lists
-	closed  bool                     // Run has ended or is about to
+// Deps is what the broker stands on.
+type Deps struct {
+	Store     Store
+	Audit     Audit
+	Presences Presences
+	Endpoints Endpoints
+	TURN      TURN
+	Relay     Relay
+	Seal      func(signalling.Grant) (string, error) // signs with the server's identity key
+	RelayURL  func() string                          // with which the URLs of the relay begin
 }
 
-// New returns a service that has started nothing. A nil turn stands for no TURN server: nothing can be opened, and records can be read.
-func New(store Store, turn TURN, sightings Sightings, log *zap.Logger, reg prometheus.Registerer) *Service {
-	return &Service{
-		store: store, turn: turn, sightings: sightings, log: log.Named("remote"), metrics: newMetrics(reg), wake: make(chan struct{}, 1),
-		live: map[ID]*live{}, parties: map[endpoint.Key][]*live{},
-	}
-}
-
-// Open opens a session and returns it with the credentials of both sides.
+// Service is the life of remote sessions on this node. All methods may be called concurrently.
 //
-// Errors: FieldErrors, PartyError, ErrOff, ErrUnavailable, ErrTooMany, those of the store.
-func (s *Service) Open(ctx context.Context, domain string, spec Spec, by Caller) (Session, [2]Credentials, error) {
-	if s.turn == nil {
-		return Session{}, [2]Credentials{}, ErrOff
-	}
-	if err := spec.Validate(); err != nil {
-		return Session{}, [2]Credentials{}, err
-	}
-	l, err := s.admit(domain, spec, by)
-	if err != nil {
-		return Session{}, [2]Credentials{}, err
-	}
-	if err := s.checkParties(ctx, domain, &spec); err != nil { // asked now, a deletion is found here or told to PartyDeleted
-		s.forget(l)
-		l.release()
-		return Session{}, [2]Credentials{}, err
-	}
-	if err := s.begin(ctx, l); err != nil {
-		s.undo(ctx, l, err)
-		return Session{}, [2]Credentials{}, err
-	}
-	return l.Session, s.credentials(l), nil
+// What happens in one session happens in a queue of its own (queue.go), one thing after the other: so its parties are told everything in order, and whoever waits for the
+// store or the TURN server holds up this session alone.
+type Service struct {
+	cfg     Config
+	deps    Deps
+	log     *zap.Logger
+	metrics metrics
+	workers workers
+
+	mu          sync.Mutex // a leaf
+	last        ID         // the newest that was given out
+	restored    bool
+	sessions    map[ID]*live             // those that are open, and those that ended a short while ago
+	endpoints   map[endpoint.Key][]*live // those that are open, the newest last; no empty lists
+	technicians map[person]int           // how many are open; no zeros
+	open        int                      // all of these
 }
 
-// begin has the TURN server serve a session and then keeps its record: without that nobody gets its credentials.
-func (s *Service) begin(ctx context.Context, l *live) error {
-	defer l.release()
-	s.look(l)
-	if err := s.tell(ctx, l); err != nil {
-		return err
+// person is a technician.
+type person struct{ domain, id string }
+
+// New returns a broker that has started nothing. Sessions are served from Restore on, while Run runs.
+func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) *Service {
+	return &Service{
+		cfg: cfg, deps: deps, log: log.Named("remote"), metrics: newMetrics(reg),
+		sessions: map[ID]*live{}, endpoints: map[endpoint.Key][]*live{}, technicians: map[person]int{},
 	}
-	if err := s.store.CreateTURNSession(ctx, l.Session); err != nil {
-		return fmt.Errorf("keep %s: %w", l.ID, err)
-	}
-	return nil
 }
 
-// undo ends a session that could not be opened. Where the caller did not wait, its record may be on its way to the disk all the same; otherwise there is none, and no end to note.
-func (s *Service) undo(ctx context.Context, l *live, cause error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
-	defer cancel()
-	_, err := s.end(ctx, l, ReasonNotOpened)
-	left := errors.Is(cause, context.Canceled) || errors.Is(cause, context.DeadlineExceeded)
+// admit gives out an id and a place among those that are open. Errors: *LimitError, ErrUnavailable.
+func (s *Service) admit(record Session) (*live, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key, who := endpoint.Key{Domain: record.Domain, ID: record.Endpoint}, person{record.Domain, record.Technician.ID}
 	switch {
-	case err == nil || errors.Is(err, ErrUnknown):
-	case s.ended(l) && (!left || errors.Is(cause, ErrUnavailable)):
-		s.forget(l)
-	default:
-		s.log.Warn("the end of a TURN session that was not opened is noted later", telemetry.TURNSession(l.ID.String()), telemetry.Cause(err))
+	case !s.restored:
+		return nil, ErrUnavailable
+	case s.open >= MaxOpen:
+		return nil, &LimitError{LimitServer, MaxOpen}
+	case len(s.endpoints[key]) >= s.cfg.MaxPerEndpoint:
+		return nil, &LimitError{LimitEndpoint, s.cfg.MaxPerEndpoint}
+	case s.technicians[who] >= s.cfg.MaxPerTechnician:
+		return nil, &LimitError{LimitTechnician, s.cfg.MaxPerTechnician}
 	}
+	s.last = ID(id.Next(int64(s.last), record.Created))
+	record.ID = s.last
+	return s.placeLocked(record), nil
 }
 
-// Renew makes new credentials for both sides. Errors: ErrOff, ErrUnknown, ErrEnded, those of the store.
-func (s *Service) Renew(ctx context.Context, domain string, id ID) (Session, [2]Credentials, error) {
-	if s.turn == nil {
-		return Session{}, [2]Credentials{}, ErrOff
-	}
-	found, err := s.Session(ctx, domain, id)
-	if err != nil {
-		return Session{}, [2]Credentials{}, err
-	}
-	l := s.find(domain, id)
-	if l == nil || !found.Open() || !time.Now().Before(l.Expires) {
-		return Session{}, [2]Credentials{}, ErrEnded
-	}
-	return found, s.credentials(l), nil
+// placeLocked gives a session a place among those that are open.
+func (s *Service) placeLocked(record Session) *live {
+	l := newLive(s, record)
+	s.sessions[l.id] = l
+	s.endpoints[l.key] = append(s.endpoints[l.key], l)
+	s.technicians[l.who]++
+	s.open++
+	s.metrics.open.Set(float64(s.open))
+	return l
 }
 
-// credentials makes those of both sides.
-func (s *Service) credentials(l *live) (both [2]Credentials) {
-	for side := range both {
-		both[side] = s.turn.Credentials(l.ID, Side(side))
+// over takes a session that has ended from those that are open. It is still found until forget.
+func (s *Service) over(l *live) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !slices.Contains(s.endpoints[l.key], l) {
+		return
 	}
-	return both
+	left := slices.DeleteFunc(s.endpoints[l.key], func(o *live) bool { return o == l })
+	if s.endpoints[l.key] = left; len(left) == 0 {
+		delete(s.endpoints, l.key)
+	}
+	if s.technicians[l.who]--; s.technicians[l.who] == 0 {
+		delete(s.technicians, l.who)
+	}
+	s.open--
+	s.metrics.open.Set(float64(s.open))
 }
 
-// PartyCredentials makes credentials for an endpoint in the newest open session in which it is a party; false: there is none. It does not block.
-func (s *Service) PartyCredentials(k endpoint.Key) (Credentials, bool) {
-	l, side := s.newestOf(k, time.Now())
-	if l == nil {
-		return Credentials{}, false
-	}
-	return s.turn.Credentials(l.ID, side), true
+// forget lets a session that is over go.
+func (s *Service) forget(l *live) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sessions, l.id)
 }
 
-// End ends a session, if it has not ended before, and returns it with its final counters. Errors: ErrUnknown, those of the store, with which the session is silent
-// all the same.
-func (s *Service) End(ctx context.Context, domain string, id ID) (Session, error) {
-	if l := s.find(domain, id); l != nil {
-		return s.end(ctx, l, ReasonRequested)
-	}
-	found, err := s.store.TURNSession(ctx, domain, id)
-	if err != nil || !found.Open() {
-		return found, err
-	}
-	return s.endLeft(ctx, id) // of the last run, which Run has not come to yet
+// find returns the session of an id, or nil.
+func (s *Service) find(id ID) *live {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sessions[id]
 }
 
-// Session returns one with its counters as they are now, or ErrUnknown.
+// of returns the open sessions of an endpoint.
+func (s *Service) of(k endpoint.Key) []*live {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.endpoints[k])
+}
+
+// all returns the sessions for which want is true; it is called with the lock held.
+func (s *Service) all(want func(*live) bool) (some []*live) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range s.sessions {
+		if want(l) {
+			some = append(some, l)
+		}
+	}
+	return some
+}
+
+// Session returns one as it is now, or ErrUnknown.
 func (s *Service) Session(ctx context.Context, domain string, id ID) (Session, error) {
-	found, err := s.store.TURNSession(ctx, domain, id)
-	if err != nil || !found.Open() {
-		return found, err
+	if l := s.find(id); l != nil && l.key.Domain == domain {
+		if now := l.now(); !now.Created.IsZero() {
+			return now, nil
+		}
 	}
-	if l := s.find(domain, id); l != nil {
-		s.count(ctx, l)
-		s.show(l, &found)
-	}
-	return found, nil
+	return s.deps.Store.RemoteSession(ctx, domain, id)
 }
 
-// List returns up to limit sessions, the newest first; the counters of those that are open are the last that were noted.
+// List returns up to q.Limit sessions, the newest first; what they have moved is as it was noted last.
 func (s *Service) List(ctx context.Context, q Query) ([]Session, error) {
-	return s.store.TURNSessions(ctx, q)
+	return s.deps.Store.RemoteSessions(ctx, q)
 }
 
-// clock returns the time as it is stored.
-func clock() time.Time { return time.Now().UTC().Truncate(time.Microsecond) }
+// End ends a session, if it has not ended before, and returns it as it ended. reason is the name of a Reason of callers; any other counts as management_ended.
+// Errors: ErrUnknown, those of the store, with which the session is over all the same.
+func (s *Service) End(ctx context.Context, domain string, id ID, reason string, by Caller) (Session, error) {
+	l := s.find(id)
+	if l == nil || l.key.Domain != domain {
+		return s.deps.Store.RemoteSession(ctx, domain, id)
+	}
+	if err := l.do(ctx, func() error { return l.end(among(reason, callerReasons), "", by.actor()) }); err != nil {
+		return Session{}, err
+	}
+	return l.now(), nil
+}
 
-// nudge has Run look at once.
-func (s *Service) nudge() {
-	select {
-	case s.wake <- struct{}{}:
-	default:
+// Change changes the limits of a session. Errors: turnsession.FieldErrors, ErrUnknown, *EndedError, those of the store.
+func (s *Service) Change(ctx context.Context, domain string, id ID, c Change, by Caller) (Session, error) {
+	l, err := s.current(ctx, domain, id)
+	if err == nil {
+		err = l.do(ctx, func() error { return l.change(c, by) })
+	}
+	if err != nil {
+		return Session{}, err
+	}
+	return l.now(), nil
+}
+
+// Renew makes a new token, and new credentials for TURN. The token before lets nobody in any more; whoever is in stays. Errors: ErrUnknown, *EndedError, those of the store.
+func (s *Service) Renew(ctx context.Context, domain string, id ID, by Caller) (Opened, error) {
+	l, err := s.current(ctx, domain, id)
+	if err != nil {
+		return Opened{}, err
+	}
+	return ask(ctx, &l.queue, func() (Opened, error) { return l.renew(by) })
+}
+
+// current finds one that has not ended. Errors: ErrUnknown, *EndedError, those of the store.
+func (s *Service) current(ctx context.Context, domain string, id ID) (*live, error) {
+	if l := s.find(id); l != nil && l.key.Domain == domain {
+		return l, nil
+	}
+	record, err := s.deps.Store.RemoteSession(ctx, domain, id)
+	if err != nil {
+		return nil, err
+	}
+	return nil, &EndedError{record.Reason, record.Detail}
+}
+
+// TechnicianDisabled ends the sessions of a technician whose account was disabled or deleted. It does not block.
+func (s *Service) TechnicianDisabled(domain, technician string) {
+	for _, l := range s.all(func(l *live) bool { return l.who == person{domain, technician} }) {
+		l.post(func() { l.endNoted(ReasonTechnicianDisabled, "", audit.Server) })
+	}
+}
+
+// EndpointDeleted ends the sessions of an endpoint that was deleted. It does not block.
+func (s *Service) EndpointDeleted(k endpoint.Key) {
+	for _, l := range s.of(k) {
+		l.post(func() { l.endNoted(ReasonEndpointRemoved, "", audit.Server) })
 	}
 }

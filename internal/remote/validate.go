@@ -1,87 +1,137 @@
 package remote
 
 import (
-	"context"
-	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
-	"signalbox/internal/endpoint"
+	"signalbox/internal/channel"
+	"signalbox/internal/signalling"
+	"signalbox/internal/turnsession"
 )
 
-// FieldError is one mistake in a Spec.
-type FieldError struct {
-	Pointer string // JSON pointer (RFC 6901) into the request, such as "/ttl"
-	Detail  string // what is wrong and what is allowed; never the value itself
+// Bounds of texts, in bytes.
+const (
+	MaxName = 128
+	MaxText = 500
+)
+
+// kinds are the channels that a session may be for, each with its permissions. System is no kind: every session has it.
+var kinds = map[string][]string{
+	channel.Terminal:  {channel.MayType},
+	channel.Files:     {channel.MayReadFiles, channel.MayWriteFiles},
+	channel.Processes: {channel.MaySee, channel.MayKill},
+	channel.Desktop:   {channel.MayWatch, channel.MayControl},
 }
 
-// FieldErrors is every mistake of a Spec at once; never empty when it is returned as an error.
-type FieldErrors []FieldError
-
-// Error joins the mistakes with semicolons.
-func (es FieldErrors) Error() string {
-	texts := make([]string, len(es))
-	for i, e := range es {
-		texts[i] = e.Pointer + ": " + e.Detail
+// complete puts in defaults.
+func (c *Config) complete(s *Spec) {
+	if s.MaxDuration == 0 {
+		s.MaxDuration = c.Duration
 	}
-	return strings.Join(texts, "; ")
-}
-
-// PartyError says which side's endpoint is wrong.
-type PartyError struct {
-	Side Side
-	Err  error
-}
-
-// Error returns side and cause.
-func (e *PartyError) Error() string {
-	return "endpoint of side " + e.Side.String() + ": " + e.Err.Error()
-}
-
-// Unwrap returns the cause.
-func (e *PartyError) Unwrap() error { return e.Err }
-
-// Validate returns the mistakes as FieldErrors.
-func (s *Spec) Validate() error {
-	var errs FieldErrors
-	check := func(ok bool, pointer, format string, args ...any) {
-		if !ok {
-			errs = append(errs, FieldError{pointer, fmt.Sprintf(format, args...)})
+	if s.MaxIdle == 0 {
+		s.MaxIdle = c.MaxIdle
+	}
+	if s.Transport == "" {
+		s.Transport = signalling.TransportAuto
+	}
+	if s.Consent.Mode == "" {
+		s.Consent.Mode = c.Consent
+	}
+	if s.Consent.Timeout == 0 {
+		s.Consent.Timeout = c.ConsentTimeout
+	}
+	if len(s.Permissions) == 0 {
+		for _, kind := range s.Kinds {
+			s.Permissions = append(s.Permissions, kinds[kind]...)
 		}
 	}
-	check(s.TTL >= MinTTL && s.TTL <= MaxTTL, "/ttl", "it is %d to %d seconds", int(MinTTL.Seconds()), int(MaxTTL.Seconds()))
-	check(len(s.AllowPeers) <= MaxPeers, "/allow_peers", "there are at most %d", MaxPeers)
-	for i, p := range s.AllowPeers {
-		check(p.IsValid(), fmt.Sprintf("/allow_peers/%d", i), "it is an address such as 192.0.2.1, or a range such as 192.0.2.0/24 or 2001:db8::/64")
+}
+
+// mistakes collects what is wrong with a request.
+type mistakes turnsession.FieldErrors
+
+func (m *mistakes) check(ok bool, pointer, format string, args ...any) {
+	if !ok {
+		*m = append(*m, turnsession.FieldError{Pointer: pointer, Detail: fmt.Sprintf(format, args...)})
 	}
-	check(s.Endpoints[A] == "" || s.Endpoints[A] != s.Endpoints[B], "/endpoints/b", "it is another endpoint than that of side a")
-	check(printable(s.Technician) && len(s.Technician) <= MaxTechnician, "/technician", "it has up to %d bytes and no control characters", MaxTechnician)
-	check(s.MaxAllocations >= 0 && s.MaxAllocations <= MaxAllocations, "/max_allocations", "it is 0 to %d", MaxAllocations)
-	check(s.Rate >= 0 && s.Rate <= MaxRate, "/rate", "it is 0 to %d bytes per second", int64(MaxRate))
-	if errs == nil {
+}
+
+// err returns the mistakes as turnsession.FieldErrors, or nil.
+func (m mistakes) err() error {
+	if len(m) == 0 {
 		return nil
 	}
-	return errs
+	return turnsession.FieldErrors(m)
+}
+
+// validate returns the mistakes of a complete Spec as turnsession.FieldErrors.
+func (c *Config) validate(s *Spec) error {
+	var m mistakes
+	m.check(s.Technician.ID != "" && len(s.Technician.ID) <= turnsession.MaxTechnician && printable(s.Technician.ID),
+		"/technician/id", "it has 1 to %d bytes and no control characters", turnsession.MaxTechnician)
+	m.check(len(s.Technician.Name) <= MaxName && printable(s.Technician.Name), "/technician/name", "it has up to %d bytes and no control characters", MaxName)
+	m.check(len(s.Why) <= MaxText && utf8.ValidString(s.Why), "/why", "it has up to %d bytes", MaxText)
+	m.kinds(s)
+	m.check(isMode(s.Consent.Mode), "/consent/mode", "it is none, ask_allow or ask_deny")
+	m.check(within(s.Consent.Timeout, MinConsent, MaxConsent), "/consent/timeout", "it is %d to %d seconds", int(MinConsent.Seconds()), int(MaxConsent.Seconds()))
+	m.check(len(s.Consent.Message) <= MaxText && utf8.ValidString(s.Consent.Message), "/consent/message", "it has up to %d bytes", MaxText)
+	m.check(slices.Contains([]string{signalling.TransportAuto, signalling.TransportTURNOnly, signalling.TransportRelayOnly}, s.Transport),
+		"/transport", "it is auto, turn_only or websocket_only")
+	m.limits(c, s)
+	return m.err()
+}
+
+func (m *mistakes) kinds(s *Spec) {
+	m.check(len(s.Kinds) > 0, "/kinds", "there is at least one of desktop, terminal, files, processes")
+	var allowed []string
+	for i, kind := range s.Kinds {
+		permissions, ok := kinds[kind]
+		m.check(ok && !slices.Contains(s.Kinds[:i], kind), fmt.Sprintf("/kinds/%d", i), "it is desktop, terminal, files or processes, each once")
+		allowed = append(allowed, permissions...)
+	}
+	for i, permission := range s.Permissions {
+		m.check(slices.Contains(allowed, permission) && !slices.Contains(s.Permissions[:i], permission), fmt.Sprintf("/permissions/%d", i),
+			"it is one of those of the kinds, each once: %s", strings.Join(allowed, ", "))
+	}
+}
+
+// validateLimits is validate for what can be changed.
+func (c *Config) validateLimits(s *Spec) error {
+	var m mistakes
+	m.limits(c, s)
+	return m.err()
+}
+
+func (m *mistakes) limits(c *Config, s *Spec) {
+	m.check(within(s.MaxDuration, MinDuration, c.MaxDuration), "/max_duration", "it is %d to %d seconds", int(MinDuration.Seconds()), int(c.MaxDuration.Seconds()))
+	most := c.MaxIdle
+	if most == 0 {
+		most = TopDuration
+	}
+	never := s.MaxIdle == 0 && c.MaxIdle == 0
+	m.check(never || within(s.MaxIdle, MinDuration, most), "/max_idle", "it is %d to %d seconds", int(MinDuration.Seconds()), int(most/time.Second))
+	m.check(s.MaxBytes >= 0, "/max_bytes", "it is 0 or more")
 }
 
 func printable(s string) bool {
 	return utf8.ValidString(s) && !strings.ContainsFunc(s, unicode.IsControl)
 }
 
-// checkParties returns a PartyError for an endpoint that is not registered.
-func (s *Service) checkParties(ctx context.Context, domain string, spec *Spec) error {
-	for side, id := range spec.Endpoints {
-		if id == "" {
-			continue
+// cut returns at most MaxText bytes of valid UTF-8 without control characters: what a party says about itself.
+func cut(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
 		}
-		if _, err := s.store.Endpoint(ctx, endpoint.Key{Domain: domain, ID: id}); err != nil {
-			if errors.Is(err, endpoint.ErrUnknown) {
-				err = &PartyError{Side(side), err}
-			}
-			return err
-		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	end := min(len(text), MaxText)
+	for end < len(text) && !utf8.RuneStart(text[end]) {
+		end--
 	}
-	return nil
+	return text[:end]
 }

@@ -15,6 +15,7 @@ type Config struct {
 	OutboxRetention      time.Duration `key:"outbox_retention" doc:"How long events are kept for their readers; 1h or longer."`
 	OutboxUnread         time.Duration `key:"outbox_unread" doc:"How long events are kept at most that a webhook has not taken yet; then they are deleted and counted as lost. At least outbox_retention."`
 	ArchiveRetention     time.Duration `key:"archive_retention" doc:"How long messages stay in the archives of accounts (XEP-0313); 1h or longer."`
+	AuditRetention       time.Duration `key:"audit_retention" doc:"How long the audit trail and the records of remote sessions are kept; 24h or longer."`
 }
 
 // Default returns the configuration of one machine.
@@ -28,6 +29,7 @@ func Default() Config {
 		OutboxRetention:      72 * time.Hour,
 		OutboxUnread:         7 * 24 * time.Hour,
 		ArchiveRetention:     30 * 24 * time.Hour,
+		AuditRetention:       400 * 24 * time.Hour,
 	}
 }
 
@@ -47,5 +49,6 @@ func (c Config) Validate() error {
 	check(c.OutboxRetention >= time.Hour, "outbox_retention: must be at least 1h")
 	check(c.OutboxUnread >= c.OutboxRetention, "outbox_unread: must be at least outbox_retention")
 	check(c.ArchiveRetention >= time.Hour, "archive_retention: must be at least 1h")
+	check(c.AuditRetention >= 24*time.Hour, "audit_retention: must be at least 24h")
 	return errors.Join(errs...)
 }

@@ -89,6 +89,12 @@ func (s *Store) deleteOld(ctx context.Context, now time.Time) error {
 	if err := s.deleteOldTURNSessions(ctx, now.Add(-s.cfg.Retention)); err != nil {
 		return err
 	}
+	if err := s.deleteOldAudit(ctx, now.Add(-s.cfg.AuditRetention)); err != nil {
+		return err
+	}
+	if err := s.deleteOldRemoteSessions(ctx, now.Add(-s.cfg.AuditRetention)); err != nil {
+		return err
+	}
 	return s.deleteExpired(ctx, now)
 }
 

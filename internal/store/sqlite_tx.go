@@ -5,16 +5,21 @@ import (
 	"errors"
 	"time"
 
+	"signalbox/internal/audit"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/push"
 	"signalbox/internal/store/accounts"
+	auditrows "signalbox/internal/store/audit"
 	"signalbox/internal/store/campaigns"
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/endpoints"
+	"signalbox/internal/store/enrolments"
 	"signalbox/internal/store/failure"
 	"signalbox/internal/store/outbox"
 	"signalbox/internal/store/presences"
 	"signalbox/internal/store/pushes"
+	"signalbox/internal/store/remotesessions"
+	"signalbox/internal/store/technicians"
 	"signalbox/internal/store/tokens"
 	"signalbox/internal/store/turnsessions"
 	"signalbox/internal/store/webhooks"
@@ -28,6 +33,9 @@ type tx struct {
 	lastPush, lastEvent int64 // the numbers given out last
 	numbersRead         bool  // whether they were read in this transaction
 	numbersUsed         bool  // whether they have to be written
+
+	auditEnd  audit.Link // where the audit trail stands
+	auditRead bool       // whether it was read in this transaction
 
 	// Pushes that were read, and those of them that have changed; written before any other operation.
 	rows    map[push.ID]*pushes.Row
@@ -43,16 +51,20 @@ type tx struct {
 
 	row2 [2]driver.Value // reused for short rows
 
-	control  controlStmts
-	push     *pushes.Statements
-	endpoint *endpoints.Statements
-	presence *presences.Statements
-	token    *tokens.Statements
-	outbox   *outbox.Statements
-	account  *accounts.Statements
-	campaign *campaigns.Statements
-	turn     *turnsessions.Statements
-	webhook  *webhooks.Statements
+	control   controlStmts
+	push      *pushes.Statements
+	endpoint  *endpoints.Statements
+	presence  *presences.Statements
+	token     *tokens.Statements
+	staff     *technicians.Statements
+	outbox    *outbox.Statements
+	account   *accounts.Statements
+	campaign  *campaigns.Statements
+	turn      *turnsessions.Statements
+	session   *remotesessions.Statements
+	audit     *auditrows.Statements
+	enrolment *enrolments.Statements
+	webhook   *webhooks.Statements
 }
 
 type controlStmts struct {
@@ -78,6 +90,7 @@ func newTx(c *direct.Conn) (*tx, error) {
 		endpoint: endpoints.Prepare(p),
 		presence: presences.Prepare(p),
 		token:    tokens.Prepare(p),
+		staff:    technicians.Prepare(p),
 		webhook:  webhooks.Prepare(p),
 		outbox:   outbox.Prepare(p),
 	}
@@ -92,6 +105,15 @@ func newTx(c *direct.Conn) (*tx, error) {
 		return nil, err
 	}
 	if t.turn, err = turnsessions.Prepare(c); err != nil {
+		return nil, err
+	}
+	if t.session, err = remotesessions.Prepare(c); err != nil {
+		return nil, err
+	}
+	if t.audit, err = auditrows.Prepare(c); err != nil {
+		return nil, err
+	}
+	if t.enrolment, err = enrolments.Prepare(c); err != nil {
 		return nil, err
 	}
 	return t, t.push.ReadRecent()
@@ -122,7 +144,7 @@ func (w *sqliteWriter) write(ops []operation) error {
 }
 
 func (t *tx) begin() error {
-	t.numbersRead, t.numbersUsed = false, false
+	t.numbersRead, t.numbersUsed, t.auditRead = false, false, false
 	t.forgetRows()
 	t.events = t.events[:0]
 	clear(t.closed)

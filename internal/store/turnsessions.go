@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"time"
 
-	"signalbox/internal/remote"
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/outbox"
+	"signalbox/internal/turnsession"
 )
 
-var _ remote.Store = (*Store)(nil)
+var _ turnsession.Store = (*Store)(nil)
 
-// CreateTURNSession implements remote.Store.
-func (s *Store) CreateTURNSession(ctx context.Context, r remote.Session) error {
+// CreateTURNSession implements turnsession.Store.
+func (s *Store) CreateTURNSession(ctx context.Context, r turnsession.Session) error {
 	return s.try(ctx, func(t *tx) error {
 		if err := t.turn.Insert(&r); err != nil {
 			return err
@@ -23,8 +23,8 @@ func (s *Store) CreateTURNSession(ctx context.Context, r remote.Session) error {
 	})
 }
 
-// EndTURNSession implements remote.Store.
-func (s *Store) EndTURNSession(ctx context.Context, id remote.ID, e remote.End) (r remote.Session, err error) {
+// EndTURNSession implements turnsession.Store.
+func (s *Store) EndTURNSession(ctx context.Context, id turnsession.ID, e turnsession.End) (r turnsession.Session, err error) {
 	err = s.try(ctx, func(t *tx) (err error) {
 		if r, err = t.turn.Find(id); err != nil || !r.Open() {
 			return err
@@ -37,12 +37,12 @@ func (s *Store) EndTURNSession(ctx context.Context, id remote.ID, e remote.End) 
 			return err
 		}
 		return t.turnEvent(outbox.TURNEnded, turnData{Reason: r.Reason, Counters: &r.Counters}, &r)
-	}, remote.ErrUnknown)
+	}, turnsession.ErrUnknown)
 	return r, err
 }
 
-// SaveTURNCounters implements remote.Store.
-func (s *Store) SaveTURNCounters(ctx context.Context, counts []remote.Count) error {
+// SaveTURNCounters implements turnsession.Store.
+func (s *Store) SaveTURNCounters(ctx context.Context, counts []turnsession.Count) error {
 	if len(counts) == 0 {
 		return nil
 	}
@@ -56,41 +56,41 @@ func (s *Store) SaveTURNCounters(ctx context.Context, counts []remote.Count) err
 	}}, len(counts))
 }
 
-// TURNSession implements remote.Store.
-func (s *Store) TURNSession(ctx context.Context, domain string, id remote.ID) (remote.Session, error) {
+// TURNSession implements turnsession.Store.
+func (s *Store) TURNSession(ctx context.Context, domain string, id turnsession.ID) (turnsession.Session, error) {
 	return s.reader.turn.Session(ctx, domain, id)
 }
 
-// TURNSessions implements remote.Store.
-func (s *Store) TURNSessions(ctx context.Context, q remote.Query) ([]remote.Session, error) {
+// TURNSessions implements turnsession.Store.
+func (s *Store) TURNSessions(ctx context.Context, q turnsession.Query) ([]turnsession.Session, error) {
 	return s.reader.turn.Sessions(ctx, q)
 }
 
-// OpenTURNSessions implements remote.Store.
-func (s *Store) OpenTURNSessions(ctx context.Context) ([]remote.ID, error) {
+// OpenTURNSessions implements turnsession.Store.
+func (s *Store) OpenTURNSessions(ctx context.Context) ([]turnsession.ID, error) {
 	return s.reader.turn.Open(ctx)
 }
 
 // turnData is what events of TURN sessions tell.
 type turnData struct {
-	ID         string            `json:"id"`
-	Endpoints  map[string]string `json:"endpoints,omitempty"` // by side
-	Technician string            `json:"technician,omitempty"`
-	OpenedBy   string            `json:"opened_by"` // name of the token
-	Expires    *time.Time        `json:"expires_at,omitempty"`
-	Reason     string            `json:"reason,omitempty"`
-	Counters   *remote.Counters  `json:"counters,omitempty"`
+	ID         string                `json:"id"`
+	Endpoints  map[string]string     `json:"endpoints,omitempty"` // by side
+	Technician string                `json:"technician,omitempty"`
+	OpenedBy   string                `json:"opened_by"` // name of the token
+	Expires    *time.Time            `json:"expires_at,omitempty"`
+	Reason     string                `json:"reason,omitempty"`
+	Counters   *turnsession.Counters `json:"counters,omitempty"`
 }
 
 // turnEvent keeps an event of a session with what all of them tell.
-func (t *tx) turnEvent(kind int64, d turnData, r *remote.Session) error {
+func (t *tx) turnEvent(kind int64, d turnData, r *turnsession.Session) error {
 	d.ID, d.Technician, d.OpenedBy = r.ID.String(), r.Technician, r.By.Name
 	for side, id := range r.Endpoints {
 		if id != "" {
 			if d.Endpoints == nil {
 				d.Endpoints = map[string]string{}
 			}
-			d.Endpoints[remote.Side(side).String()] = id
+			d.Endpoints[turnsession.Side(side).String()] = id
 		}
 	}
 	data, err := json.Marshal(d)

@@ -9,14 +9,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"signalbox/internal/remote"
+	"signalbox/internal/turnsession"
 )
 
 // sessionRecord is an open session with all that it can have.
-func sessionRecord(id remote.ID, created time.Time) remote.Session {
-	return remote.Session{
-		ID: id, Domain: "push.example", By: remote.Caller{TokenID: "tok_1", Name: "management"}, Created: created, Expires: created.Add(time.Minute),
-		Spec: remote.Spec{
+func sessionRecord(id turnsession.ID, created time.Time) turnsession.Session {
+	return turnsession.Session{
+		ID: id, Domain: "push.example", By: turnsession.Caller{TokenID: "tok_1", Name: "management"}, Created: created, Expires: created.Add(time.Minute),
+		Spec: turnsession.Spec{
 			TTL: time.Minute, AllowPeers: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("2001:db8::1/128")},
 			Endpoints: [2]string{"pc-1", ""}, Technician: "ann", MaxAllocations: 4, Rate: 1 << 20,
 		},
@@ -45,21 +45,21 @@ func TestTURNSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	mustEqual(t, "open", want, got)
-	noted := remote.Count{ID: 7, Counters: remote.Counters{BytesUp: 5}, At: now.Add(time.Second)}
-	if err := s.SaveTURNCounters(t.Context(), []remote.Count{noted, {ID: 8}}); err != nil {
+	noted := turnsession.Count{ID: 7, Counters: turnsession.Counters{BytesUp: 5}, At: now.Add(time.Second)}
+	if err := s.SaveTURNCounters(t.Context(), []turnsession.Count{noted, {ID: 8}}); err != nil {
 		t.Fatal(err)
 	}
-	final := remote.Counters{Allocations: 2, PacketsUp: 1, BytesUp: 9, Drops: map[string]uint64{"rate": 3}, RefusedPeers: map[string]uint64{"127.0.0.1": 1}}
-	end := remote.End{At: now.Add(2 * time.Second), Reason: remote.ReasonRequested, Counters: &final, Counted: now.Add(2 * time.Second)}
+	final := turnsession.Counters{Allocations: 2, PacketsUp: 1, BytesUp: 9, Drops: map[string]uint64{"rate": 3}, RefusedPeers: map[string]uint64{"127.0.0.1": 1}}
+	end := turnsession.End{At: now.Add(2 * time.Second), Reason: turnsession.ReasonRequested, Counters: &final, Counted: now.Add(2 * time.Second)}
 	want.Ended, want.Reason, want.Counters, want.Counted = end.At, end.Reason, final, end.Counted
 	for range 2 {
 		if got, err = s.EndTURNSession(t.Context(), 7, end); err != nil {
 			t.Fatal(err)
 		}
 		mustEqual(t, "ended", want, got)
-		end = remote.End{At: now.Add(time.Hour), Reason: remote.ReasonExpired} // a later end changes nothing
+		end = turnsession.End{At: now.Add(time.Hour), Reason: turnsession.ReasonExpired} // a later end changes nothing
 	}
-	if err := s.SaveTURNCounters(t.Context(), []remote.Count{noted}); err != nil { // nor do counters that come late
+	if err := s.SaveTURNCounters(t.Context(), []turnsession.Count{noted}); err != nil { // nor do counters that come late
 		t.Fatal(err)
 	}
 	got, err = s.TURNSession(t.Context(), "push.example", 7)
@@ -89,14 +89,14 @@ func TestTURNSessionEndsWithoutCounters(t *testing.T) {
 	if err := s.CreateTURNSession(t.Context(), sessionRecord(7, now)); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.SaveTURNCounters(t.Context(), []remote.Count{{ID: 7, Counters: remote.Counters{BytesUp: 5}, At: now}}); err != nil {
+	if err := s.SaveTURNCounters(t.Context(), []turnsession.Count{{ID: 7, Counters: turnsession.Counters{BytesUp: 5}, At: now}}); err != nil {
 		t.Fatal(err)
 	}
-	got, err := s.EndTURNSession(t.Context(), 7, remote.End{At: now, Reason: remote.ReasonRestarted})
+	got, err := s.EndTURNSession(t.Context(), 7, turnsession.End{At: now, Reason: turnsession.ReasonRestarted})
 	if err != nil || got.Counters.BytesUp != 5 || !got.Counted.Equal(now) {
 		t.Errorf("EndTURNSession = %+v, %v", got, err)
 	}
-	if _, err := s.EndTURNSession(t.Context(), 8, remote.End{At: now}); !errors.Is(err, remote.ErrUnknown) {
+	if _, err := s.EndTURNSession(t.Context(), 8, turnsession.End{At: now}); !errors.Is(err, turnsession.ErrUnknown) {
 		t.Errorf("EndTURNSession of nothing = %v", err)
 	}
 }
@@ -105,7 +105,7 @@ func TestTURNSessionEndsWithoutCounters(t *testing.T) {
 func TestTURNSessionsAreListed(t *testing.T) {
 	s := running(t)
 	now := time.Now().UTC().Truncate(time.Microsecond)
-	for id := range remote.ID(4) {
+	for id := range turnsession.ID(4) {
 		r := sessionRecord(id+1, now)
 		if id == 3 {
 			r.Domain = "other.example"
@@ -114,10 +114,10 @@ func TestTURNSessionsAreListed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.EndTURNSession(t.Context(), 2, remote.End{At: now}); err != nil {
+	if _, err := s.EndTURNSession(t.Context(), 2, turnsession.End{At: now}); err != nil {
 		t.Fatal(err)
 	}
-	listed := func(q remote.Query) (ids []remote.ID) {
+	listed := func(q turnsession.Query) (ids []turnsession.ID) {
 		t.Helper()
 		q.Domain = "push.example"
 		all, err := s.TURNSessions(t.Context(), q)
@@ -131,14 +131,14 @@ func TestTURNSessionsAreListed(t *testing.T) {
 	}
 	for _, tt := range []struct {
 		name string
-		q    remote.Query
-		want []remote.ID
+		q    turnsession.Query
+		want []turnsession.ID
 	}{
-		{"all", remote.Query{Limit: 10}, []remote.ID{3, 2, 1}},
-		{"first page", remote.Query{Limit: 2}, []remote.ID{3, 2}},
-		{"second page", remote.Query{Limit: 2, Before: 2}, []remote.ID{1}},
-		{"open", remote.Query{Limit: 10, State: remote.StateOpen}, []remote.ID{3, 1}},
-		{"ended", remote.Query{Limit: 10, State: remote.StateEnded}, []remote.ID{2}},
+		{"all", turnsession.Query{Limit: 10}, []turnsession.ID{3, 2, 1}},
+		{"first page", turnsession.Query{Limit: 2}, []turnsession.ID{3, 2}},
+		{"second page", turnsession.Query{Limit: 2, Before: 2}, []turnsession.ID{1}},
+		{"open", turnsession.Query{Limit: 10, State: turnsession.StateOpen}, []turnsession.ID{3, 1}},
+		{"ended", turnsession.Query{Limit: 10, State: turnsession.StateEnded}, []turnsession.ID{2}},
 	} {
 		mustEqual(t, tt.name, tt.want, listed(tt.q))
 	}
@@ -147,11 +147,11 @@ func TestTURNSessionsAreListed(t *testing.T) {
 	}
 	for _, step := range []struct {
 		at   time.Time
-		want []remote.ID
-	}{{now.Add(s.cfg.Retention - time.Minute), []remote.ID{3, 2, 1}}, {now.Add(s.cfg.Retention + time.Minute), []remote.ID{3, 1}}} {
+		want []turnsession.ID
+	}{{now.Add(s.cfg.Retention - time.Minute), []turnsession.ID{3, 2, 1}}, {now.Add(s.cfg.Retention + time.Minute), []turnsession.ID{3, 1}}} {
 		if err := s.deleteOld(t.Context(), step.at); err != nil {
 			t.Fatal(err)
 		}
-		mustEqual(t, "kept", step.want, listed(remote.Query{Limit: 10}))
+		mustEqual(t, "kept", step.want, listed(turnsession.Query{Limit: 10}))
 	}
 }

@@ -32,7 +32,7 @@ func TestConfig(t *testing.T) {
 	if err == nil {
 		t.Fatal("the zero Config is valid")
 	}
-	for _, key := range []string{"queue: ", "marks: ", "batch: ", "retention: ", "idempotency_retention: ", "outbox_retention: ", "archive_retention: "} {
+	for _, key := range []string{"queue: ", "marks: ", "batch: ", "retention: ", "idempotency_retention: ", "outbox_retention: ", "archive_retention: ", "audit_retention: "} {
 		if !strings.Contains("\n"+err.Error(), "\n"+key) {
 			t.Errorf("Validate does not name %q: %v", key, err)
 		}

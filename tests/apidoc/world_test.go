@@ -22,7 +22,8 @@ import (
 	"signalbox/tests/harness"
 )
 
-// world is what the page takes for granted: a server, the endpoint pc-1 with its agent, and a receiver of webhooks.
+// world is what the page takes for granted: a server, the endpoint pc-1 with its agent, the endpoint pc-7, which is asked for remote sessions and does not answer, and a receiver of
+// webhooks.
 type world struct {
 	server   *harness.Server
 	receiver string // URL
@@ -48,6 +49,11 @@ func newWorld(t *testing.T) *world {
 	cfg.Addresses, cfg.CAFile, cfg.StateDir = []string{w.server.Addr("tls")}, w.server.CAFile, filepath.Join(t.TempDir(), "agent")
 	runAgent(t, cfg)
 	w.server.AwaitPresence(t, "pc-1", "online")
+	w.server.Call(t, "POST", "/v1/endpoints", `{"id":"pc-7","secret":"`+secret+`"}`, http.StatusCreated)
+	asked := w.server.Connect(t, "pc-7")
+	asked.Login("pc-7", secret, "agent")
+	asked.Send("<presence/>")
+	w.server.AwaitPresence(t, "pc-7", "online")
 	return w
 }
 

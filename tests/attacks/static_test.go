@@ -51,8 +51,8 @@ var jitter = []string{
 	"internal/client/retry.go",            // when a request is tried again
 	"internal/endpoint/admit.go",          // how long the login of an endpoint that is flapping is held up
 	"internal/events/webhook/schedule.go", // when an event is tried again
+	"internal/id/id.go",                   // ids, which open nothing
 	"internal/push/scribe.go",             // when a write is tried again
-	"internal/remote/id.go",               // ids of sessions, which open nothing
 	"turn/control/backoff.go",             // when the TURN process is started again
 	"turn/datapath/down.go",               // transaction ids of indications, which nothing answers
 	"turn/datapath/ports.go",              // at which port the sequence begins
@@ -76,7 +76,7 @@ func TestRow20WeakRandom(t *testing.T) {
 }
 
 // keepers are the packages that look at secrets.
-var keepers = []string{"xmpp/sasl/", "internal/access/", "internal/endpoint/"}
+var keepers = []string{"xmpp/sasl/", "internal/access/", "internal/endpoint/", "internal/remote/", "internal/identity/", "relay/"}
 
 // TestRow19ComparedInConstantTime: where secrets are looked at, bytes are compared by crypto/subtle or crypto/hmac alone.
 func TestRow19ComparedInConstantTime(t *testing.T) {

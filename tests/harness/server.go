@@ -129,6 +129,16 @@ func (s *Server) Run() {
 	go func() { s.ended <- a.Run(ctx) }()
 }
 
+// TryRun reports why a server on the directory cannot be built; one that can is given up again.
+func (s *Server) TryRun() error {
+	s.t.Helper()
+	a, err := app.New(s.t.Context(), s.Config, app.Version{Version: "test"}, zap.NewNop())
+	if err != nil {
+		return err
+	}
+	return a.Close()
+}
+
 // KeepPorts has the next Run listen where this one does.
 func (s *Server) KeepPorts() {
 	s.Config.Listen.TLS, s.Config.Listen.XMPP, s.Config.Listen.API = s.addrs["tls"], s.addrs["xmpp"], s.addrs["api"]

@@ -64,7 +64,7 @@ func TestDiagnosesAreDocumented(t *testing.T) {
 // TestDiagnosesArePlayed: every case is brought about, or at least told, by a test.
 func TestDiagnosesArePlayed(t *testing.T) {
 	var tests strings.Builder
-	for _, pattern := range []string{"tests/why/*_test.go", "internal/diagnosis/*_test.go", "internal/app/*_test.go"} {
+	for _, pattern := range []string{"tests/why/*_test.go", "tests/enrol/*_test.go", "internal/diagnosis/*_test.go", "internal/app/*_test.go"} {
 		files, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: %v, %v", pattern, files, err)

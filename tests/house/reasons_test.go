@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/listen"
 	"signalbox/internal/push"
+	"signalbox/internal/remote"
 )
 
 // reasons is docs/REASONS.md, made from the catalogues in the code.
@@ -29,6 +30,14 @@ func reasons() string {
 	b.WriteString("\n## Pushes\n\n| reason | state | what happened |\n|---|---|---|\n")
 	for _, r := range push.Reasons() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.Reason, r.State, r.Doc)
+	}
+	b.WriteString("\n## Remote sessions\n\n| reason | another may succeed as things are | what happened and what to do |\n|---|---|---|\n")
+	for _, r := range remote.Reasons() {
+		again := "no"
+		if r.Again {
+			again = "yes"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.Name, again, r.Doc)
 	}
 	b.WriteString("\n## Connections that were not handed on\n\nLabel of `signalbox_listen_closed_total`.\n\n| reason | what happened |\n|---|---|\n")
 	for _, r := range listen.Reasons() {

@@ -79,6 +79,9 @@ var facts = map[string][]string{
 	"campaign.started": {"id", "name"}, "campaign.paused": {"id", "name"}, "campaign.resumed": {"id", "name"}, "campaign.aborted": {"id", "name", "reason"},
 	"campaign.finished":   {"id", "name"},
 	"turn.session.opened": {"id", "opened_by", "expires_at"}, "turn.session.ended": {"id", "opened_by", "reason", "counters"},
+	"session.requested": {"id", "endpoint", "technician", "opened_by", "why", "kinds", "state", "expires_at"}, "session.consent": {"id", "consent"},
+	"session.accepted": {"id", "consent", "state"}, "session.active": {"id", "path", "state"}, "session.lost": {"id", "state"}, "session.returned": {"id", "state"},
+	"session.changed": {"id", "expires_at"}, "session.ended": {"id", "reason", "path", "seconds", "bytes_up", "bytes_down"},
 }
 
 // TestEveryType brings every type of event about, and holds what the stream has against what a webhook and the management server got: the same, with all facts.
@@ -130,7 +133,7 @@ func said(t *testing.T, e client.Event, want []string) {
 			t.Errorf("%s does not say %s: %s", e.Type, name, e.Data)
 		}
 	}
-	if subject, _, _ := strings.Cut(e.Type, "."); (subject == "push" || subject == "endpoint") != (e.Endpoint != "") {
+	if subject, _, _ := strings.Cut(e.Type, "."); slices.Contains([]string{"push", "endpoint", "session"}, subject) != (e.Endpoint != "") {
 		t.Errorf("%s is about endpoint %q", e.Type, e.Endpoint)
 	}
 }
@@ -186,6 +189,7 @@ func play(t *testing.T, s *harness.Server, a authority) {
 	playPresence(t, s)
 	playCampaigns(t, s)
 	playTURN(t, s)
+	playSession(t, s)
 	bundle(t, s, harness.Domain+".pem", s.Next)
 	conn, err := tls.Dial("tcp", s.Addr("tls"), &tls.Config{ServerName: harness.Domain, RootCAs: x509.NewCertPool(), NextProtos: []string{"xmpp-client"}})
 	if err == nil {
@@ -249,6 +253,43 @@ func playPresence(t *testing.T, s *harness.Server) {
 func playTURN(t *testing.T, s *harness.Server) {
 	t.Helper()
 	header, _ := s.Call(t, "POST", "/v1/turn/sessions", `{"endpoints":{"a":"pc-1"}}`, http.StatusCreated)
+	s.Call(t, "DELETE", header.Get("Location"), "", http.StatusOK)
+}
+
+// playSession has an endpoint take a remote session, lose its connection and come back.
+func playSession(t *testing.T, s *harness.Server) {
+	t.Helper()
+	endpoints(t, api(t, s), "pc-5")
+	pc := s.Connect(t, "pc-5")
+	pc.Login("pc-5", "s3cret", "agent")
+	pc.Send("<presence/>")
+	s.AwaitPresence(t, "pc-5", "online")
+	header, text := s.Call(t, "POST", "/v1/sessions", `{"endpoint":"pc-5","technician":{"id":"ann"},"why":"ticket 4711","kinds":["terminal"]}`, http.StatusCreated)
+	var made struct{ ID string }
+	must(t, json.Unmarshal([]byte(text), &made))
+	say := func(name, rest string) {
+		pc.Send("<iq type='set' to='" + harness.Domain + "' id='" + name + "'><" + name + " xmlns='urn:signalbox:session:1' id='" + made.ID + "'" + rest + "</" + name + "></iq>")
+	}
+	pc.Want("<grant>")
+	say("consent", " state='allowed' desktop='active'>")
+	say("accept", "><capability>terminal</capability>")
+	say("path", " rung='turn_udp' bytes-up='5' bytes-down='7' idle-seconds='0'>")
+	state := func(want string) {
+		t.Helper()
+		harness.Await(t, func() bool {
+			_, text = s.Call(t, "GET", "/v1/sessions/"+made.ID, "", http.StatusOK)
+			return strings.Contains(text, `"state":"`+want+`"`)
+		}, func() string { return "the session is not " + want + ": " + text })
+	}
+	state("active")
+	pc.Close()
+	state("reconnecting")
+	pc = s.Connect(t, "pc-5")
+	pc.Login("pc-5", "s3cret", "agent")
+	pc.Send("<presence/>")
+	say("accept", " resumed='true'><capability>terminal</capability>")
+	state("active")
+	s.Call(t, "PATCH", header.Get("Location"), `{"max_duration":7200}`, http.StatusOK)
 	s.Call(t, "DELETE", header.Get("Location"), "", http.StatusOK)
 }
 

@@ -24,7 +24,7 @@ func (external) step(ctx context.Context, x *Exchange, response []byte) ([]byte,
 	if err := x.admit(a, true, string(response)); err != nil {
 		return nil, false, err
 	}
-	x.byCertificate = true
+	x.noTokens = true
 	return nil, true, nil
 }
 

@@ -70,7 +70,7 @@ type Token struct {
 
 // Wish is what a client asks for about its tokens. The zero value asks for nothing.
 type Wish struct {
-	Mechanism  string // of a token that it would like; one that OfferFast does not return is not heard, nor one who logged in by a certificate
+	Mechanism  string // of a token that it would like; one that OfferFast does not return is not heard, nor one who logged in by a certificate or a key
 	Invalidate bool   // the token by which it logged in shall be worth nothing
 }
 
@@ -110,7 +110,7 @@ func (x *Exchange) Renew(ctx context.Context, w Wish) (*Token, error) {
 
 // mechanismFor returns the mechanism of the token that the client gets: the one that it asks for, or that of a token that will expire.
 func (x *Exchange) mechanismFor(w Wish) string {
-	if _, ok := x.server.startFast(w.Mechanism, x.in); ok && !x.byCertificate {
+	if _, ok := x.server.startFast(w.Mechanism, x.in); ok && !x.noTokens {
 		return w.Mechanism
 	}
 	if x.byToken && !w.Invalidate && time.Until(x.tokens.Current.Expires) < x.server.lifetime/2 {

@@ -31,6 +31,7 @@ type mechanism struct {
 // mechanisms stands in order of preference, the strongest first, and is never written. A bound login comes before an unbound one with a stronger hash: what
 // SHA-1 is weak at plays no part in HMAC, but a login that is not bound can be relayed.
 var mechanisms = [...]mechanism{
+	{Key, func(in Input) bool { return in.Keys && in.TLS.Secure() }, func() conversation { return &keyLogin{} }},
 	{External, hasCertificate, func() conversation { return external{} }},
 	{ScramSHA256Plus, canBind, func() conversation { return newScram(scramSHA256(), true) }},
 	{ScramSHA1Plus, canBind, func() conversation { return newScram(scramSHA1(), true) }},
@@ -44,7 +45,7 @@ func always(Input) bool { return true }
 func canBind(in Input) bool { return hasBinding(in.TLS) }
 
 // Offer returns the names of the mechanisms to announce on a stream in order of preference: none where nobody may log in, EXTERNAL only with a
-// certificate that names an endpoint, -PLUS only with data to bind to.
+// certificate that names an endpoint, -PLUS only with data to bind to, SIGNALBOX-KEY only by a server that has a key.
 func Offer(in Input) []string {
 	if !in.TLS.MayLogIn() {
 		return nil

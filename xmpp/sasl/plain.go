@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/signalling"
 )
 
 // plain is PLAIN, RFC 4616. The password is compared as it was sent, without SASLprep, which leaves the secrets that can be chosen alone.
@@ -16,6 +17,10 @@ func (plain) step(ctx context.Context, x *Exchange, response []byte) ([]byte, bo
 	m, err := parsePlain(string(response))
 	if err != nil {
 		return nil, false, &Failure{Condition: MalformedRequest, Cause: err}
+	}
+	if x.in.Technician != nil && signalling.IsID(m.user) {
+		err := x.admitTechnician(ctx, m)
+		return nil, err == nil, err
 	}
 	a, err := x.account(ctx, m.user)
 	if err != nil {
@@ -29,6 +34,23 @@ func (plain) step(ctx context.Context, x *Exchange, response []byte) ([]byte, bo
 		return nil, false, err
 	}
 	return nil, true, nil
+}
+
+// admitTechnician asks whether the token is that of the session. It is asked last: a token is good for one use.
+func (x *Exchange) admitTechnician(ctx context.Context, m plainMessage) error {
+	own := endpoint.Key{Domain: x.in.Domain, ID: m.user}.JID()
+	if m.authzid != "" && foldASCII(m.authzid) != own {
+		return fail(InvalidAuthzid, "technician asks to act as another")
+	}
+	var refused *signalling.Error
+	switch err := x.in.Technician(ctx, m.user, m.password); {
+	case errors.As(err, &refused):
+		return &Failure{Condition: NotAuthorized, Cause: err}
+	case err != nil:
+		return &Failure{Condition: TemporaryAuthFailure, Cause: err}
+	}
+	x.technician = true
+	return nil
 }
 
 type plainMessage struct {

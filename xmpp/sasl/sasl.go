@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"signalbox/internal/endpoint"
+	"signalbox/internal/identity"
 	"signalbox/internal/link"
 )
 
@@ -34,6 +35,7 @@ type Server struct {
 	slow     chan struct{} // one place per slow hash that may run
 	tokens   Tokens        // nil: there are no fast logins
 	lifetime time.Duration // of a token
+	key      identity.Key  // by which it proves who it is; zero: nobody logs in by a key
 }
 
 // New returns a server. Salts of endpoints that do not exist are derived from fakeKey, which is secret, has at least MinFakeKeyBytes and stays the same over
@@ -52,11 +54,16 @@ func New(accounts Accounts, fakeKey []byte, slowHashes int) (*Server, error) {
 type Input struct {
 	Domain string // the domain that the stream is addressed to, lower case; endpoints of others cannot log in
 	TLS    link.TLS
+	Keys   bool   // the server has a key to prove itself by, see OfferKeys
 	From   string // who the client said it is in its stream header, a bare JID; it must not ask to act as another (XEP-0388 section 2.3). Empty: it did not say
 
 	Client string // id of the client's installation, without NUL; empty: it told none, and gets no tokens
 	Fast   bool   // it says that it logs in by a token: then the fast mechanisms can be started and no others (XEP-0484 section 3.4)
 	Count  uint32 // which attempt with this token it is; 0: it did not say
+
+	// Technician lets the technician of a remote session in by PLAIN: where others have their name and secret stand the session's id and a token. Errors that wrap a
+	// *signalling.Error are refusals, others trouble of the server's. nil: technicians do not log in here.
+	Technician func(ctx context.Context, session, token string) error
 }
 
 // Start begins a login by the mechanism with this name, which is compared exactly. The error is a *Failure: EncryptionRequired where nobody may log in,
@@ -86,7 +93,9 @@ type Exchange struct {
 	identity     endpoint.Key
 	mark         []byte
 
-	byCertificate bool // there is no token to be had: it would outlive the certificate
+	technician  bool
+	noTokens    bool // are to be had: one would outlive a certificate, and be all that can be stolen of a login by key
+	intercepted bool
 
 	// Of a login by a token.
 	byToken bool
@@ -119,9 +128,15 @@ func (x *Exchange) Step(ctx context.Context, response []byte) (challenge []byte,
 // Identity returns who logged in, after Step returned done; the zero Key before.
 func (x *Exchange) Identity() endpoint.Key { return x.identity }
 
+// Technician reports, after Step returned done, that Input.Technician has let the client in, who is no endpoint: Identity is zero.
+func (x *Exchange) Technician() bool { return x.technician }
+
 // SecretMark returns the mark of the secret that the endpoint had when it logged in (endpoint.Secret.Mark), so that a change of the secret while a session is
 // made is seen; nil before Step returned done.
 func (x *Exchange) SecretMark() []byte { return x.mark }
+
+// Intercepted reports, after Step returned done, that the client found TLS opened on the way and logged in all the same, as its policy lets it.
+func (x *Exchange) Intercepted() bool { return x.intercepted }
 
 // Claimed returns who the client says it is, for logs and diagnosis; the zero Key before it said so and where the name can name no endpoint.
 func (x *Exchange) Claimed() endpoint.Key { return x.claimed }

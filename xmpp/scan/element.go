@@ -73,6 +73,20 @@ func (e Element) Attr(name string) ([]byte, bool) {
 	return nil, false
 }
 
+// Attributes yields the raw names and the unescaped values of the attributes in order, declarations of namespaces left out. Values are as those of Attr.
+func (e Element) Attributes() iter.Seq2[[]byte, []byte] {
+	return func(yield func(name, value []byte) bool) {
+		if e.raw == nil {
+			return
+		}
+		for name, raw, i := e.nextAttribute(e.nameEnd); name != nil; name, raw, i = e.nextAttribute(i) {
+			if _, declares := declaredPrefix(name); !declares && !yield(name, unescapeValue(raw)) {
+				return
+			}
+		}
+	}
+}
+
 // nextAttribute returns the raw name and the raw value of the attribute at or behind offset i of the start tag, and the
 // offset behind it; without one the name is nil. It starts at nameEnd.
 func (e *Element) nextAttribute(i int) (name, raw []byte, next int) {

@@ -252,3 +252,33 @@ func TestIdleScannerIsSmall(t *testing.T) {
 		t.Error("an idle scanner of an ordinary client holds memory of its own")
 	}
 }
+
+// TestAttributesOfAnElement: all but declarations of namespaces, in order, with the values that Attr gives.
+func TestAttributesOfAnElement(t *testing.T) {
+	for _, tt := range []struct{ name, in, want string }{
+		{"none", `<iq/>`, ""},
+		{"several", `<iq id = "&lt;1" type='a"b' to=''/>`, `id=<1 type=a"b to= `},
+		{"declarations between", `<iq xmlns='jabber:client' id='1' xmlns:p='u' p:a='2' xmlnsx='3' xml:lang='en'/>`, "id=1 p:a=2 xmlnsx=3 xml:lang=en "},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			st := scanOne(t, openWithPrefix, tt.in)
+			got := ""
+			for name, value := range st.Element().Attributes() {
+				got += string(name) + "=" + string(value) + " "
+			}
+			if got != tt.want {
+				t.Errorf("Attributes of %s = %q, want %q", tt.in, got, tt.want)
+			}
+		})
+	}
+	for name := range (Element{}).Attributes() {
+		t.Errorf("no element has the attribute %s", name)
+	}
+	st := scanOne(t, openWithPrefix, `<iq id='1' to='2'/>`)
+	for name := range st.Element().Attributes() { // who has seen enough may stop
+		if string(name) != "id" {
+			t.Errorf("%s came after the end", name)
+		}
+		break
+	}
+}

@@ -3,6 +3,8 @@ package doctor
 
 import (
 	"context"
+	"crypto/tls"
+	"net"
 	"strings"
 	"time"
 
@@ -104,11 +106,16 @@ func (x *examination) climb(ctx context.Context, l login.Login, ways *path.Finde
 	routes, err := ways.Routes(ctx)
 	var trials []trial
 	reached := false
+	tried := path.Tried{}
 	for _, r := range routes {
 		if ctx.Err() != nil {
 			return
 		}
-		t := try(ctx, l, ways, r)
+		if tried.Pointless(r) {
+			continue
+		}
+		t := x.try(ctx, l, ways, r)
+		tried[r] = t.failure
 		reached = reached || t.failure == nil
 		trials = append(trials, t)
 	}
@@ -136,13 +143,30 @@ func (x *examination) origin() string {
 	return "DNS of " + x.Config.Domain + ":"
 }
 
-// list names the ways in their order.
+// list names the ways in their order, without those that are tried only where others are disturbed.
 func list(routes []path.Route) string {
-	names := make([]string, len(routes))
-	for i, r := range routes {
-		names[i] = r.String()
+	var names []string
+	for _, r := range routes {
+		if !r.WebSocket {
+			names = append(names, r.String())
+		}
 	}
 	return strings.Join(names, ", ")
+}
+
+// try goes one way as far as the login; once more where something on it opens TLS and policy allows that.
+func (x *examination) try(ctx context.Context, l login.Login, ways *path.Finder, r path.Route) trial {
+	t := try(ctx, l, ways, r)
+	if t.failure == nil || t.failure.Code != ladder.Unproven.Code || x.Config.Interception != agent.InterceptionAllow {
+		return t
+	}
+	l.Intercepted = true
+	again := try(ctx, l, ways, r)
+	if again.failure == nil {
+		f := t.failure
+		again.climbed = append(again.climbed, Check{Step: string(f.Step), Check: r.String(), OK: true, Warning: true, Code: f.Code, Detail: f.Sentence(), Action: f.Action})
+	}
+	return again
 }
 
 func try(ctx context.Context, l login.Login, ways *path.Finder, r path.Route) trial {
@@ -154,9 +178,24 @@ func try(ctx context.Context, l login.Login, ways *path.Finder, r path.Route) tr
 	}
 	conn, err := ways.Open(ctx, r, climb)
 	if err == nil {
+		t.judge(conn, l)
 		err = l.Authenticate(ctx, conn, r.Direct, climb)
 		conn.Close()
 	}
 	t.failure = ladder.Of(err)
 	return t
+}
+
+// judge notes what is wrong with a certificate that does not matter, because the server is known by its key.
+func (t *trial) judge(conn net.Conn, l login.Login) {
+	c, ok := conn.(interface{ ConnectionState() tls.ConnectionState })
+	if !ok || l.Server.IsZero() {
+		return
+	}
+	if f := ladder.Of(path.Verify(c.ConnectionState(), l.TLS)); f != nil {
+		t.climbed = append(t.climbed, Check{
+			Step: string(f.Step), Check: t.route.String(), OK: true, Warning: true, Code: f.Code, Action: f.Action,
+			Detail: f.Sentence() + " The agent connects all the same, as it knows the server by its key.",
+		})
+	}
 }

@@ -62,7 +62,7 @@ func (x *examination) files(err error) {
 	}
 	if err == nil {
 		for _, f := range []struct{ key, path string }{
-			{"secret_file", x.Config.SecretFile}, {"proxy_password_file", x.Config.ProxyPasswordFile}, {"ca_file", x.Config.CAFile},
+			{"secret_file", x.Config.SecretFile}, {"key_file", x.Config.KeyFile}, {"proxy_password_file", x.Config.ProxyPasswordFile}, {"ca_file", x.Config.CAFile},
 		} {
 			if f.path != "" {
 				x.well(partFiles, f.key, f.path+" can be read")

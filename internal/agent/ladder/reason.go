@@ -98,6 +98,8 @@ var (
 		"Nothing: the agent comes back when the server said, or after a while."}
 	Moved = Reason{"moved", Stream, "The server sent the agent to another host.",
 		"Nothing: the agent tries that host."}
+	NoWebSocket = Reason{"no_websocket", Stream, "What answers on the server's address opens no WebSocket for XMPP.",
+		"See that addresses or DNS lead to the server itself, and that a proxy on the way lets upgrades to WebSocket pass."}
 	StreamSilent = Reason{"stream_silent", Stream, "The server does not answer on the stream.",
 		"See the server's log; it may be overloaded."}
 	StreamClosed = Reason{"stream_closed", Stream, "The connection was closed before the login.",
@@ -118,6 +120,12 @@ var (
 		"Allow SCRAM-SHA-256 on the server; allow_plain permits PLAIN inside TLS."}
 	Impostor = Reason{"impostor", Auth, "The server does not prove that it knows the secret.",
 		"See that addresses or DNS lead to the right server, and that no authority in ca_file signs for others."}
+	OtherServer = Reason{"server_key", Auth, "What answers has another identity key than the server at which this endpoint enrolled.",
+		"See that addresses or DNS lead to the right server; if it has lost its key (data_dir/identity.key), enrol anew with signalbox-agent enroll."}
+	Unproven = Reason{"intercepted", Auth, "The server's proof of identity is not for this connection: something on the way opens TLS.",
+		"Exempt the server's name from TLS inspection, or set interception to allow_and_flag, which accepts an inspection whose authority this machine trusts."}
+	KeyRefused = Reason{"key_refused", Auth, "The server refuses the id or the key; it does not tell which.",
+		"See that the endpoint exists on the server (signalbox endpoint show ID) and was not enrolled by another machine; enrol it anew with signalbox-agent enroll."}
 	AuthRefused = Reason{"auth_refused", Auth, "The server refuses the login.",
 		"See the server's log for the reason."}
 	AuthSilent = Reason{"auth_silent", Auth, "The server does not answer in the login.",
@@ -168,8 +176,8 @@ func Reasons() []Reason {
 		ProxyUnusable, ProxyNameUnknown, ProxyUnreachable, ProxySilent, ProxyForeign, ProxyTLS, ProxyForbidden, ProxyNoWay, ProxyRefused, ProxyWantsLogin,
 		ProxyWrongLogin, ProxyOtherLogin, ProxyCutsIdle,
 		Intercepted, UnknownCA, SelfSigned, CertExpired, CertNotYetValid, ClockWrong, WrongName, NoCertificate, CertBad, NoALPN, TLSTooOld, NotTLS, TLSClosed, TLSSilent, TLSRefused,
-		HostUnknown, NotXMPP, NoSTARTTLS, Throttled, Stopping, Moved, StreamSilent, StreamClosed, StreamError,
-		NotAuthorized, Disabled, AuthUnavailable, NoMechanism, Impostor, AuthRefused, AuthSilent, AuthClosed,
+		HostUnknown, NotXMPP, NoSTARTTLS, Throttled, Stopping, Moved, NoWebSocket, StreamSilent, StreamClosed, StreamError,
+		NotAuthorized, Disabled, AuthUnavailable, NoMechanism, Impostor, OtherServer, Unproven, KeyRefused, AuthRefused, AuthSilent, AuthClosed,
 		BindRefused, NoManagement, BindSilent, BindClosed,
 		Cloned, Silent, Lost, IdleCut, Closed, Protocol, Overrun, NoJournal, Revoked, Reset, SessionError,
 	})

@@ -42,7 +42,7 @@ func (c *byteConn) ReadByte() (byte, error) {
 
 // ConnectionState tells mellium what it needs for channel binding. Without TLS it returns the zero value.
 func (c *byteConn) ConnectionState() tls.ConnectionState {
-	if t, ok := c.Conn.(*tls.Conn); ok {
+	if t, ok := c.Conn.(interface{ ConnectionState() tls.ConnectionState }); ok {
 		return t.ConnectionState()
 	}
 	return tls.ConnectionState{}

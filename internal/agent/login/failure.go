@@ -111,7 +111,7 @@ func (n *negotiation) said() error {
 		case st.Is(scan.NamespaceStreams, "error"):
 			return n.ended(ParseStreamError(st))
 		case st.Is(nsSASL, "failure"):
-			return authFailure(st.Element())
+			return n.authFailure(st.Element())
 		case st.Is(nsTLS, "failure"):
 			return ladder.New(ladder.NoSTARTTLS, "", nil)
 		case st.Kind == scan.IQ && string(st.Type()) == "error":
@@ -139,7 +139,7 @@ func (n *negotiation) ended(e *StreamError) error {
 }
 
 // authFailure reads a SASL failure (RFC 6120 section 6.5).
-func authFailure(el scan.Element) error {
+func (n *negotiation) authFailure(el scan.Element) error {
 	condition, text := "", ""
 	for child := range el.Children() {
 		if child.Is(nsSASL, "text") {
@@ -152,6 +152,9 @@ func authFailure(el scan.Element) error {
 	switch condition {
 	case "not-authorized", "credentials-expired", "invalid-authzid":
 		reason = ladder.NotAuthorized
+		if !n.Key.IsZero() {
+			reason = ladder.KeyRefused
+		}
 	case "account-disabled":
 		reason = ladder.Disabled
 	case "temporary-auth-failure":

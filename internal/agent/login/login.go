@@ -18,24 +18,32 @@ import (
 
 	"signalbox/internal/agent/ladder"
 	"signalbox/internal/agent/path"
+	"signalbox/internal/identity"
 )
 
 // Login is what a session needs to prove who the agent is. It may be used concurrently.
 type Login struct {
 	JID        jid.JID // bare: mellium v0.22.0 sends an empty resource when it is asked for one, so the server chooses
-	Secret     string
+	Secret     string  // empty: it logs in by Key
+	Key        identity.Key
+	Server     identity.Public // the server's key; zero: it is not known, and the certificate alone says who the server is
 	TLS        *tls.Config
 	AllowPlain bool
+
+	// Intercepted has the agent log in although TLS is opened on the way, if it trusts the authority that signed the certificate which is shown there. The server is told.
+	Intercepted bool
 }
 
 // Stream is a connection on which a resource is bound.
 type Stream struct {
-	Conn    net.Conn
-	In      *Reader
-	JID     jid.JID // full
-	TLS     tls.ConnectionState
-	Resumed bool   // the session that was to be resumed goes on
-	Handled uint32 // with Resumed: how many stanzas of the agent the server has handled
+	Conn        net.Conn
+	In          *Reader
+	JID         jid.JID // full
+	TLS         tls.ConnectionState
+	Proven      bool   // the server has proven its identity on this connection: nobody on the way opens TLS
+	Intercepted bool   // something on the way opens TLS, and policy lets it
+	Resumed     bool   // the session that was to be resumed goes on
+	Handled     uint32 // with Resumed: how many stanzas of the agent the server has handled
 }
 
 // Resumption names a session to go on with (XEP-0198 section 5).
@@ -64,7 +72,7 @@ func (l Login) Negotiate(ctx context.Context, conn net.Conn, direct bool, r *Res
 	if err := in.Replay(n.conn.seen); err != nil {
 		return Stream{}, ladder.New(ladder.NotXMPP, "", fmt.Errorf("read the login again: %w", err))
 	}
-	st := Stream{Conn: n.conn, In: in, JID: session.LocalAddr(), TLS: n.conn.ConnectionState()}
+	st := Stream{Conn: n.conn, In: in, JID: session.LocalAddr(), TLS: n.conn.ConnectionState(), Proven: n.proven, Intercepted: n.Intercepted}
 	if n.resumed {
 		st.Resumed, st.Handled, st.JID = true, n.handled, r.JID
 	}
@@ -93,6 +101,7 @@ type negotiation struct {
 	climb  path.Climb
 	stage  ladder.Step // that is being climbed
 	short  bool        // nothing is bound
+	proven bool        // the server has proven its identity on this connection
 	resume *Resumption
 
 	resumed bool
@@ -157,17 +166,23 @@ func (n *negotiation) startTLS() mellium.StreamFeature {
 // sasl offers the mechanisms that fit the TLS version. On TLS 1.2 mellium would bind to tls-unique, which the server has not.
 func (n *negotiation) sasl(s *mellium.Session) mellium.StreamFeature {
 	mechanisms := []sasl.Mechanism{strict(sasl.ScramSha256)}
-	if s.ConnectionState().Version >= tls.VersionTLS13 {
+	if s.ConnectionState().Version >= tls.VersionTLS13 && !n.Intercepted { // the binding would fail there
 		mechanisms = []sasl.Mechanism{strict(sasl.ScramSha256Plus), strict(sasl.ScramSha256)}
 	}
-	if n.AllowPlain {
+	if n.AllowPlain && n.Server.IsZero() {
 		mechanisms = append(mechanisms, sasl.Plain)
+	}
+	if !n.Key.IsZero() { // and nothing else: a list without it was changed on its way
+		mechanisms = []sasl.Mechanism{n.byKey()}
 	}
 	f := mellium.SASL("", n.Secret, mechanisms...)
 	authenticate := f.Negotiate
 	f.Negotiate = func(ctx context.Context, s *mellium.Session, data any) (mellium.SessionState, io.ReadWriter, error) {
 		n.climb(ladder.Stream, "the server serves "+n.JID.Domain().String())
 		n.stage = ladder.Auth
+		if err := n.checkServer(s); err != nil {
+			return 0, nil, err
+		}
 		mask, rw, err := authenticate(ctx, s, data)
 		if err != nil {
 			return mask, rw, err

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"time"
 
 	"signalbox/internal/agent/ladder"
@@ -15,7 +16,7 @@ import (
 // Climb is told of each step that succeeded, with what was seen there.
 type Climb func(step ladder.Step, seen string)
 
-// Open goes a route up to TLS, or for STARTTLS up to the connection. Every error is a *ladder.Failure. climb may be nil.
+// Open goes a route up to TLS, or for STARTTLS up to the connection, or by WebSocket up to that: then what is read and written is a stream of RFC 6120 all the same. Every error is a *ladder.Failure. climb may be nil.
 func (f *Finder) Open(ctx context.Context, r Route, climb Climb) (net.Conn, error) {
 	if climb == nil {
 		climb = func(ladder.Step, string) {}
@@ -24,7 +25,27 @@ func (f *Finder) Open(ctx context.Context, r Route, climb Climb) (net.Conn, erro
 	if err != nil || !r.Direct {
 		return conn, err
 	}
+	if r.WebSocket {
+		return f.webSocket(ctx, r, conn, climb)
+	}
 	secured, err := Handshake(ctx, conn, f.TLS)
+	if err != nil {
+		return nil, f.doubtClock(ctx, r, err)
+	}
+	climb(ladder.TLS, Describe(secured.ConnectionState()))
+	return secured, nil
+}
+
+// OpenHTTP goes a route of direct TLS up to a connection on which HTTP/1.1 is spoken. The certificate must be right, as WebTLS has it. Every error is a *ladder.Failure.
+func (f *Finder) OpenHTTP(ctx context.Context, r Route, climb Climb) (*tls.Conn, error) {
+	if climb == nil {
+		climb = func(ladder.Step, string) {}
+	}
+	conn, err := f.connect(ctx, r, climb)
+	if err != nil {
+		return nil, err
+	}
+	secured, err := Handshake(ctx, conn, f.WebTLS())
 	if err != nil {
 		return nil, f.doubtClock(ctx, r, err)
 	}
@@ -83,7 +104,16 @@ func reached(climb Climb, address string, conn net.Conn) {
 func (f *Finder) dial(ctx context.Context, address string) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
-	return f.Dial(ctx, "tcp", address)
+	return f.Dial(ctx, "tcp", loopback(address))
+}
+
+// loopback has names below localhost lead to this machine (RFC 6761 section 6.3), as browsers do. Resolvers of most systems know the one name alone.
+func loopback(address string) string {
+	host, port, err := net.SplitHostPort(address)
+	if err == nil && strings.HasSuffix(strings.TrimSuffix(strings.ToLower(host), "."), ".localhost") {
+		return net.JoinHostPort("localhost", port)
+	}
+	return address
 }
 
 // unreached says why there is no connection to an address of the server.

@@ -3,6 +3,7 @@ package path
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -30,14 +31,12 @@ const (
 	tlsTimeout    = 15 * time.Second // for a handshake
 )
 
-// rememberFor is how long the way that worked goes before those that should be tried first.
-const rememberFor = 24 * time.Hour
-
-// Route is one way to the server.
+// Route is one way to the server. Routes are equal if they are ==.
 type Route struct {
-	Address string // host:port
-	Direct  bool   // TLS from the first byte; else STARTTLS
-	Proxy   Proxy  // the zero value: none
+	Address   string // host:port
+	Direct    bool   // TLS from the first byte; else STARTTLS
+	WebSocket bool   // with Direct: the stream is inside a WebSocket (RFC 7395), for ways that let nothing but HTTP pass
+	Proxy     Proxy  // the zero value: none
 }
 
 // To returns the route to host:port without a proxy: port 5222 means STARTTLS, every other one TLS from the first byte.
@@ -63,12 +62,16 @@ func ValidAddress(text string) bool {
 	})
 }
 
-// String returns the address and the proxy, without its password.
+// String returns the address, whether a WebSocket is used, and the proxy without its password.
 func (r Route) String() string {
-	if r.Proxy.IsZero() {
-		return r.Address
+	text := r.Address
+	if r.WebSocket {
+		text += " by WebSocket"
 	}
-	return r.Address + " through " + r.Proxy.String()
+	if r.Proxy.IsZero() {
+		return text
+	}
+	return text + " through " + r.Proxy.String()
 }
 
 // Via returns "direct", or the proxy without its password.
@@ -96,25 +99,26 @@ type Finder struct {
 	Roots     *x509.CertPool // for proxies that speak TLS; nil: the system's
 	DNS       Resolver
 	Dial      Dialer
+	Network   func() string // names the network that the machine is in; nil: all are one
 
-	mu   sync.Mutex
-	last way // that worked
-	at   time.Time
+	mu     sync.Mutex
+	known  []Known           // what worked, at most one for each network, the newest last
+	proven [sha256.Size]byte // of the certificate that the server proved to be its own; zero: none did
 }
 
-// Routes returns the ways to the server in the order in which they are to be tried: what worked within a day, then those through a proxy, then those without, if the
-// proxies may be passed by. The error says why there are none, or, beside some, why the others are missing.
+// Routes returns the ways to the server in the order in which they are to be tried: what worked within a day in this network, then those through a proxy, then those without, if
+// the proxies may be passed by; of each address that speaks TLS from the first byte also the one by WebSocket, behind it. The error says why there are none, or, beside some, why the others are missing.
 func (f *Finder) Routes(ctx context.Context) ([]Route, error) {
 	plain, err := f.addresses(ctx)
 	var proxied, direct []Route
 	var errs []error
-	for _, r := range plain {
+	for _, r := range withWebSockets(plain) {
 		p, proxyErr := f.Proxies.For(r.Address)
 		switch {
 		case proxyErr != nil:
 			errs = append(errs, ladder.New(ladder.ProxyUnusable, proxyErr.Error(), nil))
 		case !p.IsZero():
-			proxied = append(proxied, Route{r.Address, r.Direct, p})
+			proxied = append(proxied, through(r, p))
 		}
 		if proxyErr == nil && p.IsZero() || f.Proxies.Fallback {
 			direct = append(direct, r)
@@ -136,37 +140,23 @@ func (f *Finder) Toward(address string) []Route {
 	case err != nil || p.IsZero():
 		return []Route{r}
 	case f.Proxies.Fallback:
-		return []Route{{r.Address, r.Direct, p}, r}
+		return []Route{through(r, p), r}
 	}
-	return []Route{{r.Address, r.Direct, p}}
+	return []Route{through(r, p)}
 }
 
-// way is what is remembered of a route.
-type way struct {
-	address string
-	direct  bool
-	via     string
+func through(r Route, p Proxy) Route {
+	r.Proxy = p
+	return r
 }
 
-// Remember has the way that led to a session tried first, for a day.
-func (f *Finder) Remember(address string, direct bool, via string, at time.Time) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.last, f.at = way{address, direct, via}, at
-}
-
-// remembered moves the way that worked to the front. One that is no longer among the ways is not taken.
-func (f *Finder) remembered(all []Route) []Route {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.at.IsZero() || time.Since(f.at) > rememberFor {
-		return all
-	}
-	for i, r := range all {
-		if (way{r.Address, r.Direct, r.Via()}) == f.last {
-			copy(all[1:i+1], all[:i])
-			all[0] = r
-			break
+// withWebSockets puts behind each way of direct TLS the one by WebSocket.
+func withWebSockets(plain []Route) (all []Route) {
+	for _, r := range plain {
+		all = append(all, r)
+		if r.Direct {
+			r.WebSocket = true
+			all = append(all, r)
 		}
 	}
 	return all

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"signalbox/internal/agent/ladder"
+	"signalbox/internal/agent/path"
 )
 
 // Name is the file's name in the agent's state directory.
@@ -37,34 +38,38 @@ const (
 
 // Status is the content of the file. It holds no secrets. Fields that are missing are not known.
 type Status struct {
-	Running     bool       `json:"running"` // set by who reads it
-	PID         int        `json:"pid"`
-	Version     string     `json:"version"`
-	Endpoint    string     `json:"endpoint"` // bare JID
-	Started     time.Time  `json:"started"`
-	Updated     time.Time  `json:"updated"`
-	State       State      `json:"state"`
-	Since       time.Time  `json:"since"` // of the state; an agent that tries again and again is offline or connecting since it was online
-	Through     *Through   `json:"through,omitempty"`
-	LastOnline  *time.Time `json:"last_online,omitempty"` // when the newest session began or ended
-	LastFailure *Failure   `json:"last_failure,omitempty"`
-	NextAttempt *time.Time `json:"next_attempt,omitempty"`
-	Attempts    []Attempt  `json:"attempts"` // newest last
-	Pushes      Pushes     `json:"pushes"`
-	Handlers    []string   `json:"handlers"` // push types that have one, some at most
+	Running     bool         `json:"running"` // set by who reads it
+	PID         int          `json:"pid"`
+	Version     string       `json:"version"`
+	Endpoint    string       `json:"endpoint"` // bare JID
+	Started     time.Time    `json:"started"`
+	Updated     time.Time    `json:"updated"`
+	State       State        `json:"state"`
+	Since       time.Time    `json:"since"` // of the state; an agent that tries again and again is offline or connecting since it was online
+	Through     *Through     `json:"through,omitempty"`
+	LastOnline  *time.Time   `json:"last_online,omitempty"` // when the newest session began or ended
+	LastFailure *Failure     `json:"last_failure,omitempty"`
+	NextAttempt *time.Time   `json:"next_attempt,omitempty"`
+	Attempts    []Attempt    `json:"attempts"`       // newest last
+	Ways        []path.Known `json:"ways,omitempty"` // that worked, by network, newest last
+	Pushes      Pushes       `json:"pushes"`
+	Handlers    []string     `json:"handlers"` // push types that have one, some at most
 }
 
 // Through is the way of the newest session.
 type Through struct {
-	JID       string `json:"jid"` // with the resource
-	Address   string `json:"address"`
-	Direct    bool   `json:"direct_tls"`
-	Via       string `json:"via"` // "direct", or the proxy
-	Remote    string `json:"remote"`
-	TLS       string `json:"tls"`
-	Keepalive string `json:"keepalive"`         // how often the server is asked for a sign of life
-	Learned   bool   `json:"keepalive_learned"` // more often than configured, because this way cuts what is silent
-	Resumed   bool   `json:"resumed"`           // it goes on with an older session
+	JID         string `json:"jid"` // with the resource
+	Address     string `json:"address"`
+	Direct      bool   `json:"direct_tls"`
+	WebSocket   bool   `json:"websocket,omitempty"`
+	Proven      bool   `json:"server_proven"`         // the server has proven its identity key on this connection
+	Intercepted bool   `json:"intercepted,omitempty"` // something on the way opens TLS, and policy lets it
+	Via         string `json:"via"`                   // "direct", or the proxy
+	Remote      string `json:"remote"`
+	TLS         string `json:"tls"`
+	Keepalive   string `json:"keepalive"`         // how often the server is asked for a sign of life
+	Learned     bool   `json:"keepalive_learned"` // more often than configured, because this way cuts what is silent
+	Resumed     bool   `json:"resumed"`           // it goes on with an older session
 }
 
 // Failure is why the agent went offline or did not get online.

@@ -12,8 +12,8 @@ import (
 
 // Statements are prepared on the writer's connection. One goroutine at a time uses them. The methods hold no decisions.
 type Statements struct {
-	num, insert, find, update, bury, remove *direct.Stmt
-	fast                                    fastStmts
+	num, insert, find, secret, update, bury, remove *direct.Stmt
+	fast                                            fastStmts
 
 	row [recordColumns]driver.Value
 }
@@ -28,6 +28,7 @@ func Prepare(p *direct.Preparer) *Statements {
 		find: p.Prepare(selectRecord + fromRecord + " WHERE e.domain = ? AND e.id = ?"),
 		update: p.Prepare("UPDATE endpoint SET enabled = ?, updated = ?, labels = ?, groups = ?, secret = coalesce(?, secret)" +
 			" WHERE domain = ? AND id = ?"),
+		secret: p.Prepare("SELECT secret, enabled FROM endpoint WHERE domain = ? AND id = ?"),
 		bury:   p.Prepare("INSERT INTO gone (num, domain, id, seq) SELECT num, domain, id, ? FROM endpoint WHERE num = ?"),
 		remove: p.Prepare("DELETE FROM endpoint WHERE num = ?"),
 		fast:   newFastStmts(p),
@@ -71,6 +72,22 @@ func (s *Statements) Find(k endpoint.Key) (endpoint.Record, error) {
 		return endpoint.Record{}, endpoint.ErrUnknown
 	}
 	return recordOf(row)
+}
+
+// Secret returns the secret of an endpoint and whether that is enabled, or endpoint.ErrUnknown.
+func (s *Statements) Secret(k endpoint.Key) (endpoint.Secret, bool, error) {
+	found, err := s.secret.Row(s.row[:2], k.Domain, k.ID)
+	if err == nil && !found {
+		err = endpoint.ErrUnknown
+	}
+	if err != nil {
+		return endpoint.Secret{}, false, err
+	}
+	var kept endpoint.Secret
+	if err := json.Unmarshal([]byte(direct.Text(s.row[0])), &kept); err != nil {
+		return endpoint.Secret{}, false, fmt.Errorf("read secret of %s: %w", k, err)
+	}
+	return kept, direct.Int(s.row[1]) != 0, nil
 }
 
 // Update writes what can change of e; a nil secret stays as it is. Another secret and being disabled end its tokens.

@@ -34,6 +34,14 @@ const (
 	WebhookDisabled
 	TURNOpened
 	TURNEnded
+	SessionRequested
+	SessionConsent
+	SessionAccepted
+	SessionActive
+	SessionLost
+	SessionReturned
+	SessionChanged
+	SessionEnded
 	end
 )
 
@@ -48,6 +56,8 @@ var types = [end]events.Type{
 	CampaignPaused: events.CampaignPaused, CampaignResumed: events.CampaignResumed, CampaignAborted: events.CampaignAborted,
 	CampaignFinished: events.CampaignFinished, CertChanged: events.CertChanged,
 	WebhookDisabled: events.WebhookDisabled, TURNOpened: events.TURNOpened, TURNEnded: events.TURNEnded,
+	SessionRequested: events.SessionRequested, SessionConsent: events.SessionConsent, SessionAccepted: events.SessionAccepted, SessionActive: events.SessionActive,
+	SessionLost: events.SessionLost, SessionReturned: events.SessionReturned, SessionChanged: events.SessionChanged, SessionEnded: events.SessionEnded,
 }
 
 // KindOf returns the number of a type of event, or an error if there is no such type.

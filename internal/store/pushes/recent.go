@@ -26,6 +26,7 @@ const (
 // list or in the table, and may be in both.
 type Recent struct {
 	// Owned by the writer.
+	most    int // how many are recent before a round begins
 	byID    map[push.ID]*recent
 	changes []recentChange // of this transaction, in order
 	crowded []int64        // endpoints that have many
@@ -65,7 +66,7 @@ const (
 )
 
 func newRecent() *Recent {
-	return &Recent{byID: map[push.ID]*recent{}, of: map[int64][]*recent{}, nums: map[endpoint.Key]int64{}}
+	return &Recent{most: recentMost, byID: map[push.ID]*recent{}, of: map[int64][]*recent{}, nums: map[endpoint.Key]int64{}}
 }
 
 // Of returns the ids of the recent pushes of an endpoint as a JSON array. It may be called concurrently.
@@ -167,7 +168,7 @@ func (r *Recent) due() iter.Seq[int64] {
 				return
 			}
 		}
-		if len(r.round) == 0 && len(r.byID) >= recentMost {
+		if len(r.round) == 0 && len(r.byID) >= r.most {
 			r.begin()
 		}
 		for left := 2 * r.added; left > 0 && len(r.round) > 0; {

@@ -15,6 +15,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events/webhook"
 	"signalbox/internal/push"
+	"signalbox/internal/remote"
 )
 
 // Store is what is tested. It must be running.
@@ -27,6 +28,8 @@ type Store interface {
 	fastStore
 	outboxStore
 	webhook.Store
+	remote.Store
+	auditStore
 }
 
 // Event is one row of the outbox.
@@ -104,6 +107,8 @@ func Run(t *testing.T, open func(t *testing.T) Subject) {
 	maps.Copy(tests, outboxTests)
 	maps.Copy(tests, presenceTests)
 	maps.Copy(tests, webhookTests)
+	maps.Copy(tests, sessionTests)
+	maps.Copy(tests, auditTests)
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) { test(t, open(t)) })
 	}

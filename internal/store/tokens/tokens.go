@@ -13,6 +13,8 @@ import (
 // Statements are prepared on the writer's connection. One goroutine at a time uses them.
 type Statements struct {
 	insert, removeID, removeName *direct.Stmt
+
+	row [2]driver.Value // reused
 }
 
 // The columns that tokenOf reads.
@@ -25,8 +27,8 @@ const (
 func Prepare(p *direct.Preparer) *Statements {
 	return &Statements{
 		insert:     p.Prepare("INSERT INTO token (id, name, hash, scopes, created) VALUES (?, ?, ?, ?, ?) ON CONFLICT (name) DO NOTHING"),
-		removeID:   p.Prepare("DELETE FROM token WHERE id = ?"),
-		removeName: p.Prepare("DELETE FROM token WHERE name = ?"),
+		removeID:   p.Prepare("DELETE FROM token WHERE id = ? RETURNING id, name"),
+		removeName: p.Prepare("DELETE FROM token WHERE name = ? RETURNING id, name"),
 	}
 }
 
@@ -43,14 +45,14 @@ func (s *Statements) Insert(k *access.Token) error {
 	return err
 }
 
-// Delete deletes the token with this id, else the one with this name, or returns access.ErrUnknownToken.
-func (s *Statements) Delete(idOrName string) error {
+// Delete deletes the token with this id, else the one with this name, and returns both, or access.ErrUnknownToken.
+func (s *Statements) Delete(idOrName string) (id, name string, err error) {
 	for _, stmt := range []*direct.Stmt{s.removeID, s.removeName} {
-		if n, err := stmt.Exec(idOrName); err != nil || n > 0 {
-			return err
+		if found, err := stmt.Row(s.row[:], idOrName); err != nil || found {
+			return direct.Text(s.row[0]), direct.Text(s.row[1]), err
 		}
 	}
-	return access.ErrUnknownToken
+	return "", "", access.ErrUnknownToken
 }
 
 // tokenOf reads the columns of selectToken.

@@ -7,9 +7,9 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"signalbox/internal/remote"
 	"signalbox/internal/store/direct"
 	"signalbox/internal/store/query"
+	"signalbox/internal/turnsession"
 )
 
 // Reader reads sessions on connections that see what is committed. All methods may be called concurrently.
@@ -22,34 +22,34 @@ const (
 	columns       = 9
 )
 
-// Session returns one, or remote.ErrUnknown.
-func (r Reader) Session(ctx context.Context, domain string, id remote.ID) (remote.Session, error) {
+// Session returns one, or turnsession.ErrUnknown.
+func (r Reader) Session(ctx context.Context, domain string, id turnsession.ID) (turnsession.Session, error) {
 	all, err := r.list(ctx, selectSession+" WHERE id = ? AND domain = ?", int64(id), domain)
 	if err == nil && len(all) == 0 {
-		err = remote.ErrUnknown
+		err = turnsession.ErrUnknown
 	}
 	if err != nil {
-		return remote.Session{}, err
+		return turnsession.Session{}, err
 	}
 	return all[0], nil
 }
 
-// Sessions is as remote.Store has it.
-func (r Reader) Sessions(ctx context.Context, q remote.Query) ([]remote.Session, error) {
-	state := map[remote.State]string{remote.StateOpen: " AND ended = 0", remote.StateEnded: " AND ended > 0"}[q.State]
+// Sessions is as turnsession.Store has it.
+func (r Reader) Sessions(ctx context.Context, q turnsession.Query) ([]turnsession.Session, error) {
+	state := map[turnsession.State]string{turnsession.StateOpen: " AND ended = 0", turnsession.StateEnded: " AND ended > 0"}[q.State]
 	return r.list(ctx, selectSession+" WHERE domain = ?1 AND (?2 = 0 OR id < ?2)"+state+" ORDER BY id DESC LIMIT ?3", q.Domain, int64(q.Before), q.Limit)
 }
 
 // Open returns the ids of the sessions that are open.
-func (r Reader) Open(ctx context.Context) (ids []remote.ID, err error) {
+func (r Reader) Open(ctx context.Context) (ids []turnsession.ID, err error) {
 	err = query.Ask(ctx, r.DB, "SELECT id FROM turn_session INDEXED BY turn_session_open WHERE ended = 0", 1, func(row []driver.Value) error {
-		ids = append(ids, remote.ID(direct.Int(row[0])))
+		ids = append(ids, turnsession.ID(direct.Int(row[0])))
 		return nil
 	})
 	return ids, err
 }
 
-func (r Reader) list(ctx context.Context, text string, args ...any) (all []remote.Session, err error) {
+func (r Reader) list(ctx context.Context, text string, args ...any) (all []turnsession.Session, err error) {
 	err = query.Ask(ctx, r.DB, text, columns, func(row []driver.Value) error {
 		one, err := sessionOf(row)
 		all = append(all, one)
@@ -59,15 +59,15 @@ func (r Reader) list(ctx context.Context, text string, args ...any) (all []remot
 }
 
 // sessionOf reads the columns of selectSession.
-func sessionOf(row []driver.Value) (s remote.Session, err error) {
+func sessionOf(row []driver.Value) (s turnsession.Session, err error) {
 	var stored spec
 	if err := json.Unmarshal([]byte(direct.Text(row[2])), &stored); err != nil {
 		return s, fmt.Errorf("read TURN session: %w", err)
 	}
-	s = remote.Session{
-		ID: remote.ID(direct.Int(row[0])), Domain: direct.Text(row[1]), By: stored.By, Created: direct.Time(direct.Int(row[3])), Expires: direct.Time(direct.Int(row[4])),
+	s = turnsession.Session{
+		ID: turnsession.ID(direct.Int(row[0])), Domain: direct.Text(row[1]), By: stored.By, Created: direct.Time(direct.Int(row[3])), Expires: direct.Time(direct.Int(row[4])),
 		Ended: direct.Time(direct.Int(row[5])), Reason: direct.Text(row[6]), Counted: direct.Time(direct.Int(row[8])),
-		Spec: remote.Spec{
+		Spec: turnsession.Spec{
 			AllowPeers: stored.AllowPeers, Endpoints: stored.Endpoints, Technician: stored.Technician, MaxAllocations: stored.MaxAllocations, Rate: stored.Rate,
 		},
 	}

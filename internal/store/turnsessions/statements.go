@@ -8,8 +8,8 @@ import (
 	"net/netip"
 	"time"
 
-	"signalbox/internal/remote"
 	"signalbox/internal/store/direct"
+	"signalbox/internal/turnsession"
 )
 
 // Statements are prepared on the writer's connection. One goroutine at a time uses them. The methods hold no decisions.
@@ -34,7 +34,7 @@ func Prepare(c *direct.Conn) (*Statements, error) {
 }
 
 // Insert keeps a session that is open.
-func (s *Statements) Insert(r *remote.Session) error {
+func (s *Statements) Insert(r *turnsession.Session) error {
 	text, err := json.Marshal(spec{r.AllowPeers, r.Endpoints, r.Technician, r.MaxAllocations, r.Rate, r.By})
 	if err != nil {
 		return fmt.Errorf("encode TURN session: %w", err)
@@ -42,20 +42,20 @@ func (s *Statements) Insert(r *remote.Session) error {
 	return s.insert.Run(int64(r.ID), r.Domain, string(text), direct.Micros(r.Created), direct.Micros(r.Expires))
 }
 
-// Find returns a session, or remote.ErrUnknown.
-func (s *Statements) Find(id remote.ID) (remote.Session, error) {
+// Find returns a session, or turnsession.ErrUnknown.
+func (s *Statements) Find(id turnsession.ID) (turnsession.Session, error) {
 	found, err := s.find.Row(s.row[:], int64(id))
 	if err == nil && !found {
-		err = remote.ErrUnknown
+		err = turnsession.ErrUnknown
 	}
 	if err != nil {
-		return remote.Session{}, err
+		return turnsession.Session{}, err
 	}
 	return sessionOf(s.row[:])
 }
 
 // End writes the end of a session as it stands in the record.
-func (s *Statements) End(r *remote.Session) error {
+func (s *Statements) End(r *turnsession.Session) error {
 	counters, err := encodeCounters(&r.Counters)
 	if err != nil {
 		return err
@@ -64,7 +64,7 @@ func (s *Statements) End(r *remote.Session) error {
 }
 
 // Count writes what an open session has moved.
-func (s *Statements) Count(c *remote.Count) error {
+func (s *Statements) Count(c *turnsession.Count) error {
 	counters, err := encodeCounters(&c.Counters)
 	if err != nil {
 		return err
@@ -77,17 +77,17 @@ func (s *Statements) DeleteOld(before time.Time, limit int) (int64, error) {
 	return s.deleteOld.Exec(direct.Micros(before), int64(limit))
 }
 
-// spec is what of a remote.Session never changes, as it is stored.
+// spec is what of a turnsession.Session never changes, as it is stored.
 type spec struct {
-	AllowPeers     []netip.Prefix `json:"allow_peers,omitempty"`
-	Endpoints      [2]string      `json:"endpoints"`
-	Technician     string         `json:"technician,omitempty"`
-	MaxAllocations int            `json:"max_allocations,omitempty"`
-	Rate           int64          `json:"rate,omitempty"`
-	By             remote.Caller  `json:"by"`
+	AllowPeers     []netip.Prefix     `json:"allow_peers,omitempty"`
+	Endpoints      [2]string          `json:"endpoints"`
+	Technician     string             `json:"technician,omitempty"`
+	MaxAllocations int                `json:"max_allocations,omitempty"`
+	Rate           int64              `json:"rate,omitempty"`
+	By             turnsession.Caller `json:"by"`
 }
 
-func encodeCounters(c *remote.Counters) (string, error) {
+func encodeCounters(c *turnsession.Counters) (string, error) {
 	text, err := json.Marshal(c)
 	if err != nil {
 		return "", fmt.Errorf("encode counters: %w", err)

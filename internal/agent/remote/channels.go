@@ -1,0 +1,148 @@
+package remote
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"signalbox/internal/agent/capability"
+	"signalbox/internal/channel"
+	"signalbox/internal/peer"
+	"signalbox/internal/telemetry"
+)
+
+// refuseWithin bounds how long a refusal may take to be sent.
+const refuseWithin = 5 * time.Second
+
+// served is what serves the channels of a session.
+type served struct {
+	mu        sync.Mutex
+	open      int // channels
+	relays    int // of those, over the relay
+	instances map[string]*instance
+}
+
+// instance is a capability in the session, from its first channel on.
+type instance struct {
+	once sync.Once
+	capability.Instance
+}
+
+// enter counts a channel, if there may be another.
+func (s *served) enter(overRelay bool) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open >= peer.MaxChannels {
+		return false
+	}
+	s.open++
+	if overRelay {
+		s.relays++
+	}
+	return true
+}
+
+func (s *served) leave(overRelay bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.open--
+	if overRelay {
+		s.relays--
+	}
+}
+
+// overRelay reports whether something goes over the relay now.
+func (s *served) overRelay() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.relays > 0
+}
+
+// of returns the place of a capability's instance.
+func (s *served) of(name string) *instance {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.instances[name] == nil {
+		s.instances[name] = &instance{}
+	}
+	return s.instances[name]
+}
+
+// close ends all instances, when no channel is served any more.
+func (s *served) close() {
+	for _, i := range s.instances {
+		if i.Instance != nil {
+			i.Close()
+		}
+	}
+}
+
+// channel serves a channel that the technician has opened. It does not block.
+func (s *session) channel(name string, c channel.Conn, overRelay bool) {
+	ran := s.work.Go(func() {
+		defer c.Close() //nolint:errcheck // the other side has closed it, or will see that it has ended
+		if !s.served.enter(overRelay) {
+			refuse(s.life, c, &channel.Error{Code: "failed", Detail: "too many channels"})
+			return
+		}
+		defer s.served.leave(overRelay)
+		s.serve(name, c, overRelay)
+	})
+	if !ran {
+		_ = c.Close() // the session has ended
+	}
+}
+
+func (s *session) serve(name string, c channel.Conn, overRelay bool) {
+	able, why := s.able(name, overRelay)
+	if why != nil {
+		s.log.Info("channel refused", telemetry.Detail(name), telemetry.Reason(why.Code))
+		refuse(s.life, c, why)
+		return
+	}
+	i := s.served.of(name)
+	i.once.Do(func() {
+		i.Instance = able.Open(capability.Session{ID: s.grant.ID, Kinds: s.kinds, Permissions: s.grant.Permissions, Log: s.log.Named(name)})
+	})
+	err := i.Serve(s.life, &metered{Conn: c, session: s, overRelay: overRelay, idle: name == channel.System}) // consoles measure round trips there
+	s.log.Debug("channel ended", telemetry.Detail(name), telemetry.Cause(err))
+}
+
+// able returns the capability of a channel, or why there is none for this session.
+func (s *session) able(name string, overRelay bool) (able capability.Capability, why *channel.Error) {
+	if name != channel.System && !slices.Contains(s.grant.Kinds, name) {
+		return nil, &channel.Error{Code: "not_permitted", Detail: "the session was not granted this"}
+	}
+	if name != channel.System && !s.manager.cfg.allows(name) {
+		return nil, &channel.Error{Code: "not_permitted", Detail: "this endpoint does not allow it"}
+	}
+	if name == channel.Files && !overRelay {
+		return nil, &channel.Error{Code: "not_permitted", Detail: "files go over the relay alone"}
+	}
+	at := slices.IndexFunc(s.manager.o.Capabilities, func(c capability.Capability) bool { return c.Name() == name })
+	if at < 0 {
+		return nil, &channel.Error{Code: "not_supported", Detail: "not supported on this system"}
+	}
+	able = s.manager.o.Capabilities[at]
+	err := able.Supported()
+	if errors.As(err, &why) {
+		return nil, why
+	}
+	if err != nil {
+		return nil, &channel.Error{Code: "not_supported", Detail: err.Error()}
+	}
+	return able, nil
+}
+
+// refuse says on a channel why it is not served.
+func refuse(ctx context.Context, c channel.Conn, why *channel.Error) {
+	ctx, cancel := context.WithTimeout(ctx, refuseWithin)
+	defer cancel()
+	text, err := json.Marshal(map[string]any{"error": why})
+	if err == nil {
+		_ = c.Send(ctx, channel.Message{Text: true, Data: text}) // the channel ends in any case
+	}
+}

@@ -1,0 +1,94 @@
+// The technician's signalling connection: attaches, and again after each loss, until the session cannot be returned to.
+import { Backoff } from "../core/backoff.js";
+import { Emitter } from "../core/emitter.js";
+
+const RETURN_WITHIN = 60_000; // milliseconds that the server waits for a party
+const REFUSED = 4401;
+const GONE = { 4409: "replaced", 4410: "ended" };
+
+/**
+ * Events: "message" of the protocol, "up" with the first state after an attach, "down" with the time (ms) until which to return, "gone" with "refused", "replaced", "ended" or
+ * "lost". Nothing is queued while it is down: who sends asks anew after "up".
+ */
+export class Signal extends Emitter {
+  #socket = null;
+  #timer = 0;
+  #backoff = new Backoff(500, 8000);
+  #until = 0; // milliseconds; 0 while attached
+  #attached = false;
+  #done = false;
+
+  /**
+   * @param {string} url
+   * @param {string} id of the session
+   * @param {() => {token?: string, reattach?: string}} credentials asked before each attach
+   * @param {(() => Promise<boolean>)} renew tries to get new credentials when those were refused; false: there are none
+   */
+  constructor(url, id, credentials, renew) {
+    super();
+    Object.assign(this, { url, id, credentials, renew });
+  }
+
+  /** Connects. */
+  start() {
+    this.#until ||= Date.now() + RETURN_WITHIN;
+    this.#timer = 0;
+    const socket = (this.#socket = new WebSocket(this.url, "signalbox-session"));
+    socket.onopen = () => socket.send(JSON.stringify({ type: "attach", id: this.id, ...this.credentials() }));
+    socket.onmessage = (e) => this.#take(socket, JSON.parse(e.data));
+    socket.onclose = (e) => this.#closed(socket, e.code);
+  }
+
+  /** Connects now instead of later, when there is reason to hope. */
+  hurry() {
+    if (!this.#timer) return;
+    clearTimeout(this.#timer);
+    this.start();
+  }
+
+  /**
+   * @param {object} m message without its id
+   * @returns {boolean} whether it went out
+   */
+  send(m) {
+    if (!this.#attached) return false;
+    this.#socket.send(JSON.stringify({ ...m, id: this.id }));
+    return true;
+  }
+
+  /** Ends for good, after what was sent. */
+  stop() {
+    this.#done = true;
+    clearTimeout(this.#timer);
+    this.#socket?.close();
+  }
+
+  #take(socket, m) {
+    if (socket !== this.#socket || this.#done) return;
+    const first = !this.#attached && m.type === "state";
+    if (first) {
+      this.#attached = true;
+      this.#until = 0;
+      this.#backoff.reset();
+    }
+    this.emit("message", m);
+    if (first) this.emit("up");
+  }
+
+  async #closed(socket, code) {
+    if (socket !== this.#socket || this.#done) return;
+    this.#attached = false;
+    if (GONE[code]) return this.#end(GONE[code]);
+    if (code === REFUSED && !(await this.renew())) return this.#end("refused");
+    if (this.#done) return;
+    this.#until ||= Date.now() + RETURN_WITHIN;
+    if (Date.now() >= this.#until) return this.#end("lost");
+    this.emit("down", this.#until);
+    this.#timer = setTimeout(() => this.start(), this.#backoff.delay());
+  }
+
+  #end(why) {
+    this.#done = true;
+    this.emit("gone", why);
+  }
+}

@@ -1,0 +1,252 @@
+// The way to the endpoint: a PeerConnection where one comes up, else the relay. It decides when to try what, and hands out channels.
+import { Backoff } from "../core/backoff.js";
+import { Emitter } from "../core/emitter.js";
+import { explain, lower, rungOf, selectedPair } from "../core/ladder.js";
+import { Channel, opened } from "./channel.js";
+import { Peer } from "./peer.js";
+import { Relaying } from "./relaying.js";
+
+const CONNECT_WITHIN = 8_000; // milliseconds, then the next lower way
+const SHAKY_FOR = 3_000; // before ICE begins anew: most gaps close by themselves
+const OPEN_WITHIN = 30_000;
+const ALWAYS_RELAYED = ["files"]; // a data channel is too slow for them
+
+/**
+ * Events: "moved" when channels have to be asked for anew or may be had now, "steps" when something about the attempt is worth showing.
+ */
+export class Way extends Emitter {
+  #peer = null;
+  #spare = null; // the data channel that a new peer begins with, for the first who asks for its name
+  #tried = 0; // failures in a row
+  #timer = 0;
+  #begun = false;
+  #ended = false;
+  #open = new Set(); // of Channel
+  #rung = ""; // that this side sees
+  #other = ""; // that the endpoint sees
+  #last = null; // the peer that failed last: it knows why
+  otherFailed = []; // better rungs, with why, as the endpoint sees them
+  mode = ""; // "peer", "relay", or "" while undecided
+  servers = [];
+  counters = { up: 0, down: 0 };
+
+  /**
+   * @param {string} transport "auto", "turn_only", "websocket_only"
+   * @param {(m: object) => boolean} send of the signalling connection
+   * @param {(what: "peer"|"channel") => number} next numbers that were never used in the session
+   */
+  constructor(transport, send, next) {
+    super();
+    Object.assign(this, { transport, send, next });
+    this.relaying = new Relaying(send);
+  }
+
+  /** The endpoint has accepted: a way is looked for, once. */
+  begin() {
+    if (this.#ended || this.#begun) return;
+    this.#begun = true;
+    if (this.transport === "websocket_only") this.#use("relay");
+    else this.#newPeer();
+  }
+
+  /** A party was away and is back: what was said meanwhile is lost, so an attempt that was under way begins anew. */
+  resume() {
+    if (!this.#begun) return this.begin();
+    if (this.#ended || this.#peer?.connected || this.transport === "websocket_only") return;
+    this.#newPeer();
+  }
+
+  /** Looks for a better way than the relay, which stays meanwhile. */
+  improve() {
+    if (this.#begun && !this.#ended && this.transport !== "websocket_only" && !this.#peer?.connected) this.#newPeer();
+  }
+
+  /**
+   * A channel is dead though nobody closed it: if its connection still seems well, that is not true.
+   * @param {Channel} channel
+   */
+  suspect(channel) {
+    if (channel.peer && channel.peer === this.#peer && this.#peer.connected) this.#newPeer();
+  }
+
+  /** The network of this machine has changed: addresses are gathered anew. */
+  networkChanged() {
+    if (this.#peer?.connected) this.#restart();
+    else this.improve();
+  }
+
+  /** @param {RTCIceServer[]} servers in place of those before */
+  setServers(servers) {
+    // After each attach the server says them again.
+    if (JSON.stringify(servers) === JSON.stringify(this.servers)) return;
+    this.servers = servers;
+    this.#peer?.setServers(servers);
+    // Sessions on TURN begin anew with the credentials of a server that was restarted; a direct connection needs none.
+    if (this.#peer && (!this.#peer.connected || this.#rung.startsWith("turn"))) this.#restart();
+  }
+
+  /** @param {object} m "sdp", "candidate", "relay" or "path" */
+  take(m) {
+    if (m.type === "relay") this.relaying.take(m);
+    else if (m.type === "path") [this.#other, this.otherFailed] = [m.rung, m.failed ?? []];
+    else if (m.peer === this.#peer?.number) this.#peer.take(m).catch(() => this.#failed());
+  }
+
+  /**
+   * @param {string} name
+   * @returns {Promise<Channel>} over the best way that there is; waits for one; fails when the session has ended
+   */
+  async channel(name) {
+    const backoff = new Backoff(500, 8000);
+    while (!this.#ended) {
+      const relayed = this.mode === "relay" || ALWAYS_RELAYED.includes(name);
+      const channel = relayed ? await this.#overRelay(name) : await this.#overPeer(name);
+      if (channel && !this.#ended) return channel;
+      channel?.close();
+      if (relayed && !this.#ended) await this.#moved(backoff.delay());
+    }
+    throw new Error("the session has ended");
+  }
+
+  /**
+   * Looks at the connection.
+   * @returns {Promise<{rung: string, rtt: number, failed: import("../core/ladder.js").Failed[]}>} rtt in milliseconds, 0 if unknown
+   */
+  async measure() {
+    const found = this.#peer?.connected ? selectedPair(await this.#peer.stats()) : null;
+    this.#rung = found ? rungOf(found.local, found.remote) : this.#relayUp ? "relay" : "";
+    // What the other side sees counts only for its own TURN server; that is lower than direct.
+    const rung = found && this.#other.startsWith("turn") ? lower(this.#rung, this.#other) : this.#rung;
+    return { rung, rtt: Math.round((found?.pair.currentRoundTripTime ?? 0) * 1000), failed: rung === "direct" ? [] : this.#explain(rung) };
+  }
+
+  /** Closes everything. */
+  end() {
+    this.#ended = true;
+    clearTimeout(this.#timer);
+    this.relaying.lost();
+    this.#drop();
+    for (const channel of [...this.#open]) channel.close();
+    this.emit("moved");
+  }
+
+  get #relayUp() {
+    return this.mode === "relay" && [...this.#open].some((channel) => !channel.peer);
+  }
+
+  #explain(rung) {
+    const peer = this.#peer ?? this.#last;
+    return explain({
+      rung, transport: this.transport, servers: this.servers, gathered: peer?.gathered ?? new Set(), errors: peer?.errors ?? [], answered: peer?.answered ?? false,
+    });
+  }
+
+  #newPeer() {
+    this.#drop();
+    const peer = (this.#peer = new Peer(this.next("peer"), this.servers, this.transport === "turn_only", this.send));
+    this.#spare = peer.open(`system#${this.next("channel")}`);
+    peer.on("connected", () => this.#connected(peer));
+    peer.on("shaky", () => this.#arm(SHAKY_FOR, () => this.#restart()));
+    peer.on("failed", () => (this.#tried === 0 && this.mode === "peer" ? this.#restart() : this.#failed()));
+    this.#arm(CONNECT_WITHIN, () => this.#failed());
+    // Who waits for a channel asks for it before the offer goes out, so that it opens with the connection.
+    this.emit("moved");
+    peer.offer().catch(() => this.#failed());
+  }
+
+  #restart() {
+    this.#tried++;
+    this.#arm(CONNECT_WITHIN, () => this.#failed());
+    this.emit("steps");
+    this.#peer.offer(true).catch(() => this.#failed());
+  }
+
+  #connected(peer) {
+    if (peer !== this.#peer) return;
+    clearTimeout(this.#timer);
+    this.#tried = 0;
+    this.#use("peer");
+  }
+
+  // A first failure leads to the relay. One that was connected gets a new PeerConnection before, as addresses may have changed on both sides.
+  #failed() {
+    const again = this.mode === "peer" && this.#tried < 2;
+    this.#tried++;
+    this.#drop();
+    if (this.#ended) return;
+    if (again) return this.#newPeer();
+    if (this.transport !== "turn_only") return this.#use("relay");
+    this.emit("steps");
+    this.#arm(Math.min(30_000, 2_000 * this.#tried), () => this.#newPeer());
+  }
+
+  #use(mode) {
+    this.mode = mode;
+    // Channels that went over the relay for want of a better way come anew over the peer.
+    if (mode === "peer") for (const channel of [...this.#open]) if (!channel.peer && !ALWAYS_RELAYED.includes(channel.name)) channel.close();
+    this.emit("moved");
+    this.emit("steps");
+  }
+
+  #drop() {
+    const peer = this.#peer;
+    if (!peer) return;
+    this.#last = peer;
+    this.#peer = this.#spare = null;
+    clearTimeout(this.#timer);
+    peer.close();
+    // Closing a PeerConnection tells its channels nothing.
+    for (const channel of [...this.#open]) if (channel.peer === peer) channel.close();
+  }
+
+  async #overPeer(name) {
+    const peer = this.#peer;
+    if (!peer) return void (await this.#moved());
+    const carrier = this.#take(name, peer);
+    const ok = await Promise.race([opened(carrier, OPEN_WITHIN), this.#gone(peer)]);
+    return ok ? this.#keep(name, carrier, peer) : null;
+  }
+
+  async #overRelay(name) {
+    const carrier = await this.relaying.open(name, this.next("channel"));
+    return carrier && this.#keep(name, carrier, null);
+  }
+
+  #take(name, peer) {
+    const spare = name === "system" ? this.#spare : null;
+    if (!spare) return peer.open(`${name}#${this.next("channel")}`);
+    this.#spare = null;
+    return spare;
+  }
+
+  #keep(name, carrier, peer) {
+    const channel = new Channel(carrier, this.counters);
+    Object.assign(channel, { name, peer });
+    this.#open.add(channel);
+    channel.on("close", () => this.#open.delete(channel));
+    return channel;
+  }
+
+  // Resolves with false once this peer is no longer ours.
+  async #gone(peer) {
+    while (peer === this.#peer) await this.#moved();
+    return false;
+  }
+
+  #moved(within) {
+    return new Promise((done) => {
+      const end = () => {
+        clearTimeout(timer);
+        off();
+        done();
+      };
+      const off = this.on("moved", end);
+      const timer = within && setTimeout(end, within);
+    });
+  }
+
+  #arm(after, f) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(f, after);
+  }
+}

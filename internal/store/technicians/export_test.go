@@ -1,0 +1,9 @@
+package technicians
+
+const (
+	QueryList          = queryList
+	QuerySignIn        = querySignIn
+	QueryOldSignIns    = queryOldSignIns
+	QueryExpireSignIns = queryExpireSignIns
+	QueryExpireLinks   = queryExpireLinks
+)
