@@ -1,0 +1,225 @@
+package browser
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/godbus/dbus/v5"
+	"github.com/jezek/xgb"
+	"github.com/jezek/xgb/xproto"
+	"github.com/jezek/xgb/xtest"
+)
+
+// desktop is that of a user who is logged in at the endpoint: an X server without a screen, and a system bus on which logind tells of it.
+type desktop struct {
+	t       *testing.T
+	display string
+	bus     string
+	x       *xgb.Conn
+	root    xproto.Window
+}
+
+func newDesktop(t *testing.T) *desktop {
+	t.Helper()
+	for _, program := range []string{"Xvfb", "dbus-daemon"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skipf("LEFT OUT: questions to a user at a screen: %s is not installed (Debian packages xvfb, dbus-daemon)", program)
+		}
+	}
+	d := &desktop{t: t}
+	d.startX()
+	d.startBus()
+	d.logIn()
+	return d
+}
+
+// environment is what the agent needs to find it.
+func (d *desktop) environment() []string { return []string{"DBUS_SYSTEM_BUS_ADDRESS=" + d.bus} }
+
+// start runs a program until the test ends and returns the first line that it writes to the file descriptor 3.
+func (d *desktop) start(name string, arguments ...string) string {
+	d.t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer r.Close()
+	cmd := exec.Command(name, arguments...)
+	cmd.ExtraFiles = []*os.File{w}
+	if err := errors.Join(cmd.Start(), w.Close()); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(r).ReadString('\n')
+	if err != nil {
+		d.t.Fatalf("%s does not say where it is: %v", name, err)
+	}
+	return strings.TrimSpace(line)
+}
+
+func (d *desktop) startX() {
+	d.t.Helper()
+	d.display = ":" + d.start("Xvfb", "-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp")
+	var err error
+	if d.x, err = xgb.NewConnDisplay(d.display); err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(d.x.Close)
+	if err := xtest.Init(d.x); err != nil {
+		d.t.Fatal(err)
+	}
+	d.root = xproto.Setup(d.x).DefaultScreen(d.x).Root
+}
+
+const busConfig = `<busconfig>
+<listen>unix:dir=DIR</listen>
+<auth>EXTERNAL</auth>
+<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
+</busconfig>
+`
+
+func (d *desktop) startBus() {
+	d.t.Helper()
+	dir, err := os.MkdirTemp("", "bus-") // paths of sockets are short
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	file := filepath.Join(dir, "bus.conf")
+	if err := os.WriteFile(file, []byte(strings.Replace(busConfig, "DIR", dir, 1)), 0o600); err != nil {
+		d.t.Fatal(err)
+	}
+	d.bus = d.start("dbus-daemon", "--config-file="+file, "--nofork", "--nopidfile", "--print-address=3")
+}
+
+// Names of logind, org.freedesktop.login1(5).
+const (
+	logind      = "org.freedesktop.login1"
+	logindPath  = "/org/freedesktop/login1"
+	sessionPath = logindPath + "/session/_31"
+)
+
+// manager is org.freedesktop.login1.Manager with one session.
+type manager struct{}
+
+type listed struct {
+	ID   string
+	UID  uint32
+	User string
+	Seat string
+	Path dbus.ObjectPath
+}
+
+// ListSessions is called over the bus.
+func (manager) ListSessions() ([]listed, *dbus.Error) {
+	return []listed{{"1", uint32(os.Getuid()), "user", "seat0", sessionPath}}, nil
+}
+
+// login is the session's properties.
+type login struct{ display string }
+
+// GetAll is called over the bus.
+func (l login) GetAll(string) (map[string]dbus.Variant, *dbus.Error) {
+	user := struct {
+		UID  uint32
+		Path dbus.ObjectPath
+	}{uint32(os.Getuid()), logindPath + "/user/_0"}
+	return map[string]dbus.Variant{
+		"Id": dbus.MakeVariant("1"), "Type": dbus.MakeVariant("x11"), "Class": dbus.MakeVariant("user"), "Display": dbus.MakeVariant(l.display),
+		"Active": dbus.MakeVariant(true), "LockedHint": dbus.MakeVariant(false), "User": dbus.MakeVariant(user),
+	}, nil
+}
+
+// logIn has the bus know of the user.
+func (d *desktop) logIn() {
+	d.t.Helper()
+	bus, err := dbus.Connect(d.bus)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	d.t.Cleanup(func() { _ = bus.Close() })
+	err = errors.Join(bus.Export(manager{}, logindPath, logind+".Manager"), bus.Export(login{d.display}, sessionPath, "org.freedesktop.DBus.Properties"))
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	if reply, err := bus.RequestName(logind, 0); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
+		d.t.Fatalf("the name of logind: %v, %v", reply, err)
+	}
+}
+
+// Where the buttons of the agent's window are: it is 460 pixels wide, buttons stand 20 above its end.
+const (
+	windowWidth = 460
+	allow       = 122
+	deny        = 338
+	end         = 230 // of a session that runs
+	above       = 38
+)
+
+// window waits for a window of the agent.
+func (d *desktop) window() (id xproto.Window, corner *xproto.GetGeometryReply) {
+	d.t.Helper()
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(within); ; {
+		tree, err := xproto.QueryTree(d.x, d.root).Reply()
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		for _, id := range tree.Children {
+			if g, err := xproto.GetGeometry(d.x, xproto.Drawable(id)).Reply(); err == nil && g.Width == windowWidth && d.shown(id) {
+				return id, g
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-end:
+			d.t.Fatal("no window appears")
+		}
+	}
+}
+
+func (d *desktop) shown(id xproto.Window) bool {
+	a, err := xproto.GetWindowAttributes(d.x, id).Reply()
+	return err == nil && a.MapState == xproto.MapStateViewable
+}
+
+// press presses a button of the agent's window with the mouse until the window goes: at first it takes no answer.
+func (d *desktop) press(at int) {
+	d.t.Helper()
+	id, g := d.window()
+	tick := time.NewTicker(300 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.After(within); d.same(id, g); {
+		d.mouse(xproto.MotionNotify, 0, int(g.X)+at, int(g.Y)+int(g.Height)-above)
+		d.mouse(xproto.ButtonPress, 1, 0, 0)
+		d.mouse(xproto.ButtonRelease, 1, 0, 0)
+		select {
+		case <-tick.C:
+		case <-end:
+			d.t.Fatal("the window does not take the answer")
+		}
+	}
+}
+
+// same reports whether a window is there as it was. Another program's may have got its number meanwhile, but no question is as high as a notice.
+func (d *desktop) same(id xproto.Window, as *xproto.GetGeometryReply) bool {
+	g, err := xproto.GetGeometry(d.x, xproto.Drawable(id)).Reply()
+	return err == nil && g.Height == as.Height && d.shown(id)
+}
+
+func (d *desktop) mouse(kind, detail byte, x, y int) {
+	d.t.Helper()
+	if err := xtest.FakeInputChecked(d.x, kind, detail, 0, d.root, int16(x), int16(y), 0).Check(); err != nil {
+		d.t.Fatal(err)
+	}
+}

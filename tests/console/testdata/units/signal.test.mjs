@@ -1,0 +1,99 @@
+// The signalling connection: what it shows to be let in, when it comes back, and when it does not.
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+
+let sockets = [];
+class Socket {
+  static OPEN = 1;
+  sent = [];
+  constructor(url, protocol) {
+    Object.assign(this, { url, protocol });
+    sockets.push(this);
+  }
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {}
+  open() {
+    this.onopen();
+  }
+  say(m) {
+    this.onmessage({ data: JSON.stringify(m) });
+  }
+  lose(code) {
+    this.onclose({ code });
+  }
+}
+globalThis.WebSocket = Socket;
+const { Signal } = await import("../../../../internal/console/static/assets/session/signal.js");
+
+function signal(renew = async () => false) {
+  sockets = [];
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "Date"] });
+  const credentials = { token: "t" };
+  const events = [];
+  const s = new Signal("wss://x/signal", "ses_1", () => credentials, renew);
+  for (const name of ["up", "down", "gone", "message"]) s.on(name, (value) => events.push(name === "gone" ? `gone ${value}` : name));
+  s.start();
+  return { s, events, credentials };
+}
+
+const settled = () => new Promise(setImmediate);
+
+test("it attaches, and is up with the first state", async () => {
+  const { s, events } = signal();
+  assert.equal(s.send({ type: "path" }), false, "nothing goes out before");
+  sockets[0].open();
+  assert.deepEqual(sockets[0].sent, [{ type: "attach", id: "ses_1", token: "t" }]);
+  assert.equal(sockets[0].protocol, "signalbox-session");
+  sockets[0].say({ type: "state", id: "ses_1" });
+  assert.deepEqual(events, ["message", "up"]);
+  assert.equal(s.send({ type: "path" }), true);
+  assert.deepEqual(sockets[0].sent[1], { type: "path", id: "ses_1" });
+});
+
+test("it comes back after a loss, with what it was given meanwhile, and gives up after a minute", async () => {
+  const { events, credentials } = signal();
+  sockets[0].open();
+  sockets[0].say({ type: "state" });
+  delete credentials.token;
+  credentials.reattach = "r";
+  sockets[0].lose(1001);
+  await settled();
+  assert.equal(events.at(-1), "down");
+  mock.timers.tick(1000);
+  assert.equal(sockets.length, 2);
+  sockets[1].open();
+  assert.deepEqual(sockets[1].sent, [{ type: "attach", id: "ses_1", reattach: "r" }]);
+  for (let i = 1; i < sockets.length && i < 100; i++) {
+    sockets[i].lose(1006);
+    await settled();
+    mock.timers.tick(8000);
+  }
+  assert.equal(events.at(-1), "gone lost");
+  assert.ok(sockets.length > 6 && sockets.length < 40, `${sockets.length} attempts`);
+});
+
+test("another page, an end and a refusal are for good", async () => {
+  for (const [code, want] of [[4409, "gone replaced"], [4410, "gone ended"], [4401, "gone refused"]]) {
+    const { events } = signal();
+    sockets[0].open();
+    sockets[0].lose(code);
+    await settled();
+    mock.timers.tick(60_000);
+    assert.equal(events.at(-1), want);
+    assert.equal(sockets.length, 1);
+  }
+});
+
+test("who is refused asks for a new token once it can", async () => {
+  const { events, credentials } = signal(async () => ((credentials.token = "new"), true));
+  sockets[0].open();
+  sockets[0].lose(4401);
+  await settled();
+  mock.timers.tick(1000);
+  sockets[1].open();
+  assert.equal(sockets[1].sent[0].token, "new");
+  assert.deepEqual(events, ["down"]);
+});

@@ -1,0 +1,77 @@
+package console
+
+import (
+	"encoding/json"
+	"net/netip"
+	"net/url"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+
+	"signalbox/internal/config"
+	"signalbox/tests/beside"
+	"signalbox/tests/harness"
+)
+
+// turnSides runs a TURN server with one session, and returns for each side how it is reached by a URL of this form. Browsers leave loopback out.
+func turnSides(t *testing.T, at netip.Addr, address, scheme, transport string) (technician, endpoint []object) {
+	t.Helper()
+	free := netip.AddrPortFrom(at, 0).String()
+	server := harness.StartTURN(t, func(c *config.Config) {
+		c.Listen.TURN, c.Listen.TLS = []string{free}, []string{free}
+		c.TURN.Own.AllowPeers = []string{at.String()}
+	})
+	_, text := server.Call(t, "POST", "/v1/turn/sessions", `{"ttl":300}`, 201)
+	var session struct {
+		Sides map[string]struct{ Username, Credential string }
+	}
+	if err := json.Unmarshal([]byte(text), &session); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	side := func(name string) []object {
+		s := session.Sides[name]
+		return []object{{"urls": []string{scheme + server.Addr(address) + "?transport=" + transport}, "username": s.Username, "credential": s.Credential}}
+	}
+	return side("b"), side("a")
+}
+
+// TestTURN: over each transport of the TURN server a terminal comes up, on the rung that the page shows.
+func TestTURN(t *testing.T) {
+	at, err := beside.Address()
+	if err != nil {
+		t.Skipf("LEFT OUT: the console over TURN: %v", err)
+	}
+	browser := browse(t)
+	for _, row := range []struct{ rung, shown, address, scheme, transport, why string }{
+		{"turn_udp", "TURN over UDP", "turn_udp", "turn:", "udp", ""},
+		{"turn_tcp", "TURN over TCP", "turn_tcp", "turn:", "tcp", "The server offers no TURN over UDP."},
+		{"turn_tls", "TURN over TLS (443)", "tls", "turns:", "tcp", "The server offers no TURN over TCP."},
+	} {
+		t.Run(row.rung, func(t *testing.T) {
+			f := newFake(t)
+			var technician, endpoint []object
+			technician, endpoint = turnSides(t, at, row.address, row.scheme, row.transport)
+			f.servers = technician
+			servers, err := json.Marshal(endpoint)
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := newTab(t, browser, desktop)
+			other.run(chromedp.Navigate(f.site.URL + "/fake/page/answerer.html#" + url.PathEscape(string(servers))))
+			other.holds(`document.title === "ready"`)
+			b := newTab(t, browser, desktop)
+			s := b.connect(f, "terminal", "turn_only")
+			b.sees(".bar .badge", row.shown)
+			b.sees(".xterm-rows", "$")
+			b.types("uname\r")
+			b.sees(".xterm-rows", "ran UNAME")
+			if n := s.relayed(); n != 0 {
+				t.Errorf("%d channels went over the relay", n)
+			}
+			await(t, func() bool { return s.path()["rung"] == row.rung }, "the page did not report its path")
+			b.press(".bar button", "Path")
+			b.sees(".rungs", "This session may use TURN only.")
+			b.sees(".rungs", row.why)
+		})
+	}
+}

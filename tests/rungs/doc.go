@@ -1,0 +1,2 @@
+// Package rungs has two peers find each other through the real TURN server, on each rung of the ladder.
+package rungs
