@@ -168,14 +168,11 @@ func (s *stand) settled() (r reading) {
 func (s *stand) calm(honest string, base, peak reading) (r reading, took time.Duration) {
 	s.t.Helper()
 	begun := time.Now()
-	var failed error
 	await(s.t, 3*time.Minute, func() bool {
-		if _, failed = s.times(honest, loginsPerRound); failed != nil {
-			return false // the server has not seen the ends of all of them yet, and has no place
-		}
-		var err error
+		_, err := s.times(honest, loginsPerRound)
+		must(s.t, err)
 		r, err = s.read(s.t.Context())
 		return err == nil && r.back(base, peak) == ""
-	}, func() string { return fmt.Sprint(failed, ": ", r.back(base, peak)) })
+	}, func() string { return r.back(base, peak) })
 	return r, time.Since(begun)
 }
