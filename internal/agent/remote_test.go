@@ -44,6 +44,26 @@ func (p *peer) tell(m signalling.Message, from, answer string) {
 	}
 }
 
+// accepted offers a session and returns how the agent accepts it. The answer to the offer itself may come before what the agent says, in between or after it.
+func (p *peer) accepted(offer signalling.Offer) (accept string) {
+	p.t.Helper()
+	p.tell(offer, testDomain, "")
+	var answered, asked bool
+	for accept == "" || !answered {
+		switch text := p.until("</iq>"); {
+		case strings.Contains(text, "<iq type='result' id='s1' to='"+testDomain+"'>"):
+			answered = true
+		case !asked && strings.Contains(text, "'><consent xmlns='"+signalling.Namespace+"'"):
+			asked = true
+		case asked && strings.Contains(text, "'><accept xmlns='"+signalling.Namespace+"'"):
+			accept = text
+		default:
+			p.t.Fatalf("the agent says %s, want consent, then accept, and the answer to the offer", text)
+		}
+	}
+	return accept
+}
+
 // denied offers a session that is refused at once, and returns what the agent says.
 func (p *peer) denied(offer signalling.Offer) string {
 	p.t.Helper()
@@ -81,9 +101,7 @@ func TestRemoteSession(t *testing.T) {
 		offer := sealed(t, key, "pc-1@"+testDomain)
 		p.tell(offer, "pc-2@"+testDomain, "error")
 		p.tell(signalling.End{About: offer.About, Reason: "technician_ended"}, testDomain, "error")
-		p.tell(offer, testDomain, "result")
-		p.said("consent")
-		if text := p.said("accept"); !strings.Contains(text, ">terminal<") {
+		if text := p.accepted(offer); !strings.Contains(text, ">terminal<") {
 			t.Errorf("accept without its capability: %s", text)
 		}
 		if all := r.agent.RemoteSessions(); len(all) != 1 || all[0].Technician.Name != "Ada" {
@@ -141,9 +159,7 @@ func TestUserEndsOffline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		key := identity.Generate()
 		r, p := remoteAgent(t, key)
-		p.tell(sealed(t, key, "pc-1@"+testDomain), testDomain, "result")
-		p.said("consent")
-		p.said("accept")
+		p.accepted(sealed(t, key, "pc-1@"+testDomain))
 		p.conn.Close()
 		synctest.Wait()
 		if !r.agent.EndRemoteSession("ses_0123456789abc") {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -226,10 +227,62 @@ func TestSmallChunksBesideOthers(t *testing.T) {
 		beside := chunks()
 		time.Sleep(postedFor)
 		after := chunks()
-		if want := fanoutChunk / smallChunk; alone != 1 || beside != want || after != 1 {
+		if want := (fanoutChunk + smallChunk - 1) / smallChunk; alone != 1 || beside != want || after != 1 {
 			t.Errorf("a fan-out is stored in %d, %d and %d transactions without, with and after others, want 1, %d and 1", alone, beside, after, want)
 		}
 	})
+}
+
+// TestPaceBesideOthers: as long as others post pushes, a chunk is handed out when those whom the last one woke have run, or after a while.
+func TestPaceBesideOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		looks := 0
+		line := func(lengths ...uint64) {
+			looks = 0
+			r.svc.standing = func() uint64 {
+				n := lengths[min(looks, len(lengths)-1)]
+				looks++
+				return n
+			}
+		}
+		pace := func(want int, lengths ...uint64) {
+			t.Helper()
+			line(lengths...)
+			if r.svc.pace(); looks != want {
+				t.Errorf("%d looks at a line of %v, want %d", looks, lengths, want)
+			}
+		}
+		pace(0, 1000) // nobody posts
+		r.submit(Push{})
+		pace(1, paceStanding)
+		pace(3, 1000, paceStanding+1, 0)
+		pace(paceLooks, 1000)
+		time.Sleep(postedFor)
+		pace(0, 1000)
+	})
+}
+
+// TestStanding: a goroutine that could run is counted.
+func TestStanding(t *testing.T) {
+	done := make(chan struct{})
+	var ended sync.WaitGroup
+	for range 4 * runtime.GOMAXPROCS(0) {
+		ended.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+			}
+		})
+	}
+	for standing() == 0 {
+		runtime.Gosched()
+	}
+	close(done)
+	ended.Wait()
 }
 
 func TestCancelFanout(t *testing.T) {

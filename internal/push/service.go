@@ -38,6 +38,8 @@ type Service struct {
 	fanouts chan struct{} // one element for each that is being accepted
 	posted  atomic.Int64  // when a push for one endpoint was submitted last, in microseconds since 1970
 
+	standing func() uint64 // goroutines that wait for a processor; tests have their own
+
 	keysMu  sync.Mutex                  // a leaf
 	keys    map[idempotencyKey]struct{} // of the requests that are running; guarded by keysMu
 	cancels map[ID]struct{}             // that wait for the disk; guarded by keysMu
@@ -61,6 +63,7 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 		lanes:    make(map[endpoint.Key]*lane),
 		barriers: make(map[endpoint.Key]struct{}),
 		fanouts:  make(chan struct{}, maxFanouts),
+		standing: standing,
 		keys:     make(map[idempotencyKey]struct{}),
 		cancels:  make(map[ID]struct{}),
 		claims:   make(map[ID]int),

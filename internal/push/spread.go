@@ -4,14 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"signalbox/internal/endpoint"
 )
 
 const (
 	fanoutChunk = 500 // targets that one transaction stores: other pushes are written between two chunks
-	smallChunk  = 100 // the same, and changes of state, while others post pushes: each of theirs waits for the transaction that runs
+	smallChunk  = 32  // the same, and changes of state, while others post pushes: each of theirs waits for the transaction that runs
 	maxFanouts  = 32  // that are accepted at the same time; each holds a list of its targets in memory
 )
 
@@ -103,6 +102,7 @@ func (d *spread) run() error {
 		if len(done.stored.Targets) == done.limit {
 			next = d.write()
 		}
+		d.s.pace()
 		d.hand(done)
 	}
 	return nil
@@ -152,17 +152,6 @@ func (d *spread) write() <-chan *part {
 		done <- p
 	}()
 	return done
-}
-
-// postedFor is how long a posted push makes others small.
-const postedFor = time.Second
-
-// atOnce returns how many of at most so many one transaction shall write.
-func (s *Service) atOnce(most int) int {
-	if time.Since(time.UnixMicro(s.posted.Load())) < postedFor {
-		return min(most, smallChunk)
-	}
-	return most
 }
 
 // acceptTargets stores a chunk. Where the store is busy in the middle of a fan-out it tries again: half a fan-out helps nobody.

@@ -298,6 +298,60 @@ func TestWheel(t *testing.T) {
 	})
 }
 
+// TestWheelCrowd: what is due at the same tick is called a few at a time within the tick, and can be stopped and moved until then; later ticks come as always.
+func TestWheelCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const crowd = 20000
+		w := new(Wheel)
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { w.Run(ctx); close(done) }()
+		start := time.Now()
+		at := map[time.Duration]int{}
+		called := make([]int, crowd)
+		timers := make([]Timer, crowd)
+		for i := range timers {
+			timers[i].Do = func(time.Time) time.Duration { called[i]++; at[time.Since(start)]++; return 0 }
+			w.Set(&timers[i], time.Second)
+		}
+		var later time.Duration
+		w.Set(&Timer{Do: func(time.Time) time.Duration { later = time.Since(start); return 0 }}, 3*time.Second)
+		time.Sleep(time.Second + wheelSpread/2)
+		synctest.Wait()
+		stopped, moved := -1, -1
+		for i, n := range called {
+			switch {
+			case n > 0:
+			case stopped < 0:
+				stopped = i
+				w.Stop(&timers[i])
+			case moved < 0:
+				moved = i
+				w.Set(&timers[i], 5*time.Second)
+			}
+		}
+		time.Sleep(9 * time.Second)
+		stop()
+		<-done
+		if stopped < 0 || moved < 0 {
+			t.Fatal("all were called in the first half of the tick")
+		}
+		for i, n := range called {
+			if want := min(1, max(i, stopped)-min(i, stopped)); n != want {
+				t.Errorf("timer %d was called %d times, want %d", i, n, want)
+			}
+		}
+		for d, n := range at {
+			if n > 2*wheelTogether || d >= 2*time.Second && n != 1 { // two groups where the clock of the test is coarser than the pause
+				t.Errorf("%d calls after %v", n, d)
+			}
+		}
+		if later != 3*time.Second {
+			t.Errorf("a timer of three seconds is called after %v", later)
+		}
+	})
+}
+
 func equal(a, b []time.Duration) bool {
 	if len(a) != len(b) {
 		return false
