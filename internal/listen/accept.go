@@ -48,11 +48,12 @@ const (
 func (s *Server) accept(ctx context.Context, p *port, ln net.Listener) {
 	var rest time.Duration
 	var told time.Time
+	var full bool // the last connection found no place
 	for {
 		raw, err := ln.Accept()
 		if err == nil {
 			rest = 0
-			s.begin(ctx, p, raw)
+			full = !s.begin(ctx, p, raw, !full)
 			continue
 		}
 		if errors.Is(err, net.ErrClosed) {
@@ -78,16 +79,17 @@ func (s *Server) accept(ctx context.Context, p *port, ln net.Listener) {
 	}
 }
 
-// begin admits one connection and starts its way.
-func (s *Server) begin(ctx context.Context, p *port, raw net.Conn) {
-	c := s.admit(p, raw)
+// begin admits one connection and starts its way. It reports whether there was a place.
+func (s *Server) begin(ctx context.Context, p *port, raw net.Conn, patient bool) bool {
+	c := s.admit(p, raw, patient)
 	if c == nil {
 		s.metrics.closed.WithLabelValues(string(TooMany)).Inc()
 		s.observe(p.name, &conn{remote: addrPort(raw.RemoteAddr())}, &refusal{reason: TooMany}, false)
 		_ = raw.Close() // it is new: there is nothing to lose
-		return
+		return false
 	}
 	s.running.Go(func() { s.lead(ctx, p, c) })
+	return true
 }
 
 // backlogWanted is the number of connections that the kernel should hold while we accept: a whole fleet may come back at once.

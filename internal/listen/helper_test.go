@@ -250,6 +250,23 @@ func writes(t testing.TB, c net.Conn, what string) {
 	}
 }
 
+// wantOpen waits until a listener has so many connections.
+func (w *world) wantOpen(listener string, want float64) {
+	w.t.Helper()
+	late := time.After(10 * time.Second)
+	for {
+		open := testutil.ToFloat64(w.server.metrics.open.WithLabelValues(listener))
+		if open == want {
+			return
+		}
+		select {
+		case <-late:
+			w.t.Fatalf("%v connections are open at %s, want %v", open, listener, want)
+		case <-time.After(time.Millisecond):
+		}
+	}
+}
+
 // counted returns how many connections were closed for a reason. The server counts before the client can see the end.
 func (w *world) counted(r Reason) int {
 	return int(testutil.ToFloat64(w.server.metrics.closed.WithLabelValues(string(r))))

@@ -181,6 +181,28 @@ func TestMaxConnections(t *testing.T) {
 	w.next()
 }
 
+// TestCrowdLeaves: who comes right after a crowd that held every place has left is not refused for those of them whose end was not read yet.
+func TestCrowdLeaves(t *testing.T) {
+	const crowd = 64
+	cfg := testConfig()
+	cfg.MaxConnections = crowd
+	w := newWorld(t, cfg, STARTTLS).start()
+	for range 20 {
+		members := make([]net.Conn, crowd)
+		for i := range members {
+			members[i] = w.dial("xmpp") // and says nothing
+		}
+		w.wantOpen("xmpp", crowd)
+		for _, c := range members {
+			c.Close()
+		}
+		honest := w.dial("xmpp")
+		writes(t, honest, "<")
+		w.next().conn.Close()
+		w.wantOpen("xmpp", 0)
+	}
+}
+
 // TestHeldHandshakes fills every place with clients that stop in the middle: others are accepted, wait, and get their turn; one from
 // elsewhere comes before the crowd.
 func TestHeldHandshakes(t *testing.T) {

@@ -133,7 +133,7 @@ func TestPassthroughHalfClose(t *testing.T) {
 	reads(t, c, "answer after the end")
 	there.Close()
 	closes(t, c)
-	w.until(func() bool { return w.counted(PassthroughDone) == 1 && w.server.total.Load() == 0 })
+	w.until(func() bool { return w.counted(PassthroughDone) == 1 && w.server.places.taken.Load() == 0 })
 	w.wantClosed(PassthroughDone)
 }
 

@@ -29,7 +29,7 @@ type Server struct {
 	gate     *gate
 	sources  *sources
 	starttls *policies // for streams that are upgraded
-	most     int       // connections at once
+	places   *places
 
 	// Set before Run, then read only.
 	handlers  map[Protocol]link.Handler
@@ -40,7 +40,6 @@ type Server struct {
 
 	componentCA *certs.ClientCA // signs the certificates of components; nil: plain text on loopback
 
-	total   atomic.Int64   // open connections
 	served  atomic.Uint64  // connections that were accepted since the start
 	running sync.WaitGroup // the goroutines that Run waits for
 
@@ -63,7 +62,7 @@ func New(cfg Config, store *certs.Store, log *zap.Logger, reg prometheus.Registe
 		routes:   newRoutes(cfg.SNIPassthrough),
 		handlers: map[Protocol]link.Handler{},
 		starttls: newPolicies([]Protocol{XMPP}, true),
-		most:     limitConnections(cfg.MaxConnections, log.Named("listen")),
+		places:   newPlaces(limitConnections(cfg.MaxConnections, log.Named("listen"))),
 		stopped:  make(chan struct{}),
 	}
 	for _, r := range cfg.TrustedProxies {
@@ -143,12 +142,11 @@ func (s *Server) closePorts() {
 	}
 }
 
-// admit counts a new connection, or returns nil when too many are open.
-func (s *Server) admit(p *port, raw net.Conn) *conn {
+// admit counts a new connection, or returns nil when too many are open, also after a moment if patient.
+func (s *Server) admit(p *port, raw net.Conn, patient bool) *conn {
 	s.metrics.accepted.WithLabelValues(p.name).Inc()
 	s.served.Add(1)
-	if s.total.Add(1) > int64(s.most) {
-		s.total.Add(-1)
+	if !s.places.take(patient, s.stopped) {
 		return nil
 	}
 	p.open.Inc()
@@ -157,7 +155,7 @@ func (s *Server) admit(p *port, raw net.Conn) *conn {
 
 // giveBack is called once for each admitted connection, when it closes.
 func (s *Server) giveBack(c *conn) {
-	s.total.Add(-1)
+	s.places.give()
 	c.place.open.Dec()
 	if c.counted {
 		s.sources.give(c.source())
@@ -165,4 +163,4 @@ func (s *Server) giveBack(c *conn) {
 }
 
 // Turnover returns how many connections came, and how many of them went, since the start, together.
-func (s *Server) Turnover() uint64 { return 2*s.served.Load() - uint64(max(0, s.total.Load())) }
+func (s *Server) Turnover() uint64 { return 2*s.served.Load() - uint64(s.places.taken.Load()) }

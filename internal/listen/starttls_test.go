@@ -44,7 +44,7 @@ func TestStartTLS(t *testing.T) {
 	reads(t, secured, "<stream>")
 	secured.Close()
 	closes(t, c)
-	if n := w.server.total.Load(); n != 0 {
+	if n := w.server.places.taken.Load(); n != 0 {
 		t.Errorf("%d connections are counted after the close, want 0", n)
 	}
 }
