@@ -2,7 +2,9 @@ package access
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 )
 
@@ -56,6 +58,8 @@ func lineCount(n int) string {
 func readSecretFile(path string, most int64) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("%w: openssl rand -hex 16 makes a secret", err)
 	case err != nil:
 		return nil, err
 	case !info.Mode().IsRegular():

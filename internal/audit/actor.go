@@ -1,9 +1,15 @@
 package audit
 
-import "context"
+import (
+	"context"
+	"net/netip"
+)
 
 // Server is the actor of what nobody in particular did.
 const Server = "server"
+
+// Stranger returns the actor of what somebody did who has not shown who they are: "stranger:" and the address where they are seen.
+func Stranger(from netip.Addr) string { return "stranger:" + from.Unmap().WithZone("").String() }
 
 type actorKey struct{}
 

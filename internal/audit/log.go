@@ -80,6 +80,7 @@ func New(store Store, key Signer, name string, log *zap.Logger, reg prometheus.R
 			Name: "signalbox_audit_damages_total", Help: "How often the server noticed that entries of the audit trail which it had signed were cut off or changed.",
 		}),
 	}
+	l.left.WithLabelValues(SessionRefused) // so that a rate is right from the first
 	reg.MustRegister(l.left, l.damaged)
 	return l
 }

@@ -79,6 +79,10 @@ func refusal(err error) ending {
 // attach takes a seat.
 func (c *signaller) attach(ctx context.Context, a signalling.Attach) {
 	seat, err := c.h.deps.Seats.Attach(ctx, a, c.from, c.tell, func(reason string) { c.socket.end(endOf(reason)) })
+	var over *remote.EndedError
+	if errors.As(err, &over) {
+		c.tell(signalling.End{About: a.About, Reason: over.Reason, Detail: over.Detail})
+	}
 	if err != nil {
 		c.socket.end(c.h.endOfError(err))
 		return

@@ -120,6 +120,20 @@ func TestSignallingEnds(t *testing.T) {
 	}
 }
 
+// TestSignallingOfAnEndedSession: who comes to a session that has just ended is told why before the connection closes.
+func TestSignallingOfAnEndedSession(t *testing.T) {
+	w := newWorld(t)
+	w.broker.fail(&remote.EndedError{Reason: "user_ended", Detail: "enough"})
+	ws := (&browser{w: w}).open(SignalPath, signalProtocol)
+	say(t, ws, attachText)
+	var end map[string]any
+	hear(t, ws, &end)
+	if end["type"] != "end" || end["id"] != "ses_0000000000001" || end["reason"] != "user_ended" || end["detail"] != "enough" {
+		t.Errorf("heard %v, want the end", end)
+	}
+	closes(t, ws, endOver)
+}
+
 // TestSlowTechnician: who takes nothing is let go; what is sent meanwhile is bounded.
 func TestSlowTechnician(t *testing.T) {
 	w := newWorld(t)

@@ -53,7 +53,7 @@ func TestLinksLetInOnce(t *testing.T) {
 	thief.post("signin/link", `{"token":"`+strings.Repeat("A", 43)+`"}`).want(linkInvalid)
 	thief.get("me").want(notSignedIn)
 	b.get("me").ok(http.StatusOK)
-	if !w.trail.has("address:127.0.0.1", technician.ActionLoginRefused, "") {
+	if !w.trail.has("stranger:127.0.0.1", technician.ActionLoginRefused, "") {
 		t.Errorf("the audit does not know of it: %v", w.trail.all)
 	}
 }

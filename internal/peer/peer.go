@@ -23,6 +23,7 @@ const (
 	failedAfter       = 55 * time.Second
 	keepAlive         = 2 * time.Second
 	relayWait         = 500 * time.Millisecond // how long a direct way is preferred to a relayed one that is ready
+	staleAfter        = 3 * time.Second        // beyond disconnectedAfter, see Stale
 )
 
 // State of a connection.
@@ -79,6 +80,9 @@ type Peer struct {
 	recent     []time.Time
 	candidates int             // of the other side, since the last description
 	relays     map[string]bool // host:port of relay candidates of the other side
+	reached    bool            // the other side was
+	lost       time.Time       // since when it is not; zero: it is, or never was
+	stale      bool            // it was lost for long, once
 }
 
 // New makes a connection that is not yet begun: see Open and Offer, or Answer. Close it in any case.
@@ -131,9 +135,38 @@ func (p *Peer) configuration(targets []target) webrtc.Configuration {
 
 // changed passes on that the state is another one. The library says so from a goroutine for each change, so what it says may be old.
 func (p *Peer) changed(webrtc.PeerConnectionState) {
+	st := p.State()
+	p.noteLoss(st, time.Now())
 	if p.cfg.OnState != nil {
-		p.cfg.OnState(p.State())
+		p.cfg.OnState(st)
 	}
+}
+
+// noteLoss notes since when the other side is lost, and for how long it was.
+func (p *Peer) noteLoss(st State, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch {
+	case st == Connected:
+		p.stale = p.stale || p.lostLongLocked(now)
+		p.reached, p.lost = true, time.Time{}
+	case p.reached && p.lost.IsZero():
+		p.lost = now
+	}
+}
+
+func (p *Peer) lostLongLocked(now time.Time) bool {
+	return !p.lost.IsZero() && now.Sub(p.lost) >= staleAfter
+}
+
+// Stale reports whether the other side is lost for 8 seconds by now, or was once. What was sent meanwhile is sent again at ever longer times, up to a minute (RFC 9260 section
+// 6.3.3), so that channels may stay silent long after the way is back: a new connection speaks at once.
+func (p *Peer) Stale() bool { return p.staleAt(time.Now()) }
+
+func (p *Peer) staleAt(now time.Time) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stale || p.lostLongLocked(now)
 }
 
 // State returns the present state.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"signalbox/internal/channel"
+	"signalbox/internal/endpoint"
 	"signalbox/internal/signalling"
 )
 
@@ -291,6 +292,72 @@ func TestTooEarly(t *testing.T) {
 		}
 		s.says(t, signalling.End{About: about(o.ID)})
 		b.wantState("the technician gives up", o.ID, Ended, ReasonTechnicianEnded)
+	})
+}
+
+// TestAnotherProgramGoesOn: whoever takes the technician's side learns the number of the last connection, which the broker knows from who offered it, and after a restart from the
+// endpoint; nobody is told of it for its own sake.
+func TestAnotherProgramGoesOn(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		o, s, secret := b.running()
+		s.says(t, signalling.SDP{About: about(o.ID), Kind: "offer", SDP: "v=0", Peer: 7})
+		b.hear(signalling.Path{About: about(o.ID), Rung: signalling.RungDirect})
+		if got := names(s.take()); !slices.Equal(got, []string{"path"}) {
+			t.Errorf("the technician is told %q", got)
+		}
+		peer := func(what string, secret string, want int) (*seat, string) {
+			t.Helper()
+			s, err := b.attach(signalling.Attach{About: about(o.ID), Reattach: secret}, home)
+			if err != nil {
+				t.Fatal(err)
+			}
+			state := s.take()[0].(signalling.State)
+			if state.Peer != want {
+				t.Errorf("%s: the last connection has number %d, want %d", what, state.Peer, want)
+			}
+			return s, state.Reattach
+		}
+		s, secret = peer("another program", secret, 7)
+		b.endpoints.take()
+		s.says(t, signalling.SDP{About: about(o.ID), Kind: "offer", SDP: "v=0", Peer: 8})
+		if got := names(b.endpoints.take()); !slices.Equal(got, []string{"sdp"}) {
+			t.Errorf("the endpoint is told %q", got)
+		}
+		b.stop()
+		b.run()
+		s, secret = peer("after a restart", secret, 0)
+		b.presence(endpoint.Bound, endpoint.Available)
+		b.hear(signalling.Accept{About: about(o.ID), Resumed: true, Peer: 8})
+		state, ok := s.take()[0].(signalling.State)
+		if !ok || state.State != string(Active) || state.Peer != 8 {
+			t.Errorf("when the endpoint is back the technician is told %+v", state)
+		}
+		b.hear(signalling.Accept{About: about(o.ID), Resumed: true, Peer: 3}) // of an old agent, or none that is well meant
+		peer("at last", secret, 8)
+	})
+}
+
+// TestAccountHasOneName: an account of the console that opens a session for itself is named alike in all that the audit has of it.
+func TestAccountHasOneName(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		s := spec()
+		s.Technician.ID = "tec_1"
+		o, err := b.Open(t.Context(), domain, s, Caller{Name: "ann"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seat, _ := b.attached(o)
+		seat.says(t, signalling.End{About: about(o.ID)})
+		b.store.mu.Lock()
+		defer b.store.mu.Unlock()
+		for _, e := range b.store.entries {
+			if e.Actor != "technician:ann" {
+				t.Errorf("%s is by %s, want technician:ann", e.Action, e.Actor)
+			}
+		}
+		if len(b.store.entries) != 3 {
+			t.Errorf("%d entries, want that it was asked for, attached to and ended", len(b.store.entries))
+		}
 	})
 }
 

@@ -140,6 +140,7 @@ func (l *live) accept(m signalling.Accept) {
 	r := &l.record
 	again := !r.Accepted.IsZero()
 	asked := l.ask
+	l.peer = max(l.peer, m.Peer) // of before a restart of the server
 	l.back()
 	if again && (m.Resumed || !asked) {
 		l.note(nil, false)

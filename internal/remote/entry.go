@@ -3,7 +3,6 @@ package remote
 import (
 	"context"
 	"encoding/json"
-	"net/netip"
 	"time"
 
 	"signalbox/internal/audit"
@@ -19,10 +18,15 @@ func (c Caller) actor() string {
 	return "technician:" + c.Name
 }
 
-// So are the parties named, and who may be anybody.
-func (l *live) technicianActor() string { return "technician:" + l.who.id }
-func (l *live) endpointActor() string   { return "endpoint:" + l.key.ID }
-func stranger(from netip.Addr) string   { return "stranger:" + from.String() }
+func (l *live) endpointActor() string { return "endpoint:" + l.key.ID }
+
+// technicianActor names the technician: an account of the console that opened its own session as what else it does is named, anybody else as the management server does.
+func (l *live) technicianActor() string {
+	if by := l.record.By; by.Token == "" {
+		return by.actor()
+	}
+	return "technician:" + l.who.id
+}
 
 // What entries say, by their action.
 type (

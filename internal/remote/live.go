@@ -39,7 +39,7 @@ type live struct {
 	left     time.Time        // since when the technician is away; zero: attached, or was never
 	acted    time.Time        // when the technician last did something
 	told     signalling.State // of the technician who is attached, without what is for one use
-	peer     int              // number of the newest PeerConnection
+	peer     int              // number of the newest PeerConnection that was offered, or that the endpoint knows of
 	rung     string           // as the endpoint reported it last; the record may be behind
 	noted    time.Time        // when a rung was last written
 	relays   allowance        // legs that the technician asked for
@@ -235,7 +235,9 @@ func (l *live) tellState() {
 	if l.tech == nil || !l.record.Open() {
 		return
 	}
-	if m := l.stateMessage(); !reflect.DeepEqual(m, l.told) {
+	m := l.stateMessage()
+	l.told.Peer = m.Peer // the technician's own doing, and no news
+	if !reflect.DeepEqual(m, l.told) {
 		l.told = m
 		l.say(m)
 	}
@@ -248,7 +250,7 @@ func (l *live) stateMessage() signalling.State {
 	r := &l.record
 	m := signalling.State{
 		About: l.about(), State: string(l.state()), Reason: r.Reason, Detail: r.Detail, Endpoint: r.Endpoint, Technician: r.Technician.Name, Kinds: r.Kinds, Permissions: r.Permissions,
-		Transport: r.Transport, Consent: r.Consent, Desktop: r.Desktop, Expires: r.Expires, Watchers: l.service.watchers(l.key),
+		Transport: r.Transport, Consent: r.Consent, Desktop: r.Desktop, Expires: r.Expires, Watchers: l.service.watchers(l.key), Peer: l.peer,
 	}
 	switch {
 	case l.asking():

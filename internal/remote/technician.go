@@ -55,13 +55,13 @@ func (s *Service) attachable(a signalling.Attach, from netip.Addr) (*live, error
 	if err == nil || err == ErrUnavailable {
 		return l, err
 	}
-	s.refuse(entryOf("", stranger(from), audit.SessionRefused, a.ID, refusedDetail{Why: refusedUnknown}), refusedUnknown)
+	s.refuse(entryOf("", audit.Stranger(from), audit.SessionRefused, a.ID, refusedDetail{Why: refusedUnknown}), refusedUnknown)
 	return nil, ErrTicket
 }
 
 func (l *live) attach(t *Technician, a signalling.Attach) error {
 	if why := l.admits(a, time.Now()); why != "" {
-		l.service.refuse(l.entry(stranger(t.from), audit.SessionRefused, refusedDetail{Why: why}), why)
+		l.service.refuse(l.entry(audit.Stranger(t.from), audit.SessionRefused, refusedDetail{Why: why}), why)
 		return ErrTicket
 	}
 	if err := l.open(); err != nil {

@@ -58,6 +58,7 @@ func (m *State) fields(f *form) {
 	f.moment("expires", &m.Expires, required)
 	f.maybe("returns_until", &m.Returns)
 	f.texts("watchers", "watcher", &m.Watchers, required, within(0, MaxText))
+	whole(f, "peer", &m.Peer, 0, maxNumber, optional)
 	f.servers(&m.Servers, optional)
 	f.text("reattach", &m.Reattach, 1, MaxText, optional)
 }
@@ -106,6 +107,7 @@ func (m *Accept) fields(f *form) {
 	m.About.fields(f)
 	f.texts("capabilities", "capability", &m.Capabilities, required, checkName)
 	f.flag("resumed", &m.Resumed, optional)
+	whole(f, "peer", &m.Peer, 0, maxNumber, optional)
 }
 
 func (m *Deny) fields(f *form) {

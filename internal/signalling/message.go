@@ -46,6 +46,7 @@ type State struct {
 	Expires     time.Time   `json:"expires"`                 // of the whole session
 	Returns     *time.Time  `json:"returns_until,omitempty"` // while reconnecting: when the session ends unless who is missing is back
 	Watchers    []string    `json:"watchers"`                // names of technicians who are attached
+	Peer        int         `json:"peer,omitempty"`          // number of the last PeerConnection, whoever offered it: the next one has a greater; 0: there was none
 	Servers     []ICEServer `json:"ice_servers,omitempty"`   // in the answer to Attach only
 	Reattach    string      `json:"reattach,omitempty"`      // likewise; valid until the next Attach
 }
@@ -98,6 +99,7 @@ type Accept struct {
 	About
 	Capabilities []string `json:"capabilities"` // channels that the endpoint has: "terminal", "files", "processes", "system", "desktop"
 	Resumed      bool     `json:"resumed,omitempty"`
+	Peer         int      `json:"peer,omitempty"` // number of the last PeerConnection that the endpoint has answered; 0: none
 }
 
 // Deny refuses a session, which ends by it. Endpoint to technician.

@@ -25,7 +25,7 @@ func samples() []Message {
 		State{
 			About: about, State: "reconnecting", Reason: "endpoint_lost", Detail: "the endpoint's \"connection\" <was> lost & is awaited\n", Endpoint: "pc-1", Technician: "Ann & Bob's",
 			Kinds: []string{"terminal", "files"}, Permissions: []string{"terminal.type"}, Transport: TransportAuto, Consent: ConsentAsking, ConsentEnds: ptr(at(30)), Desktop: DesktopLocked,
-			Expires: at(59), Returns: ptr(at(45)), Watchers: []string{"Ann", "Zoë"}, Servers: servers, Reattach: "s3cret",
+			Expires: at(59), Returns: ptr(at(45)), Watchers: []string{"Ann", "Zoë"}, Peer: 7, Servers: servers, Reattach: "s3cret",
 		},
 		State{About: about, State: "requested", Endpoint: "pc-1", Transport: TransportTURNOnly, Expires: at(1)},
 		Offer{About: about, Grant: "sbg1.e30.AAAA", Servers: servers},
@@ -34,7 +34,7 @@ func samples() []Message {
 		ICE{About: about},
 		Consent{About: about, State: ConsentAsking, Seconds: 30, Desktop: DesktopActive},
 		Consent{About: about, State: ConsentNotNeeded},
-		Accept{About: about, Capabilities: []string{"terminal", "files", "processes", "system"}, Resumed: true},
+		Accept{About: about, Capabilities: []string{"terminal", "files", "processes", "system"}, Resumed: true, Peer: maxNumber},
 		Accept{About: about},
 		Deny{About: about, Reason: "consent_denied", Detail: "the user said no"},
 		SDP{About: about, Kind: SDPOffer, SDP: "v=0\r\no=- 1 2 IN IP4 0.0.0.0\r\na=x:<&>\"'\\\t\r\n", Peer: 1},
@@ -114,7 +114,7 @@ func (c chance) message() Message {
 		m := State{
 			About: about, State: c.of("requested", "waiting_for_consent", "connecting", "active", "reconnecting", "ended"), Detail: c.text(0, 80), Endpoint: c.text(1, 20), Technician: c.text(0, 20),
 			Kinds: c.words(), Permissions: c.words(), Transport: c.of(TransportAuto, TransportTURNOnly, TransportRelayOnly), Consent: c.of(append(consents, "")...), Desktop: c.of(desktops...),
-			Expires: c.time(), Watchers: c.list(func() string { return c.text(0, 20) }), Servers: c.servers(), Reattach: c.text(0, 20), Reason: c.of("", c.word()),
+			Expires: c.time(), Watchers: c.list(func() string { return c.text(0, 20) }), Servers: c.servers(), Reattach: c.text(0, 20), Reason: c.of("", c.word()), Peer: c.IntN(3),
 		}
 		if c.IntN(2) == 0 {
 			m.ConsentEnds, m.Returns = ptr(c.time()), ptr(c.time())
@@ -127,7 +127,7 @@ func (c chance) message() Message {
 	case "consent":
 		return Consent{About: about, State: c.of(consents...), Seconds: c.IntN(maxSeconds), Desktop: c.of(desktops...)}
 	case "accept":
-		return Accept{About: about, Capabilities: c.words(), Resumed: c.IntN(2) == 0}
+		return Accept{About: about, Capabilities: c.words(), Resumed: c.IntN(2) == 0, Peer: c.IntN(3)}
 	case "deny":
 		return Deny{About: about, Reason: c.word(), Detail: c.text(0, MaxSentence)}
 	case "sdp":

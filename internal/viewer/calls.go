@@ -136,11 +136,15 @@ func (v *Viewer) take(l Line, m signalling.Message) {
 func (v *Viewer) stated(m signalling.State) {
 	back := m.Reattach != "" || v.state.State == reconnecting && m.State != reconnecting
 	if m.Reattach != "" {
+		if !v.lost.IsZero() {
+			v.dropLower() // what lost the server has lost the relay, and nobody knows when TCP finds that out
+		}
 		v.secret, v.lost = m.Reattach, time.Time{}
 	}
 	if len(m.Servers) > 0 {
 		v.servers = slices.Clone(m.Servers)
 	}
+	v.way.number = max(v.way.number, m.Peer) // that of another program, whose place this one takes
 	m.Reattach, m.Servers = "", nil
 	first := v.state.ID == ""
 	v.state = m

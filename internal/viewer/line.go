@@ -6,12 +6,14 @@ import (
 	"signalbox/internal/signalling"
 )
 
-// Line carries signalling between a technician and the server. Send and Receive are called by one goroutine each; Close may be called at any time, and again.
+// Line carries signalling between a technician and the server. Send and Receive are called by one goroutine each; Check and Close may be called at any time, and again.
 type Line interface {
 	// Send sends a message that a technician may say (signalling.FromTechnician).
 	Send(ctx context.Context, m signalling.Message) error
 	// Receive waits for a message. A *RefusedError says that there is no use in coming back; after any other the technician may.
 	Receive(ctx context.Context) (signalling.Message, error)
+	// Check asks the server for a sign of life, and has the line end, as by a loss, if none comes until ctx ends. Receive must be under way.
+	Check(ctx context.Context)
 	// Close hangs up. The session goes on without the technician, for as long as it waits.
 	Close() error
 }

@@ -95,11 +95,17 @@ func (v *Viewer) joined(m signalling.Relay) {
 	v.work.Go(func() {
 		ctx, cancel := context.WithTimeout(v.life, signalling.RelayTicketLife)
 		defer cancel()
-		c, err := wsconn.Dial(ctx, m.URL, v.cfg.HTTP)
-		if err == nil {
-			c = v.meter.watch(c, true)
+		raw, err := wsconn.Dial(ctx, m.URL, v.cfg.HTTP)
+		if err != nil {
+			_ = v.do(v.life, func() { v.deliver(o, nil, err) }) // or it is over
+			return
 		}
-		if v.do(v.life, func() { v.deliver(o, c, err) }) != nil && c != nil {
+		c := v.meter.watch(raw, true)
+		taken := v.do(v.life, func() {
+			v.keepLower(o.name, c)
+			v.deliver(o, c, nil)
+		})
+		if taken != nil {
 			_ = c.Close() // nobody wants it
 		}
 	})

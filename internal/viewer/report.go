@@ -20,7 +20,7 @@ type meter struct {
 func (m *meter) touch(now time.Time) { m.acted.Store(now.UnixNano()) }
 
 // watch counts what a channel moves.
-func (m *meter) watch(c channel.Conn, relayed bool) channel.Conn {
+func (m *meter) watch(c channel.Conn, relayed bool) *metered {
 	if relayed {
 		m.relays.Add(1)
 	}
@@ -70,6 +70,7 @@ type report struct {
 // tick looks at what needs no event.
 func (v *Viewer) tick(now time.Time) {
 	v.look(now)
+	v.vouch(now)
 	v.late(now)
 	if v.line != nil {
 		v.advance()

@@ -75,6 +75,8 @@ type Viewer struct {
 	state    signalling.State
 	servers  []signalling.ICEServer
 	waiting  []*opening
+	lower    []*metered // terminals over the relay
+	vouched  time.Time  // when the server was last asked for a sign of life because of them
 	way      way
 	told     report
 }

@@ -9,9 +9,6 @@ import (
 	"signalbox/internal/signalling"
 )
 
-// restartEach is how often ICE begins anew while a connection that was there is not.
-const restartEach = 10 * time.Second
-
 // way is how the endpoint is reached. It is owned by Run.
 type way struct {
 	peer      *peer.Peer // nil: none
@@ -22,6 +19,7 @@ type way struct {
 	began     time.Time // when a way was last looked for
 	relayed   bool      // nothing but the relay leads to the endpoint
 	failed    []signalling.Failed
+	climbs    climbs // from the relay to a better way
 }
 
 // newPeer makes a connection.
@@ -93,6 +91,7 @@ func (v *Viewer) noWay(why string) {
 	v.dropPeer()
 	if v.state.Transport == signalling.TransportAuto {
 		v.way.relayed = true
+		v.way.climbs.later(time.Now())
 		v.advance()
 		return
 	}
@@ -119,12 +118,17 @@ func (v *Viewer) dropPeer() {
 	v.work.Go(p.Close)
 }
 
-// renew replaces a connection that has encrypted as much as it may: its channels end, and come again on the next one.
+// renew replaces a connection that has encrypted as much as it may.
 func (v *Viewer) renew(number int) {
 	if v.way.number == number {
-		v.dropPeer()
-		v.advance()
+		v.replace()
 	}
+}
+
+// replace has another connection take the place of this one: its channels end, and come again on the next one.
+func (v *Viewer) replace() {
+	v.dropPeer()
+	v.advance()
 }
 
 // answered takes the endpoint's description. A second answer is to an offer that was said again.
@@ -142,47 +146,5 @@ func (v *Viewer) answered(m signalling.SDP) {
 func (v *Viewer) candidate(m signalling.Candidate) {
 	if v.way.peer != nil && m.Peer == v.way.number {
 		_ = v.way.peer.Candidate(peer.Candidate{Text: m.Candidate, Mid: m.Mid, Line: m.Line})
-	}
-}
-
-// look does what the state of the connection demands.
-func (v *Viewer) look(now time.Time) {
-	if v.way.peer == nil {
-		return
-	}
-	switch v.way.peer.State() {
-	case peer.Connected:
-		v.way.connected = true
-		for _, o := range slices.Clone(v.waiting) {
-			if o.conn != nil {
-				v.deliver(o, o.conn, nil)
-			}
-		}
-	case peer.Disconnected, peer.Connecting: // the latter also after a restart, until the endpoint is reached by it
-		if v.way.connected && v.line != nil && now.Sub(v.way.began) >= restartEach {
-			v.offer(true)
-		}
-	case peer.Failed, peer.Closed:
-		if v.way.connected {
-			v.dropPeer()
-			v.advance()
-		} else {
-			v.noWay("")
-		}
-	}
-}
-
-// backAgain looks for ways again once the server is back: the network may be another.
-func (v *Viewer) backAgain() {
-	v.way.relayed = false
-	for _, o := range v.waiting {
-		o.asked = time.Time{} // the answer may be lost
-	}
-	switch p := v.way.peer; {
-	case p == nil:
-	case !v.way.connected: // the offer may be lost
-		v.dropPeer()
-	case p.State() != peer.Connected:
-		v.offer(true)
 	}
 }

@@ -14,13 +14,13 @@ import (
 // Subprotocol is what a WebSocket for signalling is asked for.
 const Subprotocol = "signalbox-session"
 
-// Close codes of the server's own, which say what was wrong with a message or a token, that another connection took the side, or that the session is over: after these a
-// technician who comes back is sent away again, but for two.
+// Close codes of the server's own (docs/PROTOCOL.md). Their range says that the token was refused, that another connection took the side, or that the session is over: after
+// these a technician who comes back is sent away again, but for two, which say nothing about the session.
 const (
-	codeMalformed = 4400
-	codeTooSlow   = 4408 // of those the one that says nothing about the session
-	codeTooMany   = 4429 // likewise
-	codeLast      = 4499
+	codeFirst   = 4400
+	codeTooSlow = 4408
+	codeTooMany = 4429
+	codeLast    = 4499
 )
 
 // WebSocket returns a Call of the JSON spelling, by the signalling URL of a session. The client must have no timeout of its own; nil: the default one.
@@ -77,11 +77,18 @@ func closing(err error) error {
 		return err
 	}
 	code := int(closed.Code)
-	final := code >= codeMalformed && code <= codeLast && code != codeTooSlow && code != codeTooMany
+	final := code >= codeFirst && code <= codeLast && code != codeTooSlow && code != codeTooMany
 	if final || closed.Code == websocket.StatusPolicyViolation || closed.Code == websocket.StatusMessageTooBig {
 		return &RefusedError{Why: closed.Reason}
 	}
 	return err
+}
+
+// Check implements Line.
+func (l *webSocket) Check(ctx context.Context) {
+	if l.ws.Ping(ctx) != nil {
+		_ = l.ws.CloseNow() // whoever waits for a message hears of it
+	}
 }
 
 // Close implements Line.

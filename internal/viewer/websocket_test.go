@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -93,6 +94,36 @@ func TestWebSocketEnds(t *testing.T) {
 			}
 			_ = l.Close() // it has ended
 		})
+	}
+}
+
+// A line whose server gives no sign of life ends by being asked for one; another goes on.
+func TestWebSocketCheck(t *testing.T) {
+	for answers, within := range map[bool]time.Duration{true: time.Minute, false: 100 * time.Millisecond} {
+		checked := make(chan struct{})
+		url := served(t, func(ctx context.Context, ws *websocket.Conn) {
+			if answers {
+				_, _, _ = ws.Read(ctx) // attach
+				ctx = ws.CloseRead(ctx)
+			}
+			<-checked
+			_ = ws.Write(ctx, websocket.MessageText, []byte(`{"type":"ice","id":"ses_06d5wq2k40000","ice_servers":[]}`)) // to nobody, perhaps
+		})
+		l, err := WebSocket(url, nil)(t.Context(), signalling.Attach{About: signalling.About{ID: session}, Token: "t0ken"})
+		must(t, err)
+		received := make(chan error, 1)
+		go func() {
+			_, err := l.Receive(t.Context())
+			received <- err
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		l.Check(ctx)
+		cancel()
+		close(checked)
+		if err := <-received; (err == nil) != answers {
+			t.Errorf("a server that answers (%v): Receive = %v", answers, err)
+		}
+		_ = l.Close() // it may have ended
 	}
 }
 

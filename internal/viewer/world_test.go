@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -62,6 +63,7 @@ type world struct {
 	tls       *httptest.Server
 	transport string
 
+	checks   atomic.Int32 // for signs of life
 	mu       sync.Mutex
 	deaf     bool // candidates are lost
 	lossy    bool // offers are
@@ -72,6 +74,7 @@ type world struct {
 	line     *fakeLine
 	asked    []string // channels, over the relay
 	offers   []int    // numbers of connections
+	peer     int      // of the last connection, as the server says it
 }
 
 func newWorld(t *testing.T, transport string) *world {
@@ -161,7 +164,7 @@ func (w *world) call(_ context.Context, a signalling.Attach) (Line, error) {
 	if w.accepted {
 		state = "connecting"
 	}
-	w.sayLocked(signalling.State{About: signalling.About{ID: session}, State: state, Transport: w.transport, Reattach: w.secret})
+	w.sayLocked(signalling.State{About: signalling.About{ID: session}, State: state, Transport: w.transport, Reattach: w.secret, Peer: w.peer})
 	return w.line, nil
 }
 
@@ -238,6 +241,8 @@ func (l *fakeLine) Receive(ctx context.Context) (signalling.Message, error) {
 		return nil, context.Cause(ctx)
 	}
 }
+
+func (l *fakeLine) Check(context.Context) { l.world.checks.Add(1) }
 
 func (l *fakeLine) Close() error { return nil }
 

@@ -32,7 +32,7 @@ func XMPP(domain string, dial func(context.Context) (*tls.Conn, error)) Call {
 		if err != nil {
 			return nil, fmt.Errorf("connect to the server: %w", err)
 		}
-		l := &stream{conn: newByteConn(conn), domain: domain}
+		l := &stream{conn: newByteConn(conn), domain: domain, heard: make(chan struct{}, 1)}
 		if err := l.login(ctx, a); err != nil {
 			_ = conn.Close() // the error of the login counts
 			return nil, err
@@ -46,6 +46,7 @@ type stream struct {
 	conn   *byteConn
 	domain string
 	in     *reader
+	heard  chan struct{} // has something when a stanza came
 
 	writing sync.Mutex
 }
@@ -114,6 +115,10 @@ func (l *stream) Receive(ctx context.Context) (signalling.Message, error) {
 	defer unhook()
 	for {
 		ev, err := l.in.next()
+		select {
+		case l.heard <- struct{}{}:
+		default:
+		}
 		switch {
 		case err != nil:
 			return nil, err
@@ -150,6 +155,24 @@ func (l *stream) take(ctx context.Context, st *scan.Stanza) (signalling.Message,
 		return m, l.write(ctx, answer)
 	}
 	return nil, nil
+}
+
+// Check implements Line (XEP-0199).
+func (l *stream) Check(ctx context.Context) {
+	select {
+	case <-l.heard: // of before
+	default:
+	}
+	b := scan.AppendAttribute([]byte("<iq type='get'"), "id", rand.Text())
+	b = append(scan.AppendAttribute(b, "to", l.domain), "><ping xmlns='urn:xmpp:ping'/></iq>"...)
+	if l.write(ctx, b) == nil {
+		select {
+		case <-l.heard:
+			return
+		case <-ctx.Done():
+		}
+	}
+	_ = l.conn.Close() // whoever waits for a stanza hears of it
 }
 
 // Close implements Line.

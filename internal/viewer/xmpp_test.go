@@ -155,6 +155,40 @@ func TestXMPPReattach(t *testing.T) {
 	}
 }
 
+// A line whose server gives no sign of life ends by being asked for one; another goes on.
+func TestXMPPCheck(t *testing.T) {
+	for answers, within := range map[bool]time.Duration{true: time.Minute, false: 100 * time.Millisecond} {
+		checked := make(chan struct{})
+		l, err := xmppLine(t, attach, func(s *script) {
+			s.login()
+			s.binds()
+			if text := s.reads("</iq>"); !strings.Contains(text, "to='x.test'><ping xmlns='urn:xmpp:ping'/>") {
+				t.Errorf("it says %s", text)
+			}
+			if answers {
+				s.says("<iq type='result' id='1' from='x.test'/>")
+			}
+			<-checked
+			_, _ = io.WriteString(s.conn, "<iq type='set' id='7' from='x.test'><end xmlns='urn:signalbox:session:1' id='"+session+"' reason='idle_limit'/></iq>") // to nobody, perhaps
+			_, _ = io.Copy(io.Discard, s.in)
+		})
+		must(t, err)
+		received := make(chan error, 1)
+		go func() {
+			_, err := l.Receive(t.Context())
+			received <- err
+		}()
+		ctx, cancel := context.WithTimeout(t.Context(), within)
+		l.Check(ctx)
+		cancel()
+		close(checked)
+		if err := <-received; (err == nil) != answers {
+			t.Errorf("a server that answers (%v): Receive = %v", answers, err)
+		}
+		_ = l.Close() // it may have ended
+	}
+}
+
 // Some ends leave hope.
 func TestXMPPEnds(t *testing.T) {
 	refused := func(condition string) string {

@@ -116,7 +116,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (h *Handler) enrol(w http.ResponseWriter, r *http.Request, info link.Info, token identity.EnrolmentToken, asked identity.EnrolRequest) {
-	out, err := h.service.Enrol(r.Context(), token, asked.ID, asked.PublicKey, info.Remote.Addr().String())
+	out, err := h.service.Enrol(r.Context(), token, asked.ID, asked.PublicKey, info.Remote.Addr().Unmap().String())
 	if err != nil {
 		p, known := refused[reasonOf(err)]
 		if !known {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"signalbox/internal/audit"
 	"signalbox/internal/telemetry"
 )
 
@@ -16,7 +17,7 @@ type Audit interface {
 
 // Entry is one thing that happened.
 type Entry struct {
-	Actor   string // "technician:NAME", "token:NAME" for somebody at the API, "address:IP" for a stranger
+	Actor   string // "technician:NAME", "token:NAME" for somebody at the API, or audit.Stranger
 	Action  string // ActionCreated ...
 	Subject string // a technician's or a role's name; what a stranger said that it was
 	Detail  any    // encodes as a JSON object; nil: nothing more is known
@@ -47,7 +48,7 @@ const auditWithin = 5 * time.Second
 func (s *Service) refused(ctx context.Context, from netip.Addr, subject, why string, failures int) {
 	s.metrics.refused.WithLabelValues(why).Inc()
 	s.record(ctx, Entry{
-		Actor: "address:" + from.Unmap().String(), Action: ActionLoginRefused, Subject: subject, Detail: map[string]any{"reason": why, "failures": failures},
+		Actor: audit.Stranger(from), Action: ActionLoginRefused, Subject: subject, Detail: map[string]any{"reason": why, "failures": failures},
 	})
 }
 

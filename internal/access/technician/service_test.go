@@ -186,7 +186,7 @@ func TestSignInTellsNothing(t *testing.T) {
 		if technician.CheckName(name) != nil {
 			name = "?" // what strangers make up is not kept
 		}
-		want = append(want, "address:192.0.2.1 technician.login_refused "+name)
+		want = append(want, "stranger:192.0.2.1 technician.login_refused "+name)
 	}
 	w.audited(want...)
 	w.Saturate() // each of them comes as far as the derivation of a key, and so costs as much
@@ -279,7 +279,7 @@ func TestDisableAndDelete(t *testing.T) {
 		if !slices.Contains(w.gone, name) {
 			t.Errorf("gone are %v, want %s among them", w.gone, name)
 		}
-		w.audited("token:x technician."+name+" "+name, "address:192.0.2.1 technician.login_refused ")
+		w.audited("token:x technician."+name+" "+name, "stranger:192.0.2.1 technician.login_refused ")
 	}
 	if _, _, err := w.CreateLink(t.Context(), "disabled", "token:x"); !errors.Is(err, technician.ErrDisabled) {
 		t.Errorf("CreateLink() for one that is disabled = %v", err)

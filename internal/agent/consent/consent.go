@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -32,8 +33,9 @@ type seats func(context.Context) ([]seat, error)
 
 // Users asks whoever is logged in. It implements remote.Consent.
 type Users struct {
-	find seats
-	log  *zap.Logger
+	find    seats
+	log     *zap.Logger
+	unknown atomic.Bool // who is logged in, as of the last look
 }
 
 // New returns who asks the users of this system. program shows the windows; it is called with the argument Argument.
@@ -45,12 +47,14 @@ func New(program string, log *zap.Logger) *Users {
 const Argument = "dialog"
 
 // look returns the seats, those that are locked last.
-func (u *Users) look(ctx context.Context) (open, locked []seat, known bool) {
-	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+func (u *Users) look(asked context.Context) (open, locked []seat, known bool) {
+	ctx, cancel := context.WithTimeout(asked, lookWithin)
 	defer cancel()
 	all, err := u.find(ctx)
+	if asked.Err() == nil { // else the answer does not matter any more
+		u.note(err)
+	}
 	if err != nil {
-		u.log.Warn("who is logged in is not known", telemetry.Cause(err))
 		return nil, nil, false
 	}
 	for _, s := range all {
@@ -61,6 +65,18 @@ func (u *Users) look(ctx context.Context) (open, locked []seat, known bool) {
 		}
 	}
 	return open, locked, true
+}
+
+// note says that it is not known who is logged in, or is known again, once per change.
+func (u *Users) note(err error) {
+	if unknown := err != nil; u.unknown.Swap(unknown) == unknown {
+		return
+	}
+	if err != nil {
+		u.log.Warn("who is logged in is not known: users cannot be asked", telemetry.Cause(err))
+		return
+	}
+	u.log.Info("who is logged in is known")
 }
 
 // Desktop implements remote.Consent.

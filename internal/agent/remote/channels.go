@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -20,8 +21,9 @@ const refuseWithin = 5 * time.Second
 // served is what serves the channels of a session.
 type served struct {
 	mu        sync.Mutex
-	open      int // channels
-	relays    int // of those, over the relay
+	open      int                   // channels
+	relays    int                   // of those, over the relay
+	legs      map[channel.Conn]bool // of those, all but files, which take long to go on
 	instances map[string]*instance
 }
 
@@ -32,7 +34,7 @@ type instance struct {
 }
 
 // enter counts a channel, if there may be another.
-func (s *served) enter(overRelay bool) bool {
+func (s *served) enter(name string, c channel.Conn, overRelay bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open >= peer.MaxChannels {
@@ -41,17 +43,28 @@ func (s *served) enter(overRelay bool) bool {
 	s.open++
 	if overRelay {
 		s.relays++
+		if name != channel.Files {
+			s.legs[c] = true
+		}
 	}
 	return true
 }
 
-func (s *served) leave(overRelay bool) {
+func (s *served) leave(c channel.Conn, overRelay bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.open--
+	delete(s.legs, c)
 	if overRelay {
 		s.relays--
 	}
+}
+
+// interactive returns what goes over the relay now, but files.
+func (s *served) interactive() []channel.Conn {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Collect(maps.Keys(s.legs))
 }
 
 // overRelay reports whether something goes over the relay now.
@@ -84,11 +97,11 @@ func (s *served) close() {
 func (s *session) channel(name string, c channel.Conn, overRelay bool) {
 	ran := s.work.Go(func() {
 		defer c.Close() //nolint:errcheck // the other side has closed it, or will see that it has ended
-		if !s.served.enter(overRelay) {
+		if !s.served.enter(name, c, overRelay) {
 			refuse(s.life, c, &channel.Error{Code: "failed", Detail: "too many channels"})
 			return
 		}
-		defer s.served.leave(overRelay)
+		defer s.served.leave(c, overRelay)
 		s.serve(name, c, overRelay)
 	})
 	if !ran {

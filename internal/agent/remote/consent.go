@@ -56,7 +56,7 @@ func (Nobody) Notify(Notice) func() { return func() {} }
 // Bounds of the time for an answer, and what it is if a grant does not say.
 const (
 	minQuestion     = 5 * time.Second
-	maxQuestion     = 5 * time.Minute
+	maxQuestion     = 10 * time.Minute
 	defaultQuestion = 30 * time.Second
 )
 

@@ -44,6 +44,8 @@ type Options struct {
 	Dial peer.Dial
 	// Relay opens this end of a channel through the relay. The URL is one that the grant allows.
 	Relay func(ctx context.Context, url string) (channel.Conn, error)
+	// Doubt says that a technician is not reached any more, for whoever can find out whether the server still is. It must not block. Nil: nobody can.
+	Doubt func()
 }
 
 // Manager runs the remote sessions of an endpoint. Its methods may be called concurrently.
@@ -104,7 +106,7 @@ func (m *Manager) Online(send func(signalling.Message)) {
 		send(e)
 	}
 	for _, s := range all {
-		s.put(s.resume)
+		s.put(s.returned)
 	}
 }
 
@@ -132,6 +134,13 @@ func (m *Manager) say(msg signalling.Message) {
 	m.mu.Unlock()
 	if send != nil {
 		send(msg)
+	}
+}
+
+// doubt has others find out whether the server is there.
+func (m *Manager) doubt() {
+	if m.o.Doubt != nil {
+		m.o.Doubt()
 	}
 }
 

@@ -238,6 +238,8 @@ func TestLoss(t *testing.T) {
 		if m, ok := w.hear().(signalling.Accept); !ok || !m.Resumed || m.ID != "ses_1" {
 			t.Errorf("after the login the endpoint says %#v", m)
 		}
+		c = w.open("terminal") // which a login ends over the relay
+		synctest.Wait()
 		w.Offline()
 		time.Sleep(signalling.ReturnWithin / 2)
 		must(t, c.Close())

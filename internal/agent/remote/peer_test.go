@@ -6,7 +6,10 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
 
 	"signalbox/internal/channel"
 	"signalbox/internal/peer"
@@ -259,5 +262,48 @@ func TestConnectionsAreRated(t *testing.T) {
 	}
 	if made >= maxPeers {
 		t.Errorf("%d connections were made at once", made)
+	}
+}
+
+// TestRelayIsOpenedAnew: while something goes over the relay signs of life are asked for, and after a login the technician has to open it anew, but for files.
+func TestRelayIsOpenedAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, DefaultConfig(), nil)
+		doubts := 0
+		w.o.Doubt = func() { doubts++ }
+		w.begin(grant())
+		files := w.open(channel.Files)
+		time.Sleep(time.Minute)
+		if synctest.Wait(); doubts != 0 {
+			t.Errorf("%d doubts for files", doubts)
+		}
+		terminal := w.open(channel.Terminal)
+		time.Sleep(time.Minute)
+		if synctest.Wait(); doubts < 5 || doubts > 7 {
+			t.Errorf("%d doubts in a minute, want one in %v", doubts, doubtEach)
+		}
+		w.Offline()
+		w.online()
+		if _, err := terminal.Receive(t.Context()); !errors.Is(err, io.EOF) {
+			t.Errorf("the terminal goes on: %v", err)
+		}
+		if got, err := exchange(t, files, "list"); err != nil || got != "list" {
+			t.Errorf("files: %q, %v", got, err)
+		}
+	})
+}
+
+// TestDoubt: a technician who is not reached any more may mean that this side's network is lost, which others can find out.
+func TestDoubt(t *testing.T) {
+	doubts := 0
+	m := New(local(), Options{Doubt: func() { doubts++ }}, zap.NewNop())
+	defer m.cancel()
+	s := newSession(m, grant(), nil, nil)
+	defer s.cancel()
+	for st, want := range map[peer.State]int{peer.Connected: 0, peer.Connecting: 0, peer.Failed: 0, peer.Closed: 0, peer.Disconnected: 1} {
+		doubts = 0
+		if s.changed(1, st); doubts != want {
+			t.Errorf("%s: %d doubts, want %d", st, doubts, want)
+		}
 	}
 }

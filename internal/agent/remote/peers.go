@@ -90,9 +90,20 @@ func (s *session) renew(number int) {
 	}
 }
 
+// refresh drops a connection that has come back after a long loss: the technician makes the next one, whose channels speak at once. Without the server there can be no other.
+func (s *session) refresh() {
+	if _, offline := s.manager.offline(); !offline && s.peer != nil && s.peer.State() == peer.Connected && s.peer.Stale() {
+		s.log.Info("the WebRTC connection was lost for long, and another one takes its place")
+		s.dropPeer()
+	}
+}
+
 // changed looks at the way when the connection comes or goes; what finds no room is seen at the next tick.
 func (s *session) changed(number int, st peer.State) {
 	s.log.Debug("connection to the technician", telemetry.Detail(string(st)), telemetry.Count(number))
+	if st == peer.Disconnected {
+		s.manager.doubt()
+	}
 	s.put(func() { s.tick(time.Now()) })
 }
 

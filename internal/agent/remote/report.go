@@ -8,6 +8,9 @@ import (
 	"signalbox/internal/signalling"
 )
 
+// doubtEach is how often the server is asked for a sign of life while something goes over the relay.
+const doubtEach = 10 * time.Second
+
 // report is what the server was told of the way, and when.
 type report struct {
 	rung   string
@@ -17,6 +20,11 @@ type report struct {
 
 // tick looks at the limits of the session and at the way.
 func (s *session) tick(now time.Time) {
+	s.refresh()
+	if now.Sub(s.doubted) >= doubtEach && len(s.served.interactive()) > 0 { // nothing else would show that this side's network is lost
+		s.doubted = now
+		s.manager.doubt()
+	}
 	reached := s.reached(now)
 	switch since, offline := s.manager.offline(); {
 	case !now.Before(s.limits.Load().Expires): // it was shortened

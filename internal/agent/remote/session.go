@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"signalbox/internal/channel"
 	"signalbox/internal/peer"
 	"signalbox/internal/signalling"
 	"signalbox/internal/telemetry"
@@ -54,6 +55,7 @@ type session struct {
 	peers   []time.Time // when the last ones were made
 	told    report
 	seen    time.Time // when the technician was last reached
+	doubted time.Time // when the server was last asked for a sign of life because of the relay
 	hide    func()    // of the notice to the user; nil: there is none
 
 	served served
@@ -65,7 +67,7 @@ func newSession(m *Manager, g signalling.Grant, kinds []string, servers []signal
 	s.limits.Store(&g)
 	s.life, s.cancel = context.WithCancel(m.life)
 	s.meter.touch(now)
-	s.served.instances = map[string]*instance{}
+	s.served.instances, s.served.legs = map[string]*instance{}, map[channel.Conn]bool{}
 	return s
 }
 
@@ -161,10 +163,21 @@ func (s *session) accept() {
 	}
 }
 
-// resume says after a login that the session goes on.
+// returned is what a login is for the session. What lost the server before has lost the relay, and nobody knows when TCP finds that out: the technician opens channels anew.
+func (s *session) returned() {
+	legs := s.served.interactive()
+	s.work.Go(func() {
+		for _, c := range legs {
+			_ = c.Close() // the other side may be gone
+		}
+	})
+	s.resume()
+}
+
+// resume says that the session goes on.
 func (s *session) resume() {
 	if s.accepted.Load() {
-		s.say(signalling.Accept{About: s.about(), Capabilities: s.channels(), Resumed: true})
+		s.say(signalling.Accept{About: s.about(), Capabilities: s.channels(), Resumed: true, Peer: s.number})
 	}
 }
 

@@ -148,6 +148,8 @@ export class Session extends Emitter {
       this.token = undefined;
       this.#kept.reattach = m.reattach;
     }
+    // Another page or program may have had the session before.
+    this.#kept.peer = Math.max(this.#kept.peer, m.peer ?? 0);
     const away = this.state.state === "reconnecting";
     this.state = m;
     this.#way ??= this.#newWay(m.transport);
@@ -187,6 +189,7 @@ export class Session extends Emitter {
     const way = new Way(transport, (m) => this.signal.send(m), next);
     way.on("moved", () => this.#look());
     way.on("steps", () => this.#look());
+    way.on("lost", () => this.signal.doubt());
     this.pulse = new Pulse(way);
     this.pulse.run(() => this.#look());
     return way;
@@ -195,12 +198,14 @@ export class Session extends Emitter {
   #isUp() {
     const back = this.returnsUntil !== 0;
     this.returnsUntil = 0;
+    if (this.#way) this.#way.server = true;
     if (back && (this.state.state === "connecting" || this.state.state === "active")) this.#way.resume();
     this.#changed();
   }
 
   #isDown(until) {
     this.returnsUntil = until;
+    if (this.#way) this.#way.server = false;
     this.#way?.relaying.lost();
     this.#changed();
   }

@@ -3,6 +3,8 @@ import { Backoff } from "../core/backoff.js";
 import { Emitter } from "../core/emitter.js";
 
 const RETURN_WITHIN = 60_000; // milliseconds that the server waits for a party
+const OPEN_WITHIN = 10_000; // then another attempt gets through sooner than this one
+const SILENT_FOR = 10_000; // nothing is heard of an endpoint that is reached for less
 const REFUSED = 4401;
 const GONE = { 4409: "replaced", 4410: "ended" };
 
@@ -16,6 +18,7 @@ export class Signal extends Emitter {
   #backoff = new Backoff(500, 8000);
   #until = 0; // milliseconds; 0 while attached
   #attached = false;
+  #heard = 0; // milliseconds: when something was
   #done = false;
 
   /**
@@ -34,9 +37,16 @@ export class Signal extends Emitter {
     this.#until ||= Date.now() + RETURN_WITHIN;
     this.#timer = 0;
     const socket = (this.#socket = new WebSocket(this.url, "signalbox-session"));
-    socket.onopen = () => socket.send(JSON.stringify({ type: "attach", id: this.id, ...this.credentials() }));
+    const late = setTimeout(() => socket.close(), OPEN_WITHIN);
+    socket.onopen = () => {
+      clearTimeout(late);
+      socket.send(JSON.stringify({ type: "attach", id: this.id, ...this.credentials() }));
+    };
     socket.onmessage = (e) => this.#take(socket, JSON.parse(e.data));
-    socket.onclose = (e) => this.#closed(socket, e.code);
+    socket.onclose = (e) => {
+      clearTimeout(late);
+      this.#closed(socket, e.code);
+    };
   }
 
   /** Connects now instead of later, when there is reason to hope. */
@@ -56,6 +66,15 @@ export class Signal extends Emitter {
     return true;
   }
 
+  /** The endpoint is not reached any more. If nothing is heard of the server either, it may be this machine's network: the connection is made anew, as one that waits comes back late. */
+  doubt() {
+    if (!this.#attached || Date.now() - this.#heard < SILENT_FOR) return;
+    const socket = this.#socket;
+    socket.onclose = null;
+    socket.close();
+    this.#closed(socket, 1006);
+  }
+
   /** Ends for good, after what was sent. */
   stop() {
     this.#done = true;
@@ -65,6 +84,7 @@ export class Signal extends Emitter {
 
   #take(socket, m) {
     if (socket !== this.#socket || this.#done) return;
+    this.#heard = Date.now();
     const first = !this.#attached && m.type === "state";
     if (first) {
       this.#attached = true;

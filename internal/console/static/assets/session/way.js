@@ -8,17 +8,22 @@ import { Relaying } from "./relaying.js";
 
 const CONNECT_WITHIN = 8_000; // milliseconds, then the next lower way
 const SHAKY_FOR = 3_000; // before ICE begins anew: most gaps close by themselves
+const STALE_AFTER = 5_000; // from shaky on: what was sent on a connection in such a gap may stay away for a minute after it, so that a new one takes its place
+const CLIMB_FIRST = 30_000; // from the relay to the first search for a better way
+const CLIMB_CAP = 600_000; // between two of them
 const OPEN_WITHIN = 30_000;
 const ALWAYS_RELAYED = ["files"]; // a data channel is too slow for them
 
 /**
- * Events: "moved" when channels have to be asked for anew or may be had now, "steps" when something about the attempt is worth showing.
+ * Events: "moved" when channels have to be asked for anew or may be had now, "steps" when something about the attempt is worth showing, "lost" when the endpoint is not reached any more.
  */
 export class Way extends Emitter {
   #peer = null;
   #spare = null; // the data channel that a new peer begins with, for the first who asks for its name
   #tried = 0; // failures in a row
   #timer = 0;
+  #lost = 0; // milliseconds: since when the connection is shaky; 0: it is not
+  #climbs = new Backoff(CLIMB_FIRST, CLIMB_CAP);
   #begun = false;
   #ended = false;
   #open = new Set(); // of Channel
@@ -28,6 +33,7 @@ export class Way extends Emitter {
   otherFailed = []; // better rungs, with why, as the endpoint sees them
   mode = ""; // "peer", "relay", or "" while undecided
   servers = [];
+  server = true; // whether the server is reached: without it there can be no other connection
   counters = { up: 0, down: 0 };
 
   /**
@@ -51,8 +57,11 @@ export class Way extends Emitter {
 
   /** A party was away and is back: what was said meanwhile is lost, so an attempt that was under way begins anew. */
   resume() {
+    this.#climbs.reset();
     if (!this.#begun) return this.begin();
-    if (this.#ended || this.#peer?.connected || this.transport === "websocket_only") return;
+    // What lost the server has lost the relay, and nobody knows when the browser finds that out.
+    this.#dropRelayed();
+    if (this.#ended || (this.#peer?.connected && !this.#stale) || this.transport === "websocket_only") return;
     this.#newPeer();
   }
 
@@ -66,11 +75,13 @@ export class Way extends Emitter {
    * @param {Channel} channel
    */
   suspect(channel) {
-    if (channel.peer && channel.peer === this.#peer && this.#peer.connected) this.#newPeer();
+    if (!channel.peer) this.emit("lost");
+    else if (channel.peer === this.#peer && this.#peer.connected) this.#newPeer();
   }
 
   /** The network of this machine has changed: addresses are gathered anew. */
   networkChanged() {
+    this.#climbs.reset();
     if (this.#peer?.connected) this.#restart();
     else this.improve();
   }
@@ -146,12 +157,22 @@ export class Way extends Emitter {
     const peer = (this.#peer = new Peer(this.next("peer"), this.servers, this.transport === "turn_only", this.send));
     this.#spare = peer.open(`system#${this.next("channel")}`);
     peer.on("connected", () => this.#connected(peer));
-    peer.on("shaky", () => this.#arm(SHAKY_FOR, () => this.#restart()));
+    peer.on("shaky", () => this.#shaky());
     peer.on("failed", () => (this.#tried === 0 && this.mode === "peer" ? this.#restart() : this.#failed()));
     this.#arm(CONNECT_WITHIN, () => this.#failed());
     // Who waits for a channel asks for it before the offer goes out, so that it opens with the connection.
     this.emit("moved");
     peer.offer().catch(() => this.#failed());
+  }
+
+  // Whether the connection was lost for so long that its channels may stay silent though it is back.
+  get #stale() {
+    return this.#lost !== 0 && Date.now() - this.#lost >= STALE_AFTER;
+  }
+
+  #shaky() {
+    this.#lost ||= Date.now();
+    this.#arm(SHAKY_FOR, () => this.#restart());
   }
 
   #restart() {
@@ -164,13 +185,16 @@ export class Way extends Emitter {
   #connected(peer) {
     if (peer !== this.#peer) return;
     clearTimeout(this.#timer);
+    if (this.#stale && this.server) return this.#newPeer();
     this.#tried = 0;
+    if (!this.#stale) this.#lost = 0;
     this.#use("peer");
   }
 
   // A first failure leads to the relay. One that was connected gets a new PeerConnection before, as addresses may have changed on both sides.
   #failed() {
     const again = this.mode === "peer" && this.#tried < 2;
+    if (again) this.emit("lost");
     this.#tried++;
     this.#drop();
     if (this.#ended) return;
@@ -183,9 +207,16 @@ export class Way extends Emitter {
   #use(mode) {
     this.mode = mode;
     // Channels that went over the relay for want of a better way come anew over the peer.
-    if (mode === "peer") for (const channel of [...this.#open]) if (!channel.peer && !ALWAYS_RELAYED.includes(channel.name)) channel.close();
+    if (mode === "peer") this.#dropRelayed();
+    // What goes over the relay goes on while a better way is looked for.
+    if (mode === "relay" && this.transport === "auto") this.#arm(this.#climbs.delay(), () => this.improve());
     this.emit("moved");
     this.emit("steps");
+  }
+
+  // Closes what goes over the relay, but files, which take long to go on; it is opened anew.
+  #dropRelayed() {
+    for (const channel of [...this.#open]) if (!channel.peer && !ALWAYS_RELAYED.includes(channel.name)) channel.close();
   }
 
   #drop() {
@@ -193,6 +224,7 @@ export class Way extends Emitter {
     if (!peer) return;
     this.#last = peer;
     this.#peer = this.#spare = null;
+    this.#lost = 0;
     clearTimeout(this.#timer);
     peer.close();
     // Closing a PeerConnection tells its channels nothing.
