@@ -168,3 +168,27 @@ func (l *lane) wantsLocked(window int) bool {
 	}
 	return len(l.now) > 0 || l.waiting && l.onWay <= window/2 && l.takesLocked(window)
 }
+
+// owed returns how long the session has owed the receipt of its oldest push, 0 if it owes none or takes no pushes. What a push waited for the session is not counted.
+func (l *lane) owed(now time.Time) time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pausedLocked() {
+		return 0
+	}
+	longest := time.Duration(0)
+	for _, f := range l.flights {
+		if f.phase == settling {
+			continue // its receipt is there
+		}
+		longest = max(longest, now.Sub(latest(f.created, l.since)))
+	}
+	return longest
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

@@ -256,3 +256,40 @@ func TestReadSeesThePushOfARequest(t *testing.T) {
 		}
 	})
 }
+
+// TestOldestInflight: a receipt is owed since the push was accepted or the session took pushes, whichever came later, and by no session that takes none.
+func TestOldestInflight(t *testing.T) {
+	const metric = "signalbox_push_oldest_inflight_seconds"
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		waited := r.submit(Push{}).ID
+		advance := func(d time.Duration) {
+			time.Sleep(d)
+			synctest.Wait()
+		}
+		advance(time.Minute)
+		r.wantMetric(metric, 0)
+		began := time.Now()
+		r.bind(pc1, 1)
+		r.settle()
+		advance(10 * time.Second)
+		newer := r.submit(Push{}).ID
+		advance(5 * time.Second)
+		r.wantMetric(metric, time.Since(began).Seconds())
+		r.write(pc1)
+		r.receipt(pc1, waited)
+		r.settle()
+		owed := r.svc.oldestInflight()
+		if owed < 5 || owed >= 10 {
+			t.Errorf("after the receipt of the older push %v s are owed, want those since the newer one, 5 to 10", owed)
+		}
+		r.setOpen(pc1, false)
+		r.wantMetric(metric, 0)
+		r.setOpen(pc1, true)
+		r.settle()
+		r.write(pc1)
+		r.receipt(pc1, newer)
+		r.settle()
+		r.wantMetric(metric, 0)
+	})
+}

@@ -15,8 +15,8 @@ type metrics struct {
 	unknown     prometheus.Counter
 }
 
-// newMetrics registers the metrics; lanes and inflight are asked at each scrape.
-func newMetrics(reg prometheus.Registerer, lanes, inflight func() float64) (*metrics, error) {
+// newMetrics registers the metrics; lanes, inflight and oldest are asked at each scrape.
+func newMetrics(reg prometheus.Registerer, lanes, inflight, oldest func() float64) (*metrics, error) {
 	counter := func(name, help string) prometheus.Counter {
 		return prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -42,6 +42,7 @@ func newMetrics(reg prometheus.Registerer, lanes, inflight func() float64) (*met
 		m.accepted, states, m.delivery, m.retries, m.unknown,
 		gauge("signalbox_push_lanes", "Sessions that take pushes.", lanes),
 		gauge("signalbox_push_inflight", "Pushes handed to sessions and not yet acknowledged.", inflight),
+		gauge("signalbox_push_oldest_inflight_seconds", "How long the oldest push has waited for its receipt from a session that takes pushes.", oldest),
 	} {
 		if err := reg.Register(c); err != nil {
 			return nil, fmt.Errorf("register push metrics: %w", err)

@@ -69,7 +69,7 @@ func New(cfg Config, store Store, sender Sender, log *zap.Logger, reg prometheus
 		claims:   make(map[ID]int),
 		waiters:  make(map[ID][]*waiter),
 	}
-	m, err := newMetrics(reg, s.countLanes, s.countInflight)
+	m, err := newMetrics(reg, s.countLanes, s.countInflight, s.oldestInflight)
 	if err != nil {
 		return nil, err
 	}
@@ -201,4 +201,13 @@ func (s *Service) countInflight() float64 {
 		l.mu.Unlock()
 	}
 	return float64(n)
+}
+
+// oldestInflight returns how long sessions have owed a receipt, in seconds: the longest of all.
+func (s *Service) oldestInflight() float64 {
+	now, longest := time.Now(), time.Duration(0)
+	for _, l := range s.allLanes() {
+		longest = max(longest, l.owed(now))
+	}
+	return longest.Seconds()
 }

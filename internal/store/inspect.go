@@ -8,16 +8,17 @@ import (
 	"io/fs"
 	"os"
 
-	"signalbox/internal/store/failure"
-
 	"github.com/pressly/goose/v3"
+	"golang.org/x/sys/unix"
+
+	"signalbox/internal/store/failure"
 )
 
 // Schema is what Inspect finds: how far the schema of a database is.
 type Schema struct {
-	Version int64 // of the newest migration that was applied; 0: none was
-	Known   int64 // of the newest migration that this program has
-	Missing int   // migrations of this program that were not applied; Open applies them
+	Version int64 `json:"version"` // of the newest migration that was applied; 0: none was
+	Known   int64 `json:"known"`   // of the newest migration that this program has
+	Missing int   `json:"missing"` // migrations of this program that were not applied; Open applies them
 }
 
 // Inspect looks at the schema of the database file at path, which Locate returns, beside a server that uses it or not. It makes no file and changes nothing. A file
@@ -59,11 +60,16 @@ func TryWrite(ctx context.Context, path string) error {
 
 // onFile runs work on one connection to a database file that is there.
 func onFile(ctx context.Context, path string, work func(*sql.DB) error) (err error) {
-	f, err := os.OpenFile(path, os.O_RDWR, 0)
-	if err != nil {
-		return failure.OfPath("open the database", err)
+	// Looked at without being opened: with the close of any descriptor of the file this process would lose its locks on it, those of a running server among them. Then the
+	// next process that closes the database would take itself for the last, and delete the log that the server writes.
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.EISDIR}
 	}
-	if err := f.Close(); err != nil {
+	if err == nil && unix.Access(path, unix.R_OK|unix.W_OK) != nil {
+		err = &fs.PathError{Op: "open", Path: path, Err: unix.EACCES}
+	}
+	if err != nil {
 		return failure.OfPath("open the database", err)
 	}
 	db, err := openDB(dsn(path, map[string]string{"busy_timeout": busyTimeout}) + "&mode=rw")

@@ -53,6 +53,11 @@ func Open(ctx context.Context, path string, cfg Config, log *zap.Logger, reg pro
 	if s.metrics, err = newMetrics(reg, s.queue); err != nil {
 		return nil, errors.Join(err, s.db.close())
 	}
+	if reg != nil {
+		if err := reg.Register(space{path}); err != nil {
+			return nil, errors.Join(fmt.Errorf("register metrics of the store: %w", err), s.db.close())
+		}
+	}
 	s.reader = s.db.reader
 	s.committer = &committer{
 		queue: s.queue, answers: s.answers, writer: s.db.writer, maxBatch: cfg.Batch, metrics: s.metrics, log: s.log,

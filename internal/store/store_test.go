@@ -144,7 +144,7 @@ func TestMetrics(t *testing.T) {
 		}
 	}
 	want := []string{
-		"batch_operations", "commit_seconds", "commits_total", "deleted_rows_total", "dropped_marks_total", "errors_total", "missed_events_total", "queue_operations",
+		"batch_operations", "commit_seconds", "commits_total", "database_bytes", "deleted_rows_total", "dropped_marks_total", "errors_total", "free_bytes", "missed_events_total", "queue_operations",
 	}
 	if diff := cmp.Diff(want, names); diff != "" {
 		t.Errorf("metrics differ (-want +got):\n%s", diff)
