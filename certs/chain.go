@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -86,13 +87,24 @@ func (a *analysis) checkEnd(last, misfit *x509.Certificate) {
 	case misfit != nil:
 		a.fail(ChainBroken, "%s names the issuer %s, but the certificate of that name in the file did not sign it", title(last), title(misfit))
 	case len(a.chain) == 0:
-		a.fail(ChainMissing, "the issuer of the certificate, %s, is not in the file and not a root of this system", name(last.Issuer.String(), nil))
+		a.fail(ChainMissing, "the issuer of the certificate, %s, is not in the file and not a root of this system%s", name(last.Issuer.String(), nil), offered(last))
 	case stray >= 0:
 		a.fail(ChainBroken, "the chain ends at %s, which the root in the file, %s, did not sign", title(last), title(a.certs[stray]))
 	default:
 		a.warn(RootMissing, "the root %s is not in the file, so the chain was checked up to %s only", name(last.Issuer.String(), nil), title(last))
 		a.verify(last)
 	}
+}
+
+// offered says where the CA offers the certificate of cert's issuer (RFC 5280 section 4.2.2.1), if the certificate tells.
+func offered(cert *x509.Certificate) string {
+	const longest = 200
+	for _, u := range cert.IssuingCertificateURL {
+		if strings.HasPrefix(u, "http://") && len(u) <= longest {
+			return "; the CA offers it, in binary form, at " + u
+		}
+	}
+	return ""
 }
 
 // verify runs the standard library's rules (path lengths, name constraints, nested key usages) over the path.

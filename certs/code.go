@@ -71,7 +71,7 @@ func (c Code) Fix() string {
 	case PFX:
 		return "convert it: openssl pkcs12 -in bundle.pfx -nodes -out bundle.pem"
 	case DER:
-		return "convert each part to PEM first: openssl x509 -inform der -in cert.der -out cert.crt"
+		return "convert each part to PEM first: openssl x509 -inform der -in cert.der -out cert.crt, and openssl pkey -inform der -in key.der -out cert.key"
 	case CorruptBlock:
 		return "copy that block again from its source, whole, as plain ASCII text"
 	case PKCS7:

@@ -31,7 +31,10 @@ const othersMayRead fs.FileMode = 0o004
 // readFile reads a bounded regular file. It asks for the kind before it opens: opening a pipe would wait for ever.
 func readFile(path string) ([]byte, Errors, *Error) {
 	info, err := os.Stat(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrPermission): // the file itself is not asked for that
+		return nil, nil, newError(path, PermissionDenied, "the directory of the file cannot be entered: permission denied")
+	case err != nil:
 		return nil, nil, fileProblem(path, err)
 	}
 	if !info.Mode().IsRegular() {
@@ -60,5 +63,14 @@ func fileProblem(path string, err error) *Error {
 	case errors.Is(err, fs.ErrPermission):
 		return newError(path, PermissionDenied, "the file cannot be read: permission denied")
 	}
-	return newError(path, Unreadable, fmt.Sprintf("the file cannot be read: %v", err))
+	return newError(path, Unreadable, fmt.Sprintf("the file cannot be read: %v", cause(err)))
+}
+
+// cause leaves away the path, which is told already.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }

@@ -166,9 +166,13 @@ func chainMistakes(t *testing.T, p pki) map[string]mistake {
 	outside := newLeafCert(t, limited, []string{testDomain})
 	early := newCA(t, "Early", p.root, valid(now.AddDate(-4, 0, 0), now.AddDate(-3, 0, 0)))
 	late := newLeafCert(t, early, []string{testDomain})
+	told := newLeafCert(t, p.inter, []string{testDomain}, func(c *x509.Certificate) {
+		c.IssuingCertificateURL = []string{"ldap:///x", "http://ca.company.local/sub.crt"}
+	})
 	weak := newWeakSigned(t)
 	return map[string]mistake{
 		"no chain":                    {data: of(t, p.leaf), want: []Code{ChainMissing}, detail: "CN=Test Intermediate"},
+		"no chain, and where it is":   {data: of(t, told), want: []Code{ChainMissing}, detail: "; the CA offers it, in binary form, at http://ca.company.local/sub.crt"},
 		"no intermediate":             {data: of(t, p.leaf, p.root), want: []Code{ChainMissing}, detail: "CN=Test Intermediate"},
 		"private CA without its root": {data: of(t, newLeafCert(t, strange, []string{testDomain})), want: []Code{ChainMissing}},
 		"intermediate of other key":   {data: of(t, p.leaf, other.inter, other.root), want: []Code{ChainBroken}, detail: "did not sign it"},

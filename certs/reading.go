@@ -93,9 +93,16 @@ func (r *reading) add(b *Bundle, required bool) {
 	}
 }
 
+// requiredProblems says why the required bundle is not there. Where its directory is not, that is the mistake.
 func (r *reading) requiredProblems() Errors {
+	var dir Errors
 	for _, f := range r.report.Files {
-		if f.Required {
+		switch {
+		case len(f.Problems) > 0 && f.Problems[0].Code == DirUnreadable:
+			dir = f.Problems
+		case f.Required && dir != nil && len(f.Problems) == 1 && (f.Problems[0].Code == FileMissing || f.Problems[0].Code == Unreadable):
+			return dir
+		case f.Required:
 			return f.Problems
 		}
 	}
@@ -129,7 +136,7 @@ func (s *Store) paths() ([]string, *Error) {
 	if s.cfg.Dir != "" {
 		entries, err := os.ReadDir(s.cfg.Dir)
 		if err != nil {
-			problem = newError(s.cfg.Dir, DirUnreadable, fmt.Sprintf("the directory cannot be listed: %v", err))
+			problem = newError(s.cfg.Dir, DirUnreadable, fmt.Sprintf("the directory of the bundles cannot be listed: %v", cause(err)))
 		}
 		for _, e := range entries {
 			if n := e.Name(); strings.HasSuffix(n, ".pem") && !strings.HasPrefix(n, ".") {

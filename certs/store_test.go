@@ -65,8 +65,8 @@ func TestNewStopsOnABadRequiredBundle(t *testing.T) {
 func TestNewNamesAMissingDirectoryAndPermission(t *testing.T) {
 	d := filepath.Join(t.TempDir(), "absent")
 	_, err := New(Config{Dir: d}, RequiredFor(testBase, testDomain), zap.NewNop(), prometheus.NewRegistry())
-	if !errors.Is(err, &Error{Code: FileMissing}) {
-		t.Errorf("New without directory = %v, want %s", err, FileMissing)
+	if !errors.Is(err, &Error{Code: DirUnreadable}) {
+		t.Errorf("New without directory = %v, want %s", err, DirUnreadable)
 	}
 	if got := fileProblem("x", &os.PathError{Op: "open", Path: "x", Err: os.ErrPermission}).Code; got != PermissionDenied {
 		t.Errorf("permission: code = %s, want %s", got, PermissionDenied)

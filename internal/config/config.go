@@ -2,6 +2,7 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -98,6 +99,7 @@ func (c Config) Validate() error {
 	}
 	errs = append(errs,
 		under("listen", c.Listen.Validate()),
+		c.checkPorts(),
 		under("certs", c.Certs.Validate()),
 		under("xmpp", c.XMPP.Validate()),
 		under("xmpp", c.XMPP.CheckComponents(c.Domain, c.Listen.Component)),
@@ -114,7 +116,7 @@ func (c Config) Validate() error {
 		under("console", c.Console.Validate()),
 		under("api", c.API.Validate()),
 		under("api", c.API.CheckPlain(c.Listen.API)),
-		checkStore(c.Store.URL, c.DataDir),
+		checkStore(c.Store.URL, cmp.Or(c.DataDir, "/")), // that there is no data_dir is said above
 		under("store", c.Store.Validate()),
 		under("drain", c.Drain.Validate()),
 		under("log", c.Log.Validate()),

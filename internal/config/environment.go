@@ -31,13 +31,16 @@ func (l *loader) dotEnv(path string) map[string]string {
 	if errors.Is(err, fs.ErrNotExist) {
 		return all
 	}
-	var tree map[string]any
-	if err == nil {
-		tree, err = dotenv.Parser().Unmarshal(bytes.TrimPrefix(text, []byte("\ufeff")))
-	}
 	if err != nil {
 		l.unreadable = true
-		l.fileError(path, err)
+		l.bad(path, "cannot be read: %s", readMistake(err))
+		return all
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	tree, err := dotenv.Parser().Unmarshal(text)
+	if err != nil {
+		l.unreadable = true
+		l.bad(path, "%s", dotEnvMistake(string(text)))
 		return all
 	}
 	for name, value := range tree {

@@ -22,29 +22,26 @@ func (l *loader) file(path string, optional bool) {
 	if optional && errors.Is(err, fs.ErrNotExist) {
 		return
 	}
-	var tree map[string]any
-	if err == nil {
-		tree, err = yaml.Parser().Unmarshal(text)
-	}
 	if err != nil {
 		l.unreadable = true
-		l.fileError(path, err)
+		l.bad(path, "cannot be read: %s", readMistake(err))
+		return
+	}
+	tree, err := yaml.Parser().Unmarshal(text)
+	if err != nil {
+		l.unreadable = true
+		l.yamlError(path, err)
 		return
 	}
 	l.tree("", tree)
 }
 
-// fileError names the file once; the parser may have found several mistakes, a line each.
-func (l *loader) fileError(path string, err error) {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
-		l.bad(path, "cannot be read: %v", pe.Err)
-		return
-	}
+// yamlError names the file once; the parser may have found several mistakes, a line each.
+func (l *loader) yamlError(path string, err error) {
 	for _, line := range strings.Split(err.Error(), "\n") {
 		line = strings.TrimPrefix(strings.TrimSpace(line), "yaml: ")
 		if line != "unmarshal errors:" {
-			l.bad(path, "%s", line)
+			l.bad(path, "%s", yamlMistake(line))
 		}
 	}
 }
@@ -63,6 +60,9 @@ func (l *loader) node(path string, value any) {
 	}
 	inner, isTable := value.(map[string]any)
 	switch {
+	case isKey && placeholder(value) != "":
+		l.given[path] = true
+		l.bad(path, "has %s in it, and variables are not filled in in this file: write the value itself, or set %s in the environment or in %s", placeholder(value), k.env(), DotEnv)
 	case isKey:
 		l.given[path] = true
 		if err := setTree(k.value(reflect.ValueOf(&l.cfg).Elem()), value); err != nil {

@@ -8,7 +8,6 @@ import (
 
 // laterSections are sections that are accepted and whose parts are not built yet, with what they will be about.
 var laterSections = map[string]string{
-	"relay":   "The relay of remote sessions.",
 	"gateway": "The gateway for endpoints outside the LAN.",
 	"cluster": "Several nodes.",
 }

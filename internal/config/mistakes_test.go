@@ -64,6 +64,7 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 		}},
 		{"components", source{file: ok + "listen: {component: ['0.0.0.0:5347', '127.0.0.1:5347', x]}\nxmpp: {components: {Bot: b.secret, a.example: a.secret, gate: ''}}\n"}, []string{
 			`listen.component[2]: "x" is not an address such as ":443" or "192.0.2.1:443"`,
+			`listen.component[1]: "127.0.0.1:5347" is the address of listen.component[0], "0.0.0.0:5347", too: give each a port of its own`,
 			`xmpp.components.Bot: "Bot" is no name in lower case such as bot, which stands for bot.a.example, or bot.example.com`,
 			`xmpp.components.a.example: "a.example" is the domain of this server itself`,
 			"xmpp.components.gate: has no file with its secret",
@@ -95,6 +96,16 @@ func TestEveryMistakeAtOnce(t *testing.T) {
 		{"a store that nobody knows, with a password", source{file: ok + "store: {url: 'mysql://signalbox:s3cret@db/signalbox'}\n"}, []string{
 			`store.url: "mysql://signalbox:xxxxx@db/signalbox" is not understood: use sqlite:///path/to/file, or leave it empty to use signalbox.db in data_dir`,
 		}},
+		{"a variable in the file", source{file: "domain: xmpp.${SITE}\nlisten: {api: ['127.0.0.1:8080', '${IP}:8080']}\n"}, []string{
+			"domain: has ${SITE} in it, and variables are not filled in in this file: write the value itself, or set SIGNALBOX_DOMAIN in the environment or in .env",
+			"listen.api: has ${IP} in it, and variables are not filled in in this file: write the value itself, or set SIGNALBOX_LISTEN_API in the environment or in .env",
+		}},
+		{"ports of several", source{file: ok + "listen: {tls: [':443'], xmpp: ['192.0.2.1:443', '[::1]:5222', '[::1]:0'], http: ['[::]:5222', ':0'], turn: [':40000']}\nturn: {min_port: 40000, max_port: 40000}\n"}, []string{
+			`listen.xmpp[0]: "192.0.2.1:443" is the address of listen.tls[0], ":443", too: give each a port of its own`,
+			`listen.http[0]: "[::]:5222" is the address of listen.xmpp[1], "[::1]:5222", too: give each a port of its own`,
+			"turn.max_port: is 40000 as turn.min_port is, which is one port: a session that is relayed on both sides takes two",
+			`turn.min_port: relay ports 40000 to 40000 have the port of listen.turn[0], ":40000", among them: move one of the two`,
+		}},
 		{"domain in capitals", source{file: "domain: A.example\n"}, []string{`domain: "A.example" is not a domain name in lower case`}},
 	}
 	for _, tt := range tests {
@@ -116,14 +127,14 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		make func(t *testing.T, src Source)
 		want string // behind the path of the file
 	}{
-		{"not YAML", func(t *testing.T, src Source) { write(t, src.File, "domain: [\n") }, ": line 1: did not find expected node content"},
-		{"no table", func(t *testing.T, src Source) { write(t, src.File, "- a\n") }, ": line 1: cannot unmarshal !!seq into map[string]interface {}"},
-		{"key twice", func(t *testing.T, src Source) { write(t, src.File, "domain: a\ndomain: b\n") }, `: line 2: mapping key "domain" already defined at line 1`},
+		{"not YAML", func(t *testing.T, src Source) { write(t, src.File, "domain: [\n") }, ": line 1: did not find expected node content; look for a bracket or a quote that is not closed, there or above"},
+		{"no table", func(t *testing.T, src Source) { write(t, src.File, "- a\n") }, ": line 1: the file is no table of keys; write one key on each line, as in domain: xmpp.example.com"},
+		{"key twice", func(t *testing.T, src Source) { write(t, src.File, "domain: a\ndomain: b\n") }, `: line 2: mapping key "domain" already defined at line 1; leave one of the two away`},
 		{"a directory", func(t *testing.T, src Source) {
 			if err := os.Mkdir(src.File, 0o700); err != nil {
 				t.Fatal(err)
 			}
-		}, ": cannot be read: is a directory"},
+		}, ": cannot be read: is a directory; it must be a file of text"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -136,14 +147,15 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 	}
 	t.Run("missing", func(t *testing.T) {
 		src := Source{File: filepath.Join(t.TempDir(), "none.yaml"), Set: []string{"domain=a.example"}}
-		if _, _, err := Load(src); err == nil || !strings.HasSuffix(err.Error(), "none.yaml: cannot be read: no such file or directory") {
+		if _, _, err := Load(src); err == nil || !strings.HasSuffix(err.Error(), "none.yaml: cannot be read: no such file or directory; 'signalbox config default' prints one to begin with") {
 			t.Errorf("Load() = %v, want that the file is missing", err)
 		}
 	})
 	t.Run(".env", func(t *testing.T) {
-		src := source{dotEnv: "SIGNALBOX_DOMAIN\n"}.write(t)
-		if _, _, err := Load(src); err == nil || !strings.HasPrefix(err.Error(), filepath.Join(filepath.Dir(src.File), DotEnv)+": ") {
-			t.Errorf("Load() = %v, want a mistake in .env", err)
+		src := source{dotEnv: "# ours\nSIGNALBOX_DOMAIN\nSIGNALBOX_STORE_URL=s3cret\n"}.write(t)
+		want := filepath.Join(filepath.Dir(src.File), DotEnv) + ": line 2 has no =; each line is NAME=value, or begins with #"
+		if _, _, err := Load(src); err == nil || err.Error() != want {
+			t.Errorf("Load() = %v, want %s", err, want)
 		}
 	})
 }

@@ -16,11 +16,17 @@ func plain(v reflect.Value) any {
 	case string:
 		return mask(value)
 	case []string:
-		return append([]string{}, value...)
-	case map[string]string:
-		if value == nil {
-			return map[string]string{}
+		masked := make([]string, len(value))
+		for i, text := range value {
+			masked[i] = mask(text)
 		}
+		return masked
+	case map[string]string:
+		masked := make(map[string]string, len(value))
+		for name, text := range value {
+			masked[name] = mask(text)
+		}
+		return masked
 	}
 	return v.Interface()
 }

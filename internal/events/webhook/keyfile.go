@@ -17,7 +17,7 @@ const maxKeyFile = 4096
 func LoadKeys(path string) ([]Key, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w; write whsec_ and 24 to 64 random bytes in base64 into a file that the server's user may read", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()

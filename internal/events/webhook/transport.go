@@ -129,7 +129,7 @@ func LoadRoots(path string) (*x509.CertPool, error) {
 		roots = x509.NewCertPool() // a machine without any
 	}
 	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("%s: no certificate in it", path)
+		return nil, fmt.Errorf("%s: no certificate in it; give those of the authorities in PEM form", path)
 	}
 	return roots, nil
 }
