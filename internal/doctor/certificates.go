@@ -19,17 +19,20 @@ func (x *examination) certificates(ctx context.Context) {
 		return
 	}
 	if err := x.survey(); err != nil {
-		x.warn("bundles", "not checked: the configuration names no place for them", "correct certs.dir, and ask again")
+		x.warn(NotChecked, "bundles", "not checked: the configuration names no place for them", "correct certs.dir, and ask again")
 	}
 	for _, f := range x.report.Files {
 		x.bundle(f)
 	}
+	if x.Outside == nil {
+		x.identity()
+	}
 	x.visitStreams(func(p port) *trouble { return x.handshakes(ctx, p) })
 }
 
-// survey reads the bundles, once. It fails where the configuration does not say where they are.
+// survey reads the bundles, once; from outside there are none. It fails where the configuration does not say where they are.
 func (x *examination) survey() (err error) {
-	if x.report.Files != nil {
+	if x.report.Files != nil || x.Outside != nil {
 		return nil
 	}
 	x.report, x.bundles, err = certs.Survey(x.Config.Certs, certs.RequiredFor(x.Config.BaseDomain, x.Config.Domain), x.now)
@@ -39,16 +42,16 @@ func (x *examination) survey() (err error) {
 // bundle tells what is wrong with one file, and its flaws.
 func (x *examination) bundle(f certs.FileReport) {
 	for _, e := range f.Problems {
-		x.wrong(f.Path, fmt.Sprintf("%s (%s)", e.Detail, e.Code), e.Fix)
+		x.wrong(Code(e.Code), f.Path, fmt.Sprintf("%s (%s)", e.Detail, e.Code), e.Fix)
 	}
 	for _, e := range f.Warnings {
-		x.warn(f.Path, fmt.Sprintf("%s (%s)", e.Detail, e.Code), e.Fix)
+		x.warn(Code(e.Code), f.Path, fmt.Sprintf("%s (%s)", e.Detail, e.Code), e.Fix)
 	}
 	until := f.NotAfter.UTC().Format(time.DateOnly)
 	switch {
 	case len(f.Problems) > 0:
 	case f.NotAfter.Sub(x.now) < soon:
-		x.warn(f.Path, fmt.Sprintf("expires on %s, in %d days", until, int(f.NotAfter.Sub(x.now).Hours())/24),
+		x.warn(ExpiresSoon, f.Path, fmt.Sprintf("expires on %s, in %d days", until, int(f.NotAfter.Sub(x.now).Hours())/24),
 			"have it renewed and installed in time; it is taken over without a restart")
 	case len(f.Warnings) > 0:
 		x.well(f.Path, "covers "+someOf(f.Names)+" until "+until, "")
@@ -85,7 +88,7 @@ func (x *examination) handshakes(ctx context.Context, p port) *trouble {
 				continue
 			}
 		}
-		x.wrong(check, t.detail, t.action)
+		x.wrong(t.code, check, t.detail, t.action)
 	}
 	return nil
 }

@@ -14,12 +14,12 @@ func (x *examination) configuration() bool {
 			if !ok {
 				where, what = x.File, line
 			}
-			x.wrong(where, what, "correct it in "+x.File+", in "+config.DotEnv+" beside it or in the environment; a running server takes it at its next start")
+			x.wrong(BadConfiguration, where, what, "correct it in "+x.File+", in "+config.DotEnv+" beside it or in the environment; a running server takes it at its next start")
 		}
 	}
 	for _, text := range x.Warnings {
 		where, what, _ := strings.Cut(text, ": ")
-		x.warn(where, what, "")
+		x.warn(OddConfiguration, where, what, "")
 	}
 	if x.Err == nil {
 		x.well(x.File, "every key is valid", "")

@@ -84,9 +84,9 @@ func streamError(el scan.Element, domain string) *trouble {
 		}
 	}
 	if condition == "host-unknown" {
-		return &trouble{detail: "does not serve the domain " + domain + " (host-unknown)", action: "restart the server, so that it takes domain as it is now"}
+		return &trouble{code: HostUnknown, detail: "does not serve the domain " + domain + " (host-unknown)", action: "restart the server, so that it takes domain as it is now"}
 	}
-	return &trouble{detail: "ends the stream with " + condition, action: "see the server's log for the reason"}
+	return &trouble{code: StreamRefused, detail: "ends the stream with " + condition, action: "see the server's log for the reason"}
 }
 
 // askForTLS opens a stream in plain text and asks for TLS (RFC 6120 section 5.4).
@@ -107,7 +107,7 @@ func askForTLS(conn net.Conn, domain string) *trouble {
 		return t
 	}
 	if !ev.Stanza.Is(nsTLS, "proceed") || len(c.buf) > 0 {
-		return &trouble{detail: "refuses STARTTLS", action: "see the server's log for the reason"}
+		return &trouble{code: StreamRefused, detail: "refuses STARTTLS", action: "see the server's log for the reason"}
 	}
 	return nil
 }

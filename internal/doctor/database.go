@@ -16,6 +16,9 @@ import (
 // leastFree is how much space should be left for the database, in bytes.
 const leastFree = 1 << 30
 
+// nothingFree is how much of it is as good as nothing: what the database and its log grow by before anybody looks.
+const nothingFree = 32 << 20
+
 // asServer is what to do where rights are missing: they are those of the server's user, not of whoever asks.
 const asServer = "run doctor as the user that runs signalbox; if it says the same then, give that user the right to read and write there"
 
@@ -23,17 +26,19 @@ const asServer = "run doctor as the user that runs signalbox; if it says the sam
 func (x *examination) database(ctx context.Context) {
 	path, err := store.Locate(x.Config.Store.URL, x.Config.DataDir)
 	if err != nil {
-		x.warn("database", "not checked: the configuration names no place for it", "correct store.url or data_dir, and ask again")
+		x.warn(NotChecked, "database", "not checked: the configuration names no place for it", "correct store.url or data_dir, and ask again")
 		return
 	}
 	if !x.directory(filepath.Dir(path)) {
 		return
 	}
 	x.space(filepath.Dir(path))
+	x.disk(filepath.Dir(path))
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		x.noDatabase(path)
 		return
 	}
+	x.log(path)
 	x.schema(ctx, path)
 }
 
@@ -42,14 +47,14 @@ func (x *examination) directory(dir string) bool {
 	info, err := os.Stat(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		x.wrong(dir, "the directory of the database does not exist",
+		x.wrong(NoDirectory, dir, "the directory of the database does not exist",
 			"make it for the user that runs signalbox: install -d -m 700 -o USER "+dir+"; or set data_dir to where it is")
 	case errors.Is(err, fs.ErrPermission):
-		x.wrong(dir, "the directory of the database cannot be looked at: permission denied", asServer)
+		x.wrong(NoPermission, dir, "the directory of the database cannot be looked at: permission denied", asServer)
 	case err != nil:
-		x.wrong(dir, "the directory of the database cannot be looked at: "+err.Error(), "see that its file system is mounted and works")
+		x.wrong(NoDirectory, dir, "the directory of the database cannot be looked at: "+err.Error(), "see that its file system is mounted and works")
 	case !info.IsDir():
-		x.wrong(dir, "is a file, where the directory of the database must be", "move it away, or set data_dir to another directory")
+		x.wrong(NoDirectory, dir, "is a file, where the directory of the database must be", "move it away, or set data_dir to another directory")
 	default:
 		return true
 	}
@@ -60,7 +65,7 @@ func (x *examination) directory(dir string) bool {
 func (x *examination) space(dir string) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(dir, &s); err != nil {
-		x.warn(dir+", space", "its free space is not known: "+err.Error(), "")
+		x.warn(NotChecked, dir+", space", "its free space is not known: "+err.Error(), "")
 		return
 	}
 	x.judgeSpace(dir, s.Bavail*uint64(s.Bsize))
@@ -68,8 +73,12 @@ func (x *examination) space(dir string) {
 
 func (x *examination) judgeSpace(dir string, free uint64) {
 	detail := fmt.Sprintf("%d MiB are free", free>>20)
-	if free < leastFree {
-		x.warn(dir+", space", detail+"; without space pushes are refused with 507", "free space on that file system, or move data_dir to a larger one")
+	switch {
+	case free < nothingFree:
+		x.wrong(DiskFull, dir+", space", detail+": pushes are refused with 507, or will be soon", "free space on that file system, or move data_dir to a larger one; the server goes on by itself then")
+		return
+	case free < leastFree:
+		x.warn(DiskLow, dir+", space", detail+"; without space pushes are refused with 507", "free space on that file system, or move data_dir to a larger one")
 		return
 	}
 	x.well(dir+", space", detail, "")
@@ -77,10 +86,10 @@ func (x *examination) judgeSpace(dir string, free uint64) {
 
 func (x *examination) noDatabase(path string) {
 	if x.Running == nil {
-		x.warn(path, "there is no database yet", "nothing, if the server was never started: it makes the database; otherwise restore the backup, or correct data_dir")
+		x.warn(NoDatabase, path, "there is no database yet", "nothing, if the server was never started: it makes the database; otherwise restore the backup, or correct data_dir")
 		return
 	}
-	x.wrong(path, "a server runs, and its database is gone", "stop the server and restore the backup; what it accepts now is lost when it stops")
+	x.wrong(DatabaseGone, path, "a server runs, and its database is gone", "stop the server and restore the backup; what it accepts now is lost when it stops")
 }
 
 // schema compares the database with this program, and tries whether it can be written.
@@ -90,23 +99,23 @@ func (x *examination) schema(ctx context.Context, path string) {
 	s, err := store.Inspect(ctx, path)
 	switch {
 	case errors.Is(err, fs.ErrPermission):
-		x.wrong(path, "permission denied", asServer)
+		x.wrong(NoPermission, path, "permission denied", asServer)
 		return
 	case err != nil:
-		x.wrong(path, err.Error(), "restore the backup if the file is damaged; otherwise see what the message asks for")
+		x.wrong(DatabaseDamaged, path, err.Error(), "restore the backup if the file is damaged; otherwise see what the message asks for")
 		return
 	case s.Version > s.Known:
-		x.wrong(path, fmt.Sprintf("has schema version %d, and this program knows up to %d", s.Version, s.Known),
+		x.wrong(SchemaNewer, path, fmt.Sprintf("has schema version %d, and this program knows up to %d", s.Version, s.Known),
 			"use the newer signalbox that wrote it, or restore a backup from before the upgrade")
 		return
 	case s.Missing > 0:
-		x.warn(path, fmt.Sprintf("has schema version %d; this program has %d changes up to version %d that it lacks", s.Version, s.Missing, s.Known),
+		x.warn(SchemaOlder, path, fmt.Sprintf("has schema version %d; this program has %d changes up to version %d that it lacks", s.Version, s.Missing, s.Known),
 			"back it up; the server of this version brings it up to date when it starts")
 	default:
 		x.well(path, fmt.Sprintf("schema version %d, that of this program", s.Version), "")
 	}
 	if err := store.TryWrite(ctx, path); err != nil {
-		x.wrong(path+", write", err.Error(), asServer)
+		x.wrong(NotWritable, path+", write", err.Error(), asServer)
 		return
 	}
 	x.well(path+", write", "can be written", "")

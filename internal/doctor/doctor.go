@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -24,10 +25,12 @@ const (
 	XMPP          Step = "xmpp"
 	TURN          Step = "turn"
 	Management    Step = "management"
+	Limits        Step = "limits"
+	Clock         Step = "clock"
 )
 
 // Steps returns those that can be asked for.
-func Steps() []Step { return []Step{DNS, TLS, Store, XMPP, TURN, Management} }
+func Steps() []Step { return []Step{DNS, TLS, Store, XMPP, TURN, Management, Limits, Clock} }
 
 // Later returns the names of steps whose parts this version does not have.
 func Later() []string { return []string{"gateway"} }
@@ -38,11 +41,12 @@ const patience = 5 * time.Second
 // Check is what one look came to.
 type Check struct {
 	Step    Step   `json:"step"`
-	Check   string `json:"check"`   // what was looked at, such as a file or an address
-	OK      bool   `json:"ok"`      // false: something is wrong
-	Warning bool   `json:"warning"` // with OK: it works, and somebody should look at it
-	Detail  string `json:"detail"`  // what was found
-	Action  string `json:"action"`  // what to do; empty: nothing. A check that is OK may have a hint here
+	Check   string `json:"check"`          // what was looked at, such as a file or an address
+	OK      bool   `json:"ok"`             // false: something is wrong
+	Warning bool   `json:"warning"`        // with OK: it works, and somebody should look at it
+	Code    Code   `json:"code,omitempty"` // of what is wrong or warned of, see Codes
+	Detail  string `json:"detail"`         // what was found
+	Action  string `json:"action"`         // what to do; empty: nothing. A check that is OK may have a hint here
 }
 
 // Installation is what is examined.
@@ -54,6 +58,13 @@ type Installation struct {
 
 	// Running holds the addresses on which a running server says that it listens, by listener, such as "tls"; nil: none says so.
 	Running map[string][]string
+
+	Outside  *Outside      // nil: it runs on this machine
+	Resolver *net.Resolver // that looks names up; nil: the system's
+	Role     Role          // whose names are looked up; empty: the server's
+
+	// Session opens a TURN session, through which the step turn relays; nil: it asks for addresses alone.
+	Session func(context.Context) (TURNSession, error)
 }
 
 // Unreadable reports whether nothing is known of the configuration.
@@ -66,10 +77,15 @@ type resolver interface {
 }
 
 // Examine takes the steps that are asked for, none means all, and returns what it found in their order. It connects to the listeners of the configuration, to DNS,
-// to other TURN servers and to the management server, which gets a test, changes nothing, and waits five seconds at most for each answer. Where the configuration cannot be read, that is all it says. Once ctx
-// ends the rest is left out.
+// to other TURN servers and to the management server, which gets a test, writes nothing but a file beside the database that it removes, and waits five seconds at most for each
+// answer. Where the configuration cannot be read, that is all it says. Once ctx ends the rest is left out.
 func Examine(ctx context.Context, in Installation, steps ...Step) []Check {
-	x := &examination{Installation: in, dns: net.DefaultResolver, now: time.Now(), patience: patience, step: Configuration}
+	x := &examination{
+		Installation: in, dns: net.DefaultResolver, now: time.Now(), began: time.Now(), patience: patience, step: Configuration, local: ownAddresses(), root: "/", unsynced: Unsynced(),
+	}
+	if in.Resolver != nil {
+		x.dns = in.Resolver
+	}
 	x.take(ctx, steps)
 	return x.checks
 }
@@ -82,8 +98,11 @@ func (x *examination) take(ctx context.Context, asked []Step) {
 	for _, s := range []struct {
 		step Step
 		take func(context.Context)
-	}{{DNS, x.names}, {TLS, x.certificates}, {Store, x.database}, {XMPP, x.streams}, {TURN, x.turn}, {Management, x.management}} {
-		if ctx.Err() == nil && (len(asked) == 0 || slices.Contains(asked, s.step)) {
+	}{
+		{DNS, x.names}, {TLS, x.certificates}, {Store, x.database}, {XMPP, x.streams}, {TURN, x.turn}, {Management, x.management},
+		{Limits, func(context.Context) { x.limits() }}, {Clock, x.clock},
+	} {
+		if ctx.Err() == nil && x.possible(s.step) && (len(asked) == 0 || slices.Contains(asked, s.step)) {
 			x.step = s.step
 			s.take(ctx)
 		}
@@ -94,7 +113,11 @@ func (x *examination) take(ctx context.Context, asked []Step) {
 type examination struct {
 	Installation
 	dns      resolver
-	now      time.Time
+	now      time.Time    // of the beginning, by the clock that is examined
+	began    time.Time    // the same by the clock that nobody sets
+	local    []netip.Addr // of this machine
+	root     string       // below which the system tells of itself
+	unsynced bool         // the system says that its clock follows no time server
 	patience time.Duration
 	step     Step
 	checks   []Check
@@ -107,18 +130,18 @@ func (x *examination) well(check, detail, hint string) {
 	x.checks = append(x.checks, Check{Step: x.step, Check: check, OK: true, Detail: detail, Action: hint})
 }
 
-func (x *examination) warn(check, detail, action string) {
-	x.checks = append(x.checks, Check{Step: x.step, Check: check, OK: true, Warning: true, Detail: detail, Action: action})
+func (x *examination) warn(code Code, check, detail, action string) {
+	x.checks = append(x.checks, Check{Step: x.step, Check: check, OK: true, Warning: true, Code: code, Detail: detail, Action: action})
 }
 
-func (x *examination) wrong(check, detail, action string) {
-	x.checks = append(x.checks, Check{Step: x.step, Check: check, Detail: detail, Action: action})
+func (x *examination) wrong(code Code, check, detail, action string) {
+	x.checks = append(x.checks, Check{Step: x.step, Check: check, Code: code, Detail: detail, Action: action})
 }
 
 // hasDomain reports whether there is a domain to ask for, and says so if not. That it must be set stands among the mistakes of the configuration.
 func (x *examination) hasDomain() bool {
 	if x.Config.Domain == "" {
-		x.warn("domain", "not checked: the configuration names no domain", "set domain, and ask again")
+		x.warn(NotChecked, "domain", "not checked: the configuration names no domain", "set domain, and ask again")
 	}
 	return x.Config.Domain != ""
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,7 +34,7 @@ func example(t *testing.T) *examination {
 	cfg.Domain, cfg.DataDir, cfg.Certs.Dir = domain, dir, dir
 	put(t, filepath.Join(dir, domain+".pem"), bundle)
 	cfg.Listen.TLS, cfg.Listen.XMPP = nil, nil
-	return &examination{Installation: Installation{File: "signalbox.yaml", Config: cfg}, dns: zone{}, now: time.Now(), patience: 10 * time.Second}
+	return &examination{Installation: Installation{File: "signalbox.yaml", Config: cfg}, dns: zone{}, now: time.Now(), began: time.Now(), patience: 10 * time.Second, local: []netip.Addr{netip.MustParseAddr(zoneAddress)}, root: dir}
 }
 
 func put(t *testing.T, path string, text []byte) {

@@ -30,7 +30,7 @@ func (x *examination) management(ctx context.Context) {
 
 // fault tells why something did not work.
 func (x *examination) fault(check string, f webhook.Fault) {
-	x.wrong(check, lower(f.Detail), lower(f.Action))
+	x.wrong(Code(f.Code), check, lower(f.Detail), lower(f.Action))
 }
 
 // lower makes a sentence a part of a line.
@@ -62,10 +62,10 @@ func (x *examination) connected(ctx context.Context, cfg webhook.Config) bool {
 	host := cfg.ManagementName()
 	roots, err := webhook.LoadRoots(cfg.CAFile)
 	if err != nil {
-		x.wrong("events.ca_file", err.Error(), "name a file with certificate authorities in PEM")
+		x.wrong(BadAuthorities, "events.ca_file", err.Error(), "name a file with certificate authorities in PEM")
 		return false
 	}
-	d := net.Dialer{Timeout: x.patience}
+	d := net.Dialer{Timeout: x.patience, Resolver: x.Resolver}
 	conn, err := d.DialContext(ctx, "tcp", cfg.ManagementAddr())
 	if err != nil {
 		x.fault(cfg.ManagementAddr(), webhook.FaultOf(err, cfg.ManagementAddr()))
@@ -74,7 +74,7 @@ func (x *examination) connected(ctx context.Context, cfg webhook.Config) bool {
 	defer conn.Close()
 	x.well(cfg.ManagementAddr(), "can be connected to", "")
 	if err := conn.SetDeadline(time.Now().Add(x.patience)); err != nil {
-		x.wrong(cfg.ManagementAddr(), err.Error(), "ask again")
+		x.wrong(Code(webhook.Broken), cfg.ManagementAddr(), err.Error(), "ask again")
 		return false
 	}
 	secured := tls.Client(conn, &tls.Config{ServerName: host, RootCAs: roots, MinVersion: tls.VersionTLS12})
@@ -95,20 +95,20 @@ func (x *examination) pinged(ctx context.Context, cfg webhook.Config) {
 	keys, err := webhook.LoadKeys(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && cfg.SecretFile == "":
-		x.warn(file, "is not there yet: no test was sent", "start the server, which makes it, and give the secret in it to the management server")
+		x.warn(NoSecret, file, "is not there yet: no test was sent", "start the server, which makes it, and give the secret in it to the management server")
 		return
 	case errors.Is(err, fs.ErrPermission):
-		x.wrong(file, "permission denied", asServer)
+		x.wrong(NoPermission, file, "permission denied", asServer)
 		return
 	case err != nil:
-		x.wrong(file, err.Error(), "correct the file; the secret in it is the one that the management server verifies with")
+		x.wrong(BadSecret, file, err.Error(), "correct the file; the secret in it is the one that the management server verifies with")
 		return
 	}
 	check := cfg.ManagementURL() + ", test"
 	d, err := webhook.PingManagement(ctx, cfg, keys)
 	switch {
 	case err != nil:
-		x.wrong(check, err.Error(), "ask again")
+		x.wrong(Code(webhook.NoAnswer), check, err.Error(), "ask again")
 	case !d.OK():
 		x.fault(check, d.Fault)
 	default:
@@ -127,9 +127,9 @@ func (x *examination) backlog(ctx context.Context) {
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, webhook.ErrUnknown):
 		x.well("backlog", "nothing was sent yet", "")
 	case err != nil:
-		x.warn("backlog", "is not known: "+err.Error(), "see the step store")
+		x.warn(NotChecked, "backlog", "is not known: "+err.Error(), "see the step store")
 	case b.Failures > 0:
-		x.warn("backlog", fmt.Sprintf("up to %d events wait since %s; the next attempt is at %s", b.Pending, b.Since.Format(time.RFC3339), b.Next.Format(time.RFC3339)),
+		x.warn(EventBacklog, "backlog", fmt.Sprintf("up to %d events wait since %s; the next attempt is at %s", b.Pending, b.Since.Format(time.RFC3339), b.Next.Format(time.RFC3339)),
 			"mend what is wrong above; \"signalbox webhook test management\" ends the wait")
 	default:
 		x.well("backlog", fmt.Sprintf("up to %d events wait; the last was taken %s", b.Pending, lastTaken(b.LastSuccess)), "")

@@ -32,6 +32,12 @@ func (x *examination) names(ctx context.Context) {
 	if !x.hasDomain() {
 		return
 	}
+	x.ownNames(ctx)
+	x.roleNames(ctx)
+}
+
+// ownNames looks up the names by which clients find the server, and its services.
+func (x *examination) ownNames(ctx context.Context) {
 	services := []service{
 		{name: "xmpps-client", key: "listen.tls", standard: "443", listeners: x.Config.Listen.TLS}, // XEP-0368
 		{name: "xmpp-client", key: "listen.xmpp", standard: "5222", listeners: x.Config.Listen.XMPP},
@@ -65,13 +71,13 @@ func (x *examination) host(ctx context.Context, host string, led bool) {
 	addrs, err := x.lookupHost(ctx, host)
 	switch {
 	case err == nil:
-		x.well(host, "resolves to "+strings.Join(addrs, ", "), "")
+		x.leads(ctx, host, addrs)
 	case led && isNotFound(err):
 		x.well(host, "has no address; its SRV records lead clients on", "")
 	case isNotFound(err):
-		x.wrong(host, "does not resolve: no endpoint finds this server by that name", "add an A or AAAA record for "+host+" with the address of this server")
+		x.wrong(NameUnknown, host, "does not resolve: no endpoint finds this server by that name", "add an A or AAAA record for "+host+" with the address of this server")
 	default:
-		x.wrong(host, "cannot be looked up: "+err.Error(), noDNS)
+		x.wrong(NoDNS, host, "cannot be looked up: "+err.Error(), noDNS)
 	}
 }
 
@@ -82,13 +88,13 @@ func (x *examination) service(ctx context.Context, s service) {
 	case isNotFound(s.err) || s.err == nil && len(s.records) == 0:
 		x.absent(s, ports)
 	case s.err != nil:
-		x.warn(name, "cannot be looked up: "+s.err.Error(), "see that this machine reaches its DNS server (/etc/resolv.conf), then ask again")
+		x.warn(NoDNS, name, "cannot be looked up: "+s.err.Error(), "see that this machine reaches its DNS server (/etc/resolv.conf), then ask again")
 	case !offers(s.records) && len(s.listeners) == 0:
 		x.well(name, "says that there is no such service, and "+s.key+" is empty", "")
 	case !offers(s.records):
-		x.wrong(name, `its target "." says that there is no such service, but `+s.key+" is open", "name this server in the record, or empty "+s.key)
+		x.wrong(ServiceDenied, name, `its target "." says that there is no such service, but `+s.key+" is open", "name this server in the record, or empty "+s.key)
 	case len(s.listeners) == 0:
-		x.wrong(name, "leads clients to "+targets(s.records)+", but "+s.key+" is empty", "remove the record, or open "+s.key)
+		x.wrong(ServiceClosed, name, "leads clients to "+targets(s.records)+", but "+s.key+" is empty", "remove the record, or open "+s.key)
 	default:
 		for _, r := range s.records {
 			x.target(ctx, s, r, ports)
@@ -108,7 +114,7 @@ func (x *examination) absent(s service, ports []string) {
 	case slices.Contains(ports, s.standard):
 		x.well(name, "no such record: clients try port "+s.standard+" of "+x.Config.Domain, hint(s.standard))
 	default:
-		x.warn(name, fmt.Sprintf("no such record: clients try port %s of %s, where %s is not", s.standard, x.Config.Domain, s.key),
+		x.warn(ServiceUnnamed, name, fmt.Sprintf("no such record: clients try port %s of %s, where %s is not", s.standard, x.Config.Domain, s.key),
 			hint(cmp.Or(strings.Join(ports, ","), "PORT")))
 	}
 }
@@ -123,11 +129,11 @@ func (x *examination) target(ctx context.Context, s service, r *net.SRV, ports [
 	_, err := x.lookupHost(ctx, host)
 	switch {
 	case err != nil && isNotFound(err):
-		x.wrong(name, "leads to "+where+", and "+host+" does not resolve", "add an A or AAAA record for "+host+", or correct the SRV record")
+		x.wrong(NameUnknown, name, "leads to "+where+", and "+host+" does not resolve", "add an A or AAAA record for "+host+", or correct the SRV record")
 	case err != nil:
-		x.wrong(name, "leads to "+where+", and "+host+" cannot be looked up: "+err.Error(), noDNS)
+		x.wrong(NoDNS, name, "leads to "+where+", and "+host+" cannot be looked up: "+err.Error(), noDNS)
 	case len(ports) > 0 && !slices.Contains(ports, port):
-		x.warn(name, fmt.Sprintf("leads to %s, but %s is port %s", where, s.key, strings.Join(ports, ", ")),
+		x.warn(ServicePort, name, fmt.Sprintf("leads to %s, but %s is port %s", where, s.key, strings.Join(ports, ", ")),
 			"correct the port in the record, unless a router in front of this server translates it")
 	default:
 		x.well(name, "leads to "+where, "")

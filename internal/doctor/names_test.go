@@ -11,7 +11,7 @@ type zone map[string][]*net.SRV
 
 func (z zone) LookupHost(_ context.Context, host string) ([]string, error) {
 	if _, ok := z[host]; ok {
-		return []string{"192.0.2.1"}, nil
+		return []string{zoneAddress}, nil
 	}
 	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: host != "broken.example"}
 }
@@ -22,6 +22,9 @@ func (z zone) LookupSRV(_ context.Context, service, _, name string) (string, []*
 	}
 	return "", nil, &net.DNSError{Err: "no such record", Name: name, IsNotFound: name != "broken.example"}
 }
+
+// zoneAddress is where every name of a zone leads.
+const zoneAddress = "192.0.2.1"
 
 func to(host string, port uint16) []*net.SRV { return []*net.SRV{{Target: host + ".", Port: port}} }
 

@@ -24,6 +24,7 @@ func (p port) String() string { return p.key + " " + p.addr }
 
 // trouble is why a port is not as it should be.
 type trouble struct {
+	code           Code
 	detail, action string
 	closed         bool // nothing listens there
 }
@@ -42,7 +43,7 @@ func (x *examination) visitPorts(ports []port, visit func(port) *trouble) {
 		case t != nil && t.closed && !p.announced:
 			idle = append(idle, p.String())
 		case t != nil && t.closed:
-			x.wrong(p.String(), t.detail, t.action)
+			x.wrong(t.code, p.String(), t.detail, t.action)
 		default:
 			alive = true
 		}
@@ -50,12 +51,12 @@ func (x *examination) visitPorts(ports []port, visit func(port) *trouble) {
 	switch {
 	case len(idle) == 0:
 		if len(ports) == 0 && x.Running == nil {
-			x.warn("server", "the server does not run: its ports were not tried", "start it, and ask again")
+			x.warn(ServerDown, "server", "the server does not run: its ports were not tried", "start it, and ask again")
 		}
 	case alive:
-		x.wrong(strings.Join(idle, ", "), "nothing listens there", "restart the server, and see in its log whether it could open the port")
+		x.wrong(PortClosed, strings.Join(idle, ", "), "nothing listens there", "restart the server, and see in its log whether it could open the port")
 	default:
-		x.warn("server", "the server does not run: nothing listens on "+strings.Join(idle, ", "), "start it, and ask again")
+		x.warn(ServerDown, "server", "the server does not run: nothing listens on "+strings.Join(idle, ", "), "start it, and ask again")
 	}
 }
 
@@ -68,13 +69,15 @@ func (x *examination) ports(key string, configured, announced []string, startTLS
 			continue // a mistake of the configuration
 		}
 		switch {
+		case x.Outside != nil:
+			ports = append(ports, port{key: key, addr: x.at(c), startTLS: startTLS, announced: true})
 		case x.Running == nil && number != "0":
 			ports = append(ports, port{key: key, addr: c, startTLS: startTLS})
 		case x.Running == nil:
 		case i < len(announced) && (number == "0" || strings.HasSuffix(announced[i], ":"+number)):
 			ports = append(ports, port{key: key, addr: announced[i], startTLS: startTLS, announced: true})
 		default:
-			x.wrong(key+" "+c, "the running server does not listen there", "restart the server, so that it takes the configuration as it is now")
+			x.wrong(PortNotTaken, key+" "+c, "the running server does not listen there", "restart the server, so that it takes the configuration as it is now")
 		}
 	}
 	return ports
@@ -86,7 +89,7 @@ func (x *examination) dial(ctx context.Context, p port) (net.Conn, *trouble) {
 	if err != nil {
 		return nil, x.unreachable(err)
 	}
-	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok && x.Config.Listen.Trusts(local.AddrPort().Addr()) {
+	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok && x.Outside == nil && x.Config.Listen.Trusts(local.AddrPort().Addr()) {
 		if _, err = conn.Write([]byte("PROXY UNKNOWN\r\n")); err != nil { // as a proxy's own health check
 			_ = conn.Close() // it is broken already
 			return nil, unanswered(err)
@@ -97,7 +100,7 @@ func (x *examination) dial(ctx context.Context, p port) (net.Conn, *trouble) {
 
 // connect makes a connection, which ends with patience, whatever is done with it. An address without a host, or with that for all addresses, is this machine.
 func (x *examination) connect(ctx context.Context, network, addr string) (net.Conn, error) {
-	d := net.Dialer{Timeout: x.patience}
+	d := net.Dialer{Timeout: x.patience, Resolver: x.Resolver}
 	conn, err := d.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, err
@@ -113,7 +116,7 @@ func (x *examination) connect(ctx context.Context, network, addr string) (net.Co
 // unreachable says why there is no connection to a port that is closed while there is no good certificate.
 func (x *examination) unreachable(err error) *trouble {
 	if errors.Is(err, syscall.ECONNREFUSED) && x.expired() != "" {
-		return &trouble{"nothing listens there: " + x.expired(), "install a bundle that is valid now; the server opens the port by itself", true}
+		return &trouble{PortClosed, "nothing listens there: " + x.expired(), "install a bundle that is valid now; the server opens the port by itself", true}
 	}
 	return notReached(err)
 }
@@ -122,11 +125,11 @@ func (x *examination) unreachable(err error) *trouble {
 func notReached(err error) *trouble {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return &trouble{"nothing listens there: connection refused", "start the server; if it runs, see in its log why it could not open the port", true}
+		return &trouble{PortClosed, "nothing listens there: connection refused", "start the server; if it runs, see in its log why it could not open the port", true}
 	case isTimeout(err):
-		return &trouble{"no connection in time", "let the firewall of this machine pass the port; see whether the server is overloaded", false}
+		return &trouble{PortFiltered, "no connection in time", "let the firewalls of this machine and in between pass the port; see whether the server is overloaded", false}
 	}
-	return &trouble{"no connection: " + err.Error(), "set the key to an address that this machine has", false}
+	return &trouble{PortUnreachable, "no connection: " + err.Error(), "set the key to an address that this machine has", false}
 }
 
 // expired says why a server keeps its ports closed, or nothing.
@@ -142,9 +145,10 @@ func (x *examination) expired() string {
 // unanswered says why a conversation with a port did not get on.
 func unanswered(err error) *trouble {
 	if isTimeout(err) {
-		return &trouble{detail: "does not answer in time", action: "see whether another program has the port (ss -ltnp), or the server is overloaded"}
+		return &trouble{code: PortSilent, detail: "does not answer in time", action: "see whether another program has the port (ss -ltnp), or the server is overloaded"}
 	}
 	return &trouble{
+		code:   PortHangsUp,
 		detail: "closes the connection without an answer: " + err.Error(),
 		action: "see whether another program has the port (ss -ltnp); listen.trusted_proxies and the limits of listen close connections too",
 	}

@@ -74,7 +74,7 @@ func TestWhatAClientRefuses(t *testing.T) {
 		x := example(t)
 		x.Config.Listen.TLS = []string{serving(t, x, &tls.Config{NextProtos: []string{alpnClient}}, login)}
 		x.take(t.Context(), []Step{TLS, XMPP})
-		wantLines(t, x, "ok signalbox.yaml", "ok ", ", ALPN xmpp-client: a client accepts it: TLS 1.3", ", without ALPN: a client accepts it: TLS 1.3", "ok xmpp.routing", "offers logins by PLAIN")
+		wantLines(t, x, "ok signalbox.yaml", "ok ", ", ALPN xmpp-client: a client accepts it: TLS 1.3", ", without ALPN: a client accepts it: TLS 1.3", "ok xmpp.routing", "offers logins by PLAIN", ", WebSocket: refuses the TLS handshake")
 	})
 	t.Run("no mechanism", func(t *testing.T) {
 		x := example(t)

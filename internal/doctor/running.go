@@ -50,7 +50,8 @@ type Refused struct {
 	Action    string
 }
 
-// ExamineRunning looks at the database and at DNS as Examine does, and at what the server knows of itself. It makes no connections to it.
+// ExamineRunning looks at the database and at DNS as Examine does, and at what the server knows of itself. It makes no connections to it, unless a name leads to an address that is not
+// this machine's.
 func ExamineRunning(ctx context.Context, in Installation, r Running) []Check {
 	x := &examination{Installation: in, now: r.Now}
 	checks := Examine(ctx, in, DNS, Store)
@@ -76,18 +77,19 @@ func (x *examination) ownTURN(r *Running) {
 		x.well("process", "TURN is off", "")
 		return
 	case r.TURNAway != "":
-		x.wrong("process", r.TURNAway, "see in the server's log why it ends or does not start, or with turn.control.url on the other host; it is tried again by itself")
+		x.wrong(TURNAway, "process", r.TURNAway, "see in the server's log why it ends or does not start, or with turn.control.url on the other host; it is tried again by itself")
 	default:
 		x.well("process", "is at work", "signalbox doctor turn asks its ports")
 	}
 	if x.Config.TURN.Control.URL == "" {
-		x.relay(control.EphemeralFile)
+		x.relay()
+		x.ephemeralPorts(control.EphemeralFile)
 	}
 }
 
 func (x *examination) ownListeners(r *Running) {
 	if r.Closed != "" {
-		x.wrong("listeners", "443 and 5222 are closed: "+r.Closed, "put a valid bundle into certs.dir, or set the clock; they open by themselves then")
+		x.wrong(PortClosed, "listeners", "443 and 5222 are closed: "+r.Closed, "put a valid bundle into certs.dir, or set the clock; they open by themselves then")
 		return
 	}
 	x.well("listeners", "open: "+strings.Join(r.Listeners, ", "), "")
@@ -95,7 +97,7 @@ func (x *examination) ownListeners(r *Running) {
 
 func (x *examination) ownStore(r *Running) {
 	if r.Unwritable != "" {
-		x.wrong("store", "takes no writes: "+r.Unwritable, "free space on the file system of data_dir; it goes on by itself then")
+		x.wrong(NotWritable, "store", "takes no writes: "+r.Unwritable, "free space on the file system of data_dir; it goes on by itself then")
 		return
 	}
 	x.well("store", "takes writes", "")
@@ -109,9 +111,9 @@ func (x *examination) ownClock(r *Running) {
 	moved := r.Now.Round(0).Sub(r.Started.Round(0)) - r.Now.Sub(r.Started)
 	switch {
 	case moved > clockStep, moved < -clockStep:
-		x.warn("clock", fmt.Sprintf("was set by %s since the start", moved.Round(time.Second)), "see that a time service sets it smoothly: times of pushes and certificates are as good as it is")
+		x.warn(ClockSet, "clock", fmt.Sprintf("was set by %s since the start", moved.Round(time.Second)), "see that a time service sets it smoothly: times of pushes and certificates are as good as it is")
 	case r.Unsynced:
-		x.warn("clock", r.Now.UTC().Format(time.RFC3339)+"; the system says that it follows no time server", "run a time service, such as chrony or systemd-timesyncd")
+		x.warn(ClockUnsynced, "clock", r.Now.UTC().Format(time.RFC3339)+"; the system says that it follows no time server", "run a time service, such as chrony or systemd-timesyncd")
 	default:
 		x.well("clock", r.Now.UTC().Format(time.RFC3339), "")
 	}
@@ -123,7 +125,7 @@ func (x *examination) ownFiles(r *Running) {
 	case r.FilesMost == 0 || r.FilesOpen == 0:
 		x.well("files", "how many file descriptors are in use is not known on this system", "")
 	case r.FilesOpen > r.FilesMost*8/10:
-		x.warn("files", detail+"; each connection takes one", "raise LimitNOFILE of the service, or ulimit -n")
+		x.warn(FewDescriptors, "files", detail+"; each connection takes one", "raise LimitNOFILE of the service, or ulimit -n")
 	default:
 		x.well("files", detail, "")
 	}
@@ -141,7 +143,7 @@ func (x *examination) ownRefusals(r *Running) {
 		if f.Throttled {
 			check = "limits, " + f.Code
 		}
-		x.warn(check, fmt.Sprintf("%d in the last hour, the last at %s from %s: %s", f.N, f.At.UTC().Format(time.RFC3339), f.From, f.Seen), f.Action)
+		x.warn(Code(f.Code), check, fmt.Sprintf("%d in the last hour, the last at %s from %s: %s", f.N, f.At.UTC().Format(time.RFC3339), f.From, f.Seen), f.Action)
 	}
 	if !slices.ContainsFunc(r.Refused, func(f Refused) bool { return f.Throttled }) {
 		x.well("limits", "nobody was turned away by a limit in the last hour", "")
@@ -157,18 +159,18 @@ func (x *examination) ownEndpoints(r *Running) {
 	for _, e := range r.Restless[:min(MostNamed, len(r.Restless))] {
 		named = append(named, e.ID+" ("+e.Code+")")
 	}
-	x.warn("endpoints", fmt.Sprintf("%d come and go, or two programs log in as one: %s", len(r.Restless), strings.Join(named, ", ")),
+	x.warn(RestlessEndpoints, "endpoints", fmt.Sprintf("%d come and go, or two programs log in as one: %s", len(r.Restless), strings.Join(named, ", ")),
 		"look at signalbox endpoint diagnose of each; clones of one image need an id and a secret of their own")
 }
 
 func (x *examination) ownEvents(r *Running) {
 	switch {
 	case r.Untold.Summary != "":
-		x.wrong("events", r.Untold.Summary, r.Untold.Action)
+		x.wrong(EventsRefused, "events", r.Untold.Summary, r.Untold.Action)
 	case r.Backlog > 0:
-		x.warn("events", fmt.Sprintf("%d wait for the management server, the oldest for %s", r.Backlog, r.Waited.Round(time.Second)), "look why it takes them so slowly")
+		x.warn(EventBacklog, "events", fmt.Sprintf("%d wait for the management server, the oldest for %s", r.Backlog, r.Waited.Round(time.Second)), "look why it takes them so slowly")
 	case r.Aside > 0:
-		x.warn("events", fmt.Sprintf("%d are refused by the management server, which takes others", r.Aside), "see signalbox webhook deliveries management --failed which they are and why")
+		x.warn(EventsAside, "events", fmt.Sprintf("%d are refused by the management server, which takes others", r.Aside), "see signalbox webhook deliveries management --failed which they are and why")
 	default:
 		x.well("events", "none waits for long", "")
 	}

@@ -23,6 +23,8 @@ const turnAway = "see turn at /readyz, and in the server's log why the TURN proc
 func (x *examination) turn(ctx context.Context) {
 	cfg := x.Config.TURN.Control
 	switch {
+	case x.Outside != nil:
+		x.turnRungs(ctx, x.turnPorts())
 	case cfg.URL != "":
 		x.turnElsewhere(ctx, cfg)
 		x.turnRungs(ctx, nil)
@@ -30,7 +32,7 @@ func (x *examination) turn(ctx context.Context) {
 		x.well("listen.turn", "TURN is off: clients that have no direct way to each other do not get through", `set listen.turn to [":3478"], or turn.servers to servers of others`)
 	default:
 		x.turnRungs(ctx, x.turnPorts())
-		x.relay(control.EphemeralFile)
+		x.relay()
 	}
 	x.otherServers(ctx)
 }
@@ -51,7 +53,7 @@ func on(network string, ports []port) []port {
 	return ports
 }
 
-// turnRungs asks each of ports, and TURN over TLS on the shared port, at which address it sees us.
+// turnRungs asks each of ports, and TURN over TLS on the shared port, at which address it sees us, and relays through them.
 func (x *examination) turnRungs(ctx context.Context, ports []port) {
 	if x.hasDomain() {
 		_ = x.survey() // for why ports are closed; the step tls tells the rest
@@ -63,6 +65,7 @@ func (x *examination) turnRungs(ctx context.Context, ports []port) {
 		}
 		return x.turnPlain(ctx, p)
 	})
+	x.relaying(ctx, ports)
 }
 
 // turnPlain asks over UDP or TCP.
@@ -74,7 +77,7 @@ func (x *examination) turnPlain(ctx context.Context, p port) *trouble {
 	defer conn.Close()
 	t := x.seen(ctx, p.String(), conn)
 	if t != nil && !t.closed {
-		x.wrong(p.String(), t.detail, t.action)
+		x.wrong(t.code, p.String(), t.detail, t.action)
 		return nil
 	}
 	return t
@@ -93,7 +96,7 @@ func (x *examination) turnOverTLS(ctx context.Context, p port) *trouble {
 			_ = conn.Close() // all is known
 		}
 		if t != nil {
-			x.wrong(check, t.detail, t.action)
+			x.wrong(t.code, check, t.detail, t.action)
 		}
 	}
 	return nil
@@ -118,7 +121,7 @@ func (x *examination) seen(ctx context.Context, check string, conn net.Conn) *tr
 		return notBound(err)
 	}
 	if own := addrPortOf(conn.LocalAddr()); mapped != own {
-		x.warn(check, "answers, and sees us at "+mapped.String()+" where we are "+own.String()+": something in between changes addresses",
+		x.warn(TURNTranslated, check, "answers, and sees us at "+mapped.String()+" where we are "+own.String()+": something in between changes addresses",
 			"let clients reach TURN without a proxy or a container's network in between: they are told where they are seen, and sessions are opened for addresses at which their parties are seen")
 		return nil
 	}
@@ -132,9 +135,9 @@ func notBound(err error) *trouble {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return notReached(err)
 	case isTimeout(err):
-		return &trouble{detail: "the port is open, and no Binding is answered", action: turnAway}
+		return &trouble{code: TURNSilent, detail: "the port is open, and no Binding is answered", action: turnAway}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
-		return &trouble{detail: "closes the connection without an answer", action: turnAway}
+		return &trouble{code: TURNHangsUp, detail: "closes the connection without an answer", action: turnAway}
 	}
 	return foreign(err.Error())
 }
@@ -147,7 +150,7 @@ func (x *examination) turnElsewhere(ctx context.Context, cfg control.Remote) {
 	}
 	conn, err := x.connect(ctx, "tcp", u.Host)
 	if err != nil {
-		x.wrong(cfg.URL, "the TURN server cannot be reached: "+err.Error(), "start signalbox turn there, and let firewalls pass the port; turn.control.listen there must be the address in turn.control.url")
+		x.wrong(TURNAway, cfg.URL, "the TURN server cannot be reached: "+err.Error(), "start signalbox turn there, and let firewalls pass the port; turn.control.listen there must be the address in turn.control.url")
 		return
 	}
 	_ = conn.Close() // it was only a try

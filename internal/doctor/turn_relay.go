@@ -10,13 +10,13 @@ import (
 	"signalbox/turn/control"
 )
 
-// relay tells where relay ports are, who can reach them and whether there are enough. It connects to nothing. File is where the system says which ports it gives away.
-func (x *examination) relay(file string) {
+// relay tells where relay ports are, who can reach them and whether there are enough. It connects to nothing.
+func (x *examination) relay() {
 	s, err := x.Config.TURN.Settings(x.turnListens(), nil)
 	if err != nil {
 		for line := range strings.SplitSeq(err.Error(), "\n") {
 			where, what, _ := strings.Cut(line, ": ")
-			x.wrong("turn."+where, what, "correct it in "+x.File+": the TURN process does not start with it")
+			x.wrong(BadConfiguration, "turn."+where, what, "correct it in "+x.File+": the TURN process does not start with it")
 		}
 		return
 	}
@@ -24,7 +24,6 @@ func (x *examination) relay(file string) {
 		x.relayAddress(r)
 	}
 	x.relayPorts()
-	x.ephemeralPorts(file)
 }
 
 // turnListens are the addresses of TURN's listeners, as far as they are written as such.
@@ -49,18 +48,18 @@ func (x *examination) relayAddress(r control.RelayAddress) {
 	check := "relay address " + r.Bind.String()
 	c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(r.Bind, 0)))
 	if err != nil {
-		x.wrong(check, "relay ports cannot be bound to it: "+err.Error(), "set turn.relay_ip to an address that this machine has")
+		x.wrong(RelayAddress, check, "relay ports cannot be bound to it: "+err.Error(), "set turn.relay_ip to an address that this machine has")
 		return
 	}
 	_ = c.Close() // it was only a try
 	ports := fmt.Sprintf("UDP ports %d to %d", x.Config.TURN.MinPort, x.Config.TURN.MaxPort)
 	switch {
 	case r.Announced.IsLoopback():
-		x.warn(check, "is loopback: only programs of this machine reach what is relayed", "set turn.relay_ip to an address of the network; leave it where it is for tests")
+		x.warn(RelayLoopback, check, "is loopback: only programs of this machine reach what is relayed", "set turn.relay_ip to an address of the network; leave it where it is for tests")
 	case r.Bind != r.Announced:
 		x.well(check, "clients are told "+r.Announced.String()+", as turn.public_ip says", "the router must pass "+ports+" from there to here, each to the same port")
 	case inside(r.Announced) && !slices.Contains(x.Config.TURN.PublicIP, r.Announced.String()):
-		x.warn(check, "is private, and turn.public_ip names no other: clients outside this network cannot reach what is relayed",
+		x.warn(RelayPrivate, check, "is private, and turn.public_ip names no other: clients outside this network cannot reach what is relayed",
 			"set turn.public_ip, or ITSM_XMPP_IP in the environment, to the address at which clients reach this server, and have the router pass "+ports+"; if none are outside, set it to "+r.Announced.String())
 	default:
 		x.well(check, "clients are told this address", "firewalls must pass "+ports+" to it")
@@ -82,9 +81,9 @@ func (x *examination) relayPorts() {
 	check := fmt.Sprintf("relay ports %d to %d", cfg.MinPort, cfg.MaxPort)
 	switch {
 	case ports < cfg.SessionAllocations:
-		x.warn(check, fmt.Sprintf("are %d, and one session may allocate %d: it can take all", ports, cfg.SessionAllocations), "widen turn.min_port to turn.max_port, or lower turn.session_allocations")
+		x.warn(FewRelayPorts, check, fmt.Sprintf("are %d, and one session may allocate %d: it can take all", ports, cfg.SessionAllocations), "widen turn.min_port to turn.max_port, or lower turn.session_allocations")
 	case ports < cfg.TechnicianAllocations:
-		x.warn(check, fmt.Sprintf("are %d, and one technician may allocate %d: a few take all", ports, cfg.TechnicianAllocations), "widen turn.min_port to turn.max_port, or lower turn.technician_allocations")
+		x.warn(FewRelayPorts, check, fmt.Sprintf("are %d, and one technician may allocate %d: a few take all", ports, cfg.TechnicianAllocations), "widen turn.min_port to turn.max_port, or lower turn.technician_allocations")
 	case ports < cfg.MaxAllocations:
 		x.well(check, fmt.Sprintf("are enough for %d allocations on each relay address; turn.max_allocations, %d, is not reached on one", ports, cfg.MaxAllocations), "")
 	default:
@@ -110,7 +109,7 @@ func (x *examination) ephemeralPorts(file string) {
 	case high-to >= fewPorts:
 		action = setRange(to+1, high)
 	}
-	x.warn("ports of the system", fmt.Sprintf("%d to %d are given to any socket, relay ports among them: now and then one is taken, and an allocation gets the next", low, high), action)
+	x.warn(EphemeralOverlap, "ports of the system", fmt.Sprintf("%d to %d are given to any socket, relay ports among them: now and then one is taken, and an allocation gets the next", low, high), action)
 }
 
 func setRange(low, high int) string {

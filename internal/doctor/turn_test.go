@@ -260,7 +260,7 @@ func TestRelaySettings(t *testing.T) {
 	x.Config.Listen.TURN = []string{"127.0.0.1:3478"}
 	x.Config.TURN.PublicIP = []string{"2001:db8::1"}
 	x.Config.TURN.RESTSecretFile = filepath.Join(x.Config.DataDir, "none")
-	x.relay("")
+	x.relay()
 	wantLines(t, x, "wrong turn.public_ip: 2001:db8::1 has no address of its family", "wrong turn.rest_secret_file: ")
 }
 

@@ -38,6 +38,7 @@ type Installation struct {
 	File   string       // of the configuration; empty: none
 	Config agent.Config // as agent.Load returned it, with its error
 	Err    error
+	Idle   time.Duration // how long a session is held in silence, up to MostIdle, where no agent runs; 0: none is
 }
 
 // Examine looks at everything and returns what it found in the order of looking. It connects to the server and its proxies alone, logs in without binding a session, so that
@@ -133,6 +134,9 @@ func (x *examination) climb(ctx context.Context, l login.Login, ways *path.Finde
 		}
 	}
 	x.clock(ctx, ways, trials)
+	if x.Idle > 0 && ctx.Err() == nil {
+		x.idle(ctx, l, ways, trials)
+	}
 }
 
 // origin says where the ways come from.

@@ -142,17 +142,18 @@ func TestClockAndAgent(t *testing.T) {
 		piece   string
 		ok      bool
 		warning bool
+		code    string
 	}{
-		{"right", 0, "agrees with the server's", true, false},
-		{"a little behind", -time.Minute, "behind", true, true},
-		{"ahead", time.Hour, "ahead", false, false},
+		{"right", 0, "agrees with the server's", true, false, ""},
+		{"a little behind", -time.Minute, "behind", true, true, ""},
+		{"ahead", time.Hour, "ahead", false, false, "clock_wrong"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			checks := examine(t, cfg, func(x *examination) {
 				x.adapt = nil
 				x.now = func() time.Time { return time.Now().Add(tt.off) }
 			})
-			want(t, checks, "clock", tt.piece, tt.ok, tt.warning, "")
+			want(t, checks, "clock", tt.piece, tt.ok, tt.warning, tt.code)
 			want(t, checks, "auth", "logged in as pc-1@"+harness.Domain, true, false, "")
 			want(t, checks, "agent", "none has run here", true, true, "")
 		})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"signalbox/internal/agent"
+	"signalbox/internal/agent/ladder"
 	"signalbox/internal/agent/path"
 	"signalbox/internal/agent/status"
 )
@@ -116,7 +117,7 @@ func (x *examination) clock(ctx context.Context, ways *path.Finder, trials []tri
 		const action = "set the clock, and have a time service keep it: pushes expire and certificates are judged by it"
 		switch {
 		case off > wrongClock:
-			x.wrong(partClock, "this machine's clock", path.Skew(here, theirs), action)
+			x.checks = append(x.checks, Check{Step: partClock, Check: "this machine's clock", Code: ladder.ClockWrong.Code, Detail: path.Skew(here, theirs), Action: action})
 		case off > offClock:
 			x.warn(partClock, "this machine's clock", path.Skew(here, theirs), action)
 		default:

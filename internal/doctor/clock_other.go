@@ -1,0 +1,6 @@
+//go:build !linux
+
+package doctor
+
+// Unsynced says nothing here.
+func Unsynced() bool { return false }
