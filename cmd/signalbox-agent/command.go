@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"signalbox/internal/agent"
 	"signalbox/internal/telemetry"
@@ -58,7 +59,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(runCommand(stderr), enrollCommand(), installCommand(), uninstallCommand(), sessionCommand(), dialogCommand(), doctorCommand(), statusCommand(), versionCommand())
+	root.AddCommand(runCommand(stderr), enrollCommand(), installCommand(), uninstallCommand(), sessionCommand(), dialogCommand(), configCommand(), doctorCommand(), statusCommand(), versionCommand())
 	return root
 }
 
@@ -90,15 +91,11 @@ func run(c *cobra.Command, file string, cfg agent.Config, ready string, stderr i
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	able, err := capabilities(cfg)
-	if err != nil {
-		return &exitError{exitConfig, err}
-	}
 	asked, err := users(log)
 	if err != nil {
 		return &exitError{exitFailed, err}
 	}
-	a, err := agent.New(cfg, version(), log, agent.WithReadyFile(ready), agent.WithCapabilities(able...), agent.WithConsent(asked))
+	a, err := newAgent(cfg, log, agent.WithReadyFile(ready), agent.WithConsent(asked))
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
@@ -106,6 +103,15 @@ func run(c *cobra.Command, file string, cfg agent.Config, ready string, stderr i
 		return &exitError{exitFailed, err}
 	}
 	return nil
+}
+
+// newAgent makes an agent with all that this endpoint can do. Every error is a mistake in the configuration or in a file that it names.
+func newAgent(cfg agent.Config, log *zap.Logger, opts ...agent.Option) (*agent.Agent, error) {
+	able, err := capabilities(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return agent.New(cfg, version(), log, append(opts, agent.WithCapabilities(able...))...)
 }
 
 func versionCommand() *cobra.Command {

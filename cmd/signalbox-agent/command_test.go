@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -27,6 +28,11 @@ func TestExitCodes(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("s"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	filesRoot := filepath.Join(dir, "agent.yaml")
+	text := fmt.Sprintf("id: a\ndomain: localhost\nsecret_file: %q\nstate_dir: %q\nremote: {files_root: %q}\n", secret, dir, filepath.Join(dir, "nowhere"))
+	if err := os.WriteFile(filesRoot, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	run := []string{"run", "--id", "a", "--domain", "localhost", "--secret-file", secret, "--address", "127.0.0.1:1"}
@@ -45,6 +51,9 @@ func TestExitCodes(t *testing.T) {
 		{"no configuration", []string{"run"}, 78, "id: is missing"},
 		{"missing file", []string{"run", "--config", filepath.Join(dir, "none")}, 78, "none"},
 		{"bad level", append(run, "--state-dir", dir, "--log-level", "loud"), 78, "log.level"},
+		{"check without configuration", []string{"config", "check"}, 78, "id: is missing"},
+		{"check of a good configuration", append([]string{"config", "check"}, append(run[1:], "--state-dir", filepath.Join(dir, "never"))...), 0, ""},
+		{"check of a root that is not there", []string{"config", "check", "--config", filesRoot}, 78, "remote.files_root"},
 		{"interrupted", append(run, "--state-dir", filepath.Join(dir, "state")), 0, ""},
 		{"no state", append(run, "--state-dir", filepath.Join(secret, "state")), 1, "journal"},
 	} {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -12,21 +13,28 @@ import (
 
 func doctorCommand() *cobra.Command {
 	var out output
+	var idle time.Duration
 	c := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check this endpoint's installation and every way to the server, and say what is wrong and what to do",
 		Long: "Checks the configuration, its files, the journal's directory and the clock, and climbs every way to the server that is configured or that DNS tells: name,\n" +
 			"connection, proxy, TLS, stream, login. It logs in and binds no session, so an agent that runs beside it stays online; what lies behind the login is read\n" +
 			"from that agent's status. Each line says ok, warning or wrong, what was found, and what to do; docs/AGENT.md explains the codes. Run it as the user that\n" +
-			"runs the agent. Status 1 if anything is wrong, 0 with warnings alone, 78 if the configuration is wrong.",
+			"runs the agent. Status 1 if anything is wrong, 0 with warnings alone, 78 if the configuration is wrong.\n" +
+			"With --idle it holds a session and says nothing for as long, to see whether something on the way cuts silent connections; only where no agent runs.",
 		Example: "  signalbox-agent doctor --config /etc/signalbox-agent.yaml\n" +
+			"  signalbox-agent doctor --config /etc/signalbox-agent.yaml --idle 65s\n" +
 			"  signalbox-agent doctor --config /etc/signalbox-agent.yaml -o json",
 		Args: cobra.NoArgs,
 	}
 	s := newSettings(c)
 	out.flag(c)
+	c.Flags().DurationVar(&idle, "idle", 0, fmt.Sprintf("how long a session is held in silence, up to %v; 0: not at all", doctor.MostIdle))
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		in := doctor.Installation{File: s.file}
+		if idle < 0 || idle > doctor.MostIdle {
+			return &exitError{exitUsage, fmt.Errorf("--idle %v: must be 0s to %v", idle, doctor.MostIdle)}
+		}
+		in := doctor.Installation{File: s.file, Idle: idle}
 		in.Config, in.Err = agent.Load(s.file, s.given())
 		checks := doctor.Examine(c.Context(), in)
 		if err := c.Context().Err(); err != nil {

@@ -18,14 +18,13 @@ const serviceName = "signalbox-agent"
 
 // systemdUnit is ours: the agent runs commands, terminals and files of technicians, so it is not confined beyond what it never needs.
 const systemdUnit = `[Unit]
-Description={{.Description}}
-Documentation=man:signalbox-agent(8)
+Description={{Description}}
 After=network-online.target
 Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
-ExecStart={{.Path|cmdEscape}}{{range .Arguments}} {{.|cmd}}{{end}}
+ExecStart={{Path | cmdEscape}}{{range Arguments}} {{. | cmd}}{{end}}
 Restart=always
 RestartSec=5
 LimitNOFILE=8192
@@ -92,7 +91,7 @@ func installCommand() *cobra.Command {
 		if err != nil {
 			return &exitError{exitConfig, err}
 		}
-		return manage(file, "install", "start")
+		return install(file)
 	}
 	return c
 }
@@ -101,18 +100,47 @@ func uninstallCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "uninstall", Short: "Stop the agent and have the system forget it", Long: "Stops the service and removes it from the service manager. Configuration and state stay.",
 		Example: "  signalbox-agent uninstall", Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return manage("", "stop", "uninstall") },
+		RunE: func(*cobra.Command, []string) error { return uninstall() },
 	}
 }
 
-// manage has the service manager do one thing after the other. To stop what does not run is no mistake.
-func manage(file string, actions ...string) error {
-	s, err := newService(file, func(context.Context) error { return nil })
+// installed returns the service, and whether the service manager knows it.
+func installed(file string) (s service.Service, known bool, err error) {
+	s, err = newService(file, func(context.Context) error { return nil })
 	if err != nil {
-		return &exitError{exitFailed, err}
+		return nil, false, &exitError{exitFailed, err}
 	}
+	_, err = s.Status()
+	return s, !errors.Is(err, service.ErrNotInstalled), nil // one that failed is installed, too
+}
+
+func install(file string) error {
+	s, known, err := installed(file)
+	switch {
+	case err != nil:
+		return err
+	case known:
+		return &exitError{exitFailed, errors.New("the service is installed already: run \"signalbox-agent uninstall\" first")}
+	}
+	return manage(s, "install", "start")
+}
+
+func uninstall() error {
+	s, known, err := installed("")
+	switch {
+	case err != nil:
+		return err
+	case !known:
+		return &exitError{exitFailed, errors.New("the service is not installed")}
+	}
+	_ = s.Stop() // to stop what does not run is no mistake
+	return manage(s, "uninstall")
+}
+
+// manage has the service manager do one thing after the other.
+func manage(s service.Service, actions ...string) error {
 	for _, a := range actions {
-		if err := service.Control(s, a); err != nil && a != "stop" {
+		if err := service.Control(s, a); err != nil {
 			return &exitError{exitFailed, fmt.Errorf("%s the service: %w", a, err)}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"signalbox/internal/agent"
 	"signalbox/internal/agent/local"
+	"signalbox/internal/notify"
 	"signalbox/internal/telemetry"
 )
 
@@ -43,19 +45,21 @@ func (r reachable) LocalSessions() (all []local.Session) {
 	return all
 }
 
-// runReachable runs the agent, and serves its socket as long.
+// runReachable runs the agent, serves its socket and tells the service manager of it as long.
 func runReachable(ctx context.Context, a *agent.Agent, stateDir string, log *zap.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
-	served := make(chan struct{})
-	go func() {
-		defer close(served)
+	running, end := context.WithCancel(context.WithoutCancel(ctx)) // until the agent has ended
+	var beside sync.WaitGroup
+	beside.Go(func() {
 		if err := local.Serve(ctx, stateDir, reachable{a}); err != nil {
 			log.Warn("nobody at this computer reaches the agent", telemetry.Cause(err))
 		}
-	}()
+	})
+	beside.Go(func() { notify.FromEnvironment(log).Run(running, ctx, a) })
 	err := a.Run(ctx)
+	end()
 	stop()
-	<-served
+	beside.Wait()
 	return err
 }
 

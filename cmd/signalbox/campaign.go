@@ -24,23 +24,18 @@ func campaignCommand() *cobra.Command {
 }
 
 func campaignListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var f client.CampaignFilter
 	c := &cobra.Command{
 		Use: "list", Short: "List campaigns, the newest first", Example: "  signalbox campaign list --state running", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.Campaign, error) {
 				page, err := api.Campaigns(ctx, f)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), page.Items, func(w io.Writer) error { return writeCampaigns(w, page.Items) })
-			})
+				return page.Items, err
+			}, writeCampaigns)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringVar(&f.State, "state", "", "only campaigns that are running, paused, finished or aborted")
 	c.Flags().IntVar(&f.Limit, "limit", 100, "how many at most, 1 to 500")
 	return c
@@ -54,23 +49,7 @@ func campaignChangeCommand(use, short string) *cobra.Command {
 
 // campaignOneCommand is a command that does something with one campaign and shows it.
 func campaignOneCommand(use, short string, act func(*client.Client, context.Context, string) (client.Campaign, error)) *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use: use + " ID", Short: short, Example: "  signalbox campaign " + use + " cmp_0sa4jhbsg0000", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				found, err := act(api, ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), found, func(w io.Writer) error { return writeCampaign(w, found) })
-			})
-		},
-	}
-	r.flags(c)
-	out.flag(c)
-	return c
+	return oneCommand(use, short, "campaign "+use+" cmp_0sa4jhbsg0000", act, writeCampaign)
 }
 
 func writeCampaigns(w io.Writer, all []client.Campaign) error {

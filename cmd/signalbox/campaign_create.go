@@ -53,16 +53,9 @@ func campaignCreateCommand() *cobra.Command {
 }
 
 func (l *launching) campaignFlags(c *cobra.Command) {
+	l.pushFlags(c)
 	f := c.Flags()
-	f.StringSliceVar(&l.to, "to", nil, "endpoints that get the push, up to 10,000; may be given again")
-	f.StringVar(&l.selector.Group, "group", "", "group whose endpoints get the push")
-	f.StringToStringVar(&l.selector.Labels, "label", nil, "name=value that the endpoints have; all that are given")
-	f.StringVar(&l.payload, "payload", "", "payload as JSON")
-	f.StringVar(&l.file, "payload-file", "", "file with the payload as JSON; - is standard input")
 	f.DurationVar(&l.ttl, "ttl", 0, "how long each push lives, in whole seconds; the server's default if not given")
-	f.StringVar(&l.push.Priority, "priority", "", "high, normal or low; normal if not given")
-	f.StringVar(&l.push.Ack, "ack", "", "none, delivered or handled: what counts as done; delivered if not given")
-	f.StringVar(&l.push.CollapseKey, "collapse-key", "", "a newer push with the same key replaces this one while it waits")
 	f.StringVar(&l.push.IdempotencyKey, "idempotency-key", "", "the same key and campaign makes nothing twice; a new one if not given")
 	f.IntVar(&l.campaign.Rate, "rate", 0, "endpoints per minute; as fast as the server takes them if not given")
 	f.IntVar(&l.canary, "canary", 0, "percentage of the endpoints that gets it first")
@@ -74,9 +67,6 @@ func (l *launching) campaignFlags(c *cobra.Command) {
 	f.StringSliceVar(&l.days, "days", nil, "days on which the window begins: sun,mon,tue,wed,thu,fri,sat; every day if not given")
 	f.StringVar(&l.start, "start", "", "when it begins: a time such as 2026-01-01T00:00:00Z, or how long from now, such as 2h")
 	f.BoolVar(&l.follow, "wait", false, "show how far it is until it is over")
-	c.MarkFlagsMutuallyExclusive("payload", "payload-file")
-	c.MarkFlagsMutuallyExclusive("to", "group")
-	c.MarkFlagsMutuallyExclusive("to", "label")
 	c.MarkFlagsOneRequired("to", "group", "label")
 }
 

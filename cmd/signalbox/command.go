@@ -10,9 +10,9 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 	root := group("signalbox", "Push and remote-control server for endpoints",
 		"  signalbox quickstart --once\n  signalbox serve --config /etc/signalbox/signalbox.yaml",
 		quickstartCommand(), benchCommand(),
-		serveCommand(), turnCommand(),
+		serveCommand(), turnCommand(), reloadCommand(),
 		configCommand(),
-		doctorCommand(),
+		doctorCommand(), healthCommand(),
 		certsCommand(),
 		tokenCommand(), technicianCommand(),
 		endpointCommand(),
@@ -24,6 +24,7 @@ func newCommand(stdout, stderr io.Writer) *cobra.Command {
 		auditCommand(),
 		webhookCommand(),
 		drainCommand(),
+		backupCommand(), restoreCommand(), supportCommand(),
 		versionCommand(),
 	)
 	root.SilenceErrors, root.SilenceUsage = true, true

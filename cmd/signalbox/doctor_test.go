@@ -145,12 +145,14 @@ func TestDoctorSeesWhatIsShown(t *testing.T) {
 func TestDoctorMeetsAnotherProgram(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(plain.Close)
+	second := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(second.Close)
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	t.Cleanup(secure.Close)
 	dir := lab(t, certs.CAOptions{Names: []string{"lab.example"}})
 	address := func(s *httptest.Server) string { return s.Listener.Addr().String() }
 
-	checks, _ := examined(t, dir, "tls", "xmpp", "--set", "listen.tls="+address(plain), "--set", "listen.xmpp="+address(plain))
+	checks, _ := examined(t, dir, "tls", "xmpp", "--set", "listen.tls="+address(plain), "--set", "listen.xmpp="+address(second))
 	const noTLS, noXMPP = "answers something that is no TLS: another program has the port", "answers something that is no XMPP: another program has the port"
 	wantWrong(t, checks, noTLS, noTLS, noXMPP, noXMPP, noTLS, "before TLS: "+noXMPP)
 

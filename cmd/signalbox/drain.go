@@ -22,8 +22,7 @@ type draining struct {
 }
 
 func drainCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var d draining
 	c := &cobra.Command{
 		Use:   "drain",
@@ -39,17 +38,12 @@ func drainCommand() *cobra.Command {
 			if d.period%time.Second != 0 || d.period < 0 || c.Flags().Changed("period") && d.period == 0 {
 				return fmt.Errorf("--period %v: must be whole seconds, 1s to 1h", d.period)
 			}
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				now, err := d.run(ctx, api, c.ErrOrStderr())
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), now, func(w io.Writer) error { return drainText(w, now) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.Drain, error) {
+				return d.run(ctx, api, c.ErrOrStderr())
+			}, drainText)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	f := c.Flags()
 	f.DurationVar(&d.period, "period", 0, "time over which endpoints are sent away, in whole seconds, 1h at most; the server's drain.period if not given")
 	f.StringVar(&d.reason, "reason", "", "why, for those who look at readiness and at the events")

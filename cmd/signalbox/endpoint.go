@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -14,7 +12,9 @@ import (
 func endpointCommand() *cobra.Command {
 	return group("endpoint", "Endpoints, over the HTTP API",
 		"  signalbox endpoint create pc-1 --label site=paris",
-		endpointCreateCommand(), endpointImportCommand(), endpointListCommand(), endpointShowCommand(), endpointProbeCommand(), endpointDiagnoseCommand(), endpointTimelineCommand(), endpointWatchCommand(), endpointSecretCommand(),
+		endpointCreateCommand(), endpointImportCommand(), endpointListCommand(),
+		oneCommand("show", "Show an endpoint and whether it is online", "endpoint show pc-1 -o json", endpointNow, writeEndpoint),
+		endpointProbeCommand(), endpointDiagnoseCommand(), endpointTimelineCommand(), endpointWatchCommand(), endpointSecretCommand(),
 		endpointActCommand("enable", "Let endpoints log in", func(ctx context.Context, api *client.Client, id string) (string, error) {
 			return "enabled", setEnabled(ctx, api, id, true)
 		}),
@@ -35,8 +35,7 @@ func endpointCommand() *cobra.Command {
 }
 
 func endpointCreateCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var e client.NewEndpoint
 	var secretFile string
 	var disabled bool
@@ -55,17 +54,12 @@ func endpointCreateCommand() *cobra.Command {
 			if e.Secret, err = readSecret(c.InOrStdin(), secretFile); err != nil {
 				return failed(err)
 			}
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.CreateEndpoint(ctx, e)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeEndpoint(w, made) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.Endpoint, error) {
+				return api.CreateEndpoint(ctx, e)
+			}, writeEndpoint)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringVar(&secretFile, "secret-file", "", "file with the secret; - is standard input")
 	c.Flags().StringToStringVar(&e.Labels, "label", nil, "name=value; may be repeated")
 	c.Flags().StringSliceVar(&e.Groups, "group", nil, "group that the endpoint is in; may be repeated")
@@ -74,8 +68,7 @@ func endpointCreateCommand() *cobra.Command {
 }
 
 func endpointListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var f client.EndpointFilter
 	var flapping, cloned bool
 	c := &cobra.Command{
@@ -84,22 +77,18 @@ func endpointListCommand() *cobra.Command {
 		Example: "  signalbox endpoint list --state offline --label site=paris\n  signalbox endpoint list --flapping --cloned",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.Endpoint, error) {
 				all, err := allEndpoints(ctx, api, f)
-				if err != nil {
-					return err
-				}
 				if flapping || cloned {
 					all = slices.DeleteFunc(all, func(e client.Endpoint) bool {
 						return !(flapping && e.Presence.Flapping || cloned && e.Presence.Cloned != nil)
 					})
 				}
-				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writeEndpoints(w, all) })
-			})
+				return all, err
+			}, writeEndpoints)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringVar(&f.State, "state", "", "online, offline or never")
 	c.Flags().StringVar(&f.Label, "label", "", "name=value")
 	c.Flags().StringVar(&f.Group, "group", "", "group that the endpoints are in")
@@ -128,30 +117,13 @@ func allEndpoints(ctx context.Context, api *client.Client, f client.EndpointFilt
 	}
 }
 
-func endpointShowCommand() *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show an endpoint and whether it is online",
-		Example: "  signalbox endpoint show pc-1 -o json",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				e, err := api.Endpoint(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				if e.Presence, err = api.Presence(ctx, args[0]); err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), e, func(w io.Writer) error { return writeEndpoint(w, e) })
-			})
-		},
+// endpointNow returns an endpoint with all that is known of its presence.
+func endpointNow(api *client.Client, ctx context.Context, id string) (client.Endpoint, error) {
+	e, err := api.Endpoint(ctx, id)
+	if err == nil {
+		e.Presence, err = api.Presence(ctx, id)
 	}
-	r.flags(c)
-	out.flag(c)
-	return c
+	return e, err
 }
 
 func setEnabled(ctx context.Context, api *client.Client, id string, enabled bool) error {
@@ -161,22 +133,5 @@ func setEnabled(ctx context.Context, api *client.Client, id string, enabled bool
 
 // endpointActCommand is a command that does something to endpoints and says what became of each.
 func endpointActCommand(use, short string, act func(context.Context, *client.Client, string) (string, error)) *cobra.Command {
-	var r remote
-	c := &cobra.Command{
-		Use: use + " ID...", Short: short, Example: "  signalbox endpoint " + use + " pc-1", Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				for _, id := range args {
-					what, err := act(ctx, api, id)
-					if err != nil {
-						return fmt.Errorf("%s: %w", id, err)
-					}
-					fmt.Fprintf(c.OutOrStdout(), "%s %s\n", id, what)
-				}
-				return nil
-			})
-		},
-	}
-	r.flags(c)
-	return c
+	return eachCommand(use+" ID...", short, "endpoint "+use+" pc-1", act)
 }

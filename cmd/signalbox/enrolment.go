@@ -21,8 +21,7 @@ func enrolmentCommand() *cobra.Command {
 }
 
 func enrolmentCreateCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var n client.NewEnrolment
 	var lifetime time.Duration
 	c := &cobra.Command{
@@ -38,20 +37,16 @@ func enrolmentCreateCommand() *cobra.Command {
 				return fmt.Errorf("--lifetime %v: must be whole seconds", lifetime)
 			}
 			n.Lifetime = int(lifetime / time.Second)
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.CreateEnrolment(ctx, n)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), made, func(w io.Writer) error {
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.Enrolment, error) {
+				return api.CreateEnrolment(ctx, n)
+			},
+				func(w io.Writer, made client.Enrolment) error {
 					_, err := fmt.Fprintln(w, made.Token)
 					return err
 				})
-			})
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	f := c.Flags()
 	f.StringVar(&n.Endpoint, "endpoint", "", "id of the one endpoint that it is for")
 	f.StringVar(&n.Prefix, "prefix", "", "with which the ids of endpoints begin that choose theirs")
@@ -63,23 +58,18 @@ func enrolmentCreateCommand() *cobra.Command {
 }
 
 func enrolmentListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var limit int
 	c := &cobra.Command{
 		Use: "list", Short: "List enrolments, the newest first; the tokens themselves are not kept", Example: "  signalbox enrolment list", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.Enrolment, error) {
 				page, err := api.Enrolments(ctx, limit, "")
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), page.Items, func(w io.Writer) error { return writeEnrolments(w, page.Items) })
-			})
+				return page.Items, err
+			}, writeEnrolments)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().IntVar(&limit, "limit", 100, "how many at most, 1 to 500")
 	return c
 }

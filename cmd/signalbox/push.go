@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"io"
 
 	"github.com/spf13/cobra"
 
@@ -22,21 +21,5 @@ func pushCommand() *cobra.Command {
 
 // pushShowCommand is a command that does something with one push and shows it.
 func pushShowCommand(use, short string, act func(*client.Client, context.Context, string) (client.Push, error)) *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use: use + " ID", Short: short, Example: "  signalbox push " + use + " psh_0sa4jhbsg0000", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				p, err := act(api, ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), p, func(w io.Writer) error { return writePush(w, p) })
-			})
-		},
-	}
-	r.flags(c)
-	out.flag(c)
-	return c
+	return oneCommand(use, short, "push "+use+" psh_0sa4jhbsg0000", act, writePush)
 }

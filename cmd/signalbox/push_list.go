@@ -14,8 +14,7 @@ import (
 )
 
 func pushListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var f client.PushFilter
 	var most int
 	c := &cobra.Command{
@@ -28,17 +27,12 @@ func pushListCommand() *cobra.Command {
 			if most < 1 {
 				return errors.New("--limit: must be at least 1")
 			}
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				all, err := newestPushes(ctx, api, f, most)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writePushes(w, all) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.Push, error) {
+				return newestPushes(ctx, api, f, most)
+			}, writePushes)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringVar(&f.Endpoint, "endpoint", "", "only pushes for this endpoint")
 	c.Flags().StringVar(&f.State, "state", "", "only pushes in this state: accepted, sent, delivered, handled, failed, expired, replaced, cancelled or rejected")
 	c.Flags().IntVar(&most, "limit", 100, "how many at most")

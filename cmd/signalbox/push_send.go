@@ -63,29 +63,35 @@ func pushSendCommand() *cobra.Command {
 }
 
 func (s *sending) flags(c *cobra.Command) {
+	s.pushFlags(c)
 	f := c.Flags()
-	f.StringSliceVar(&s.to, "to", nil, "endpoints that get the push, up to 10,000; may be given again")
-	f.StringVar(&s.selector.Group, "group", "", "group whose endpoints get the push")
-	f.StringToStringVar(&s.selector.Labels, "label", nil, "name=value that the endpoints have; all that are given")
 	f.BoolVar(&s.late, "late-joiners", false, "with --group or --label: endpoints that come to match before the push expires get it as well")
 	f.StringVar(&s.batch, "batch", "", "file with pushes, one a line; - is standard input")
-	f.StringVar(&s.payload, "payload", "", "payload as JSON")
-	f.StringVar(&s.file, "payload-file", "", "file with the payload as JSON; - is standard input")
 	f.DurationVar(&s.ttl, "ttl", 0, "how long the push lives, in whole seconds; 0s means now or never; the server's default if not given")
-	f.StringVar(&s.push.Priority, "priority", "", "high, normal or low; normal if not given")
-	f.StringVar(&s.push.Ack, "ack", "", "none, delivered or handled: what counts as done; delivered if not given")
-	f.StringVar(&s.push.CollapseKey, "collapse-key", "", "a newer push with the same key replaces this one while it waits")
 	f.StringVar(&s.notBefore, "not-before", "", "earliest delivery: a time such as 2026-01-01T00:00:00Z, or how long from now, such as 2h")
 	f.StringVar(&s.push.IdempotencyKey, "idempotency-key", "", "the same key and push sends nothing twice; a new one if not given")
 	f.DurationVar(&s.wait, "wait", 0, "how long to wait for the end of the push")
-	c.MarkFlagsMutuallyExclusive("payload", "payload-file")
-	c.MarkFlagsMutuallyExclusive("to", "group")
-	c.MarkFlagsMutuallyExclusive("to", "label")
 	for _, name := range []string{
 		"to", "group", "label", "late-joiners", "payload", "payload-file", "ttl", "priority", "ack", "collapse-key", "not-before", "wait",
 	} {
 		c.MarkFlagsMutuallyExclusive("batch", name)
 	}
+}
+
+// pushFlags adds the flags that say what is pushed, and to whom, alike for one push and for a campaign.
+func (s *sending) pushFlags(c *cobra.Command) {
+	f := c.Flags()
+	f.StringSliceVar(&s.to, "to", nil, "endpoints that get the push, up to 10,000; may be given again")
+	f.StringVar(&s.selector.Group, "group", "", "group whose endpoints get the push")
+	f.StringToStringVar(&s.selector.Labels, "label", nil, "name=value that the endpoints have; all that are given")
+	f.StringVar(&s.payload, "payload", "", "payload as JSON")
+	f.StringVar(&s.file, "payload-file", "", "file with the payload as JSON; - is standard input")
+	f.StringVar(&s.push.Priority, "priority", "", "high, normal or low; normal if not given")
+	f.StringVar(&s.push.Ack, "ack", "", "none, delivered or handled: what counts as done; delivered if not given")
+	f.StringVar(&s.push.CollapseKey, "collapse-key", "", "a newer push with the same key replaces this one while it waits")
+	c.MarkFlagsMutuallyExclusive("payload", "payload-file")
+	c.MarkFlagsMutuallyExclusive("to", "group")
+	c.MarkFlagsMutuallyExclusive("to", "label")
 }
 
 // arguments is how many there must be beside the flags.

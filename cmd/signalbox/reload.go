@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"signalbox/internal/config"
+	"signalbox/internal/notify"
 	"signalbox/internal/telemetry"
 )
 
@@ -18,6 +19,7 @@ type reloader struct {
 	log      *zap.Logger
 	level    zap.AtomicLevel
 	certs    func(context.Context) error
+	manager  *notify.Manager
 }
 
 // run reloads at each hang-up until ctx ends.
@@ -25,7 +27,7 @@ func (r *reloader) run(ctx context.Context, hangups <-chan os.Signal) {
 	for {
 		select {
 		case <-hangups:
-			r.reload(ctx)
+			r.manager.Reload(func() { r.reload(ctx) })
 		case <-ctx.Done():
 			return
 		}

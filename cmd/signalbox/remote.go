@@ -27,9 +27,14 @@ func (r *remote) flags(c *cobra.Command) {
 	c.Flags().StringVar(&r.caFile, "ca-file", "", "certificate authorities to trust for https (PEM); those of the system if not given")
 }
 
+// remoteOf is what the flags of a command say.
+func remoteOf(c *cobra.Command) *remote {
+	text := func(flag string) string { return c.Flags().Lookup(flag).Value.String() }
+	return &remote{url: text("url"), token: text("token"), caFile: text("ca-file")}
+}
+
 // call runs work with a client of the API.
 func (r *remote) call(ctx context.Context, work func(context.Context, *client.Client) error) error {
-	url := cmp.Or(r.url, os.Getenv(envURL), defaultURL)
 	token := cmp.Or(r.token, os.Getenv(envToken))
 	if token == "" {
 		return failed(errors.New("no API token: set " + envToken + ", or give --token; \"signalbox token create\" makes one"))
@@ -38,13 +43,16 @@ func (r *remote) call(ctx context.Context, work func(context.Context, *client.Cl
 	if err != nil {
 		return failed(err)
 	}
-	api, err := client.New(url, token, client.Options{UserAgent: "signalbox/" + build().Version, TLS: trust})
+	api, err := client.New(r.address(), token, client.Options{UserAgent: "signalbox/" + build().Version, TLS: trust})
 	if err != nil {
 		return marked(exitUsage, err)
 	}
 	defer api.Close()
 	return failed(work(ctx, api))
 }
+
+// address is the URL of the API.
+func (r *remote) address() string { return cmp.Or(r.url, os.Getenv(envURL), defaultURL) }
 
 // trust is the configuration of https, or nil for the system's.
 func (r *remote) trust() (*tls.Config, error) {

@@ -14,7 +14,7 @@ import (
 
 	"signalbox/certs"
 	"signalbox/internal/app"
-	"signalbox/internal/telemetry"
+	"signalbox/internal/notify"
 )
 
 func serveCommand() *cobra.Command {
@@ -24,7 +24,7 @@ func serveCommand() *cobra.Command {
 		Short: "Run the server until it is interrupted",
 		Long: "Runs the server until SIGINT or SIGTERM: then endpoints are told when to come back, over drain.period, and what they need to resume their sessions is\n" +
 			"kept in data_dir. A second signal does not wait for anything, and keeps nothing. SIGHUP reads certificates and log level again and\n" +
-			"names what else changed, which needs a restart. Logs go to standard error.\n" +
+			"names what else changed, which needs a restart. Logs go to standard error. A service manager that sets NOTIFY_SOCKET, as systemd does, is told how it is.\n" +
 			"The file " + app.ReadyFile + " in data_dir says on which addresses the server listens while it does.\n" +
 			"A mistake in the configuration or in the certificate bundle ends it with status 78.",
 		Example: "  signalbox serve --config /etc/signalbox/signalbox.yaml\n" +
@@ -40,32 +40,26 @@ func serve(c *cobra.Command, s settings) error {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // from the first moment: without this it would end the program
 	defer signal.Stop(hangups)
-	cfg, warnings, err := s.load()
+	cfg, log, level, err := s.begin(c)
 	if err != nil {
 		return err
 	}
-	log, level, err := telemetry.NewLogger(cfg.Log, c.ErrOrStderr())
-	if err != nil {
-		return marked(exitConfig, err)
-	}
-	log.Info("starting", telemetry.Version(build().Version), telemetry.File(s.source().File))
-	for _, w := range warnings {
-		log.Warn("configuration", telemetry.Detail(w))
-	}
-	tuneMemory()
+	manager := notify.FromEnvironment(log)
 	a, err := app.New(c.Context(), cfg, build(), log)
 	if err != nil {
 		return notStarted(err)
 	}
 	ctx, stop := context.WithCancel(c.Context())
 	defer stop()
+	running, end := context.WithCancel(context.WithoutCancel(ctx)) // until the server has ended
+	defer end()
 	var beside sync.WaitGroup
-	r := reloader{settings: s, running: cfg, log: log, level: level, certs: a.Reload}
+	r := reloader{settings: s, running: cfg, log: log, level: level, certs: a.Reload, manager: manager}
 	beside.Go(func() { r.run(ctx, hangups) })
-	ended := make(chan struct{})
-	beside.Go(func() { watchStop(ctx, ended, cfg.Drain.Period+cfg.XMPP.ShutdownTimeout+cfg.Drain.ForceAfter) })
+	beside.Go(func() { manager.Run(running, ctx, a) })
+	beside.Go(func() { watchStop(ctx, running.Done(), cfg.Drain.Period+cfg.XMPP.ShutdownTimeout+cfg.Drain.ForceAfter) })
 	err = a.Run(ctx)
-	close(ended)
+	end()
 	stop()
 	beside.Wait()
 	return err

@@ -27,16 +27,15 @@ func sessionCommand() *cobra.Command {
 		"  signalbox session open pc-1 --kind terminal,files --why ticket-4711\n  signalbox session list --state open",
 		sessionOpenCommand(),
 		sessionListCommand(),
-		sessionOneCommand("show", "Show a session", (*client.Client).Session),
-		sessionRenewCommand(),
+		sessionOneCommand("show", "Show a session", (*client.Client).Session, writeSession),
+		sessionOneCommand("renew", "Make a new URL for the technician of a session", (*client.Client).RenewSession, writeSessionGrant),
 		sessionAttachCommand(),
-		sessionOneCommand("end", "End a session and show how it ended", (*client.Client).EndSession))
+		sessionOneCommand("end", "End a session and show how it ended", (*client.Client).EndSession, writeSession))
 }
 
 // sessionOpening is the command that opens a session.
 type sessionOpening struct {
-	r              remote
-	out            output
+	query
 	n              client.NewSession
 	consent        client.NewConsent
 	timeout        time.Duration
@@ -55,13 +54,9 @@ func sessionOpenCommand() *cobra.Command {
 			if err := o.tidy(); err != nil {
 				return err
 			}
-			return o.r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.OpenSession(ctx, o.n)
-				if err != nil {
-					return err
-				}
-				return o.out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeSessionGrant(w, made) })
-			})
+			return ask(c, &o.query, func(ctx context.Context, api *client.Client) (client.SessionGrant, error) {
+				return api.OpenSession(ctx, o.n)
+			}, writeSessionGrant)
 		},
 	}
 	o.flags(c)
@@ -69,8 +64,7 @@ func sessionOpenCommand() *cobra.Command {
 }
 
 func (o *sessionOpening) flags(c *cobra.Command) {
-	o.r.flags(c)
-	o.out.flag(c)
+	o.query.flags(c)
 	f := c.Flags()
 	f.StringVar(&o.n.Technician.ID, "technician", "", "id of the technician, for limits and the audit trail; the user of this command if not given")
 	f.StringVar(&o.n.Technician.Name, "name", "", "name of the technician, which the user at the endpoint sees")
@@ -122,23 +116,18 @@ func userName() string {
 }
 
 func sessionListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var f client.SessionFilter
 	c := &cobra.Command{
 		Use: "list", Short: "List sessions, the newest first", Example: "  signalbox session list --state open --endpoint pc-1", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.Session, error) {
 				page, err := api.Sessions(ctx, f)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), page.Items, func(w io.Writer) error { return writeSessions(w, page.Items) })
-			})
+				return page.Items, err
+			}, writeSessions)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringVar(&f.State, "state", "", "only sessions in this state, or open: all that have not ended")
 	c.Flags().StringVar(&f.Endpoint, "endpoint", "", "only sessions with this endpoint")
 	c.Flags().StringVar(&f.Technician, "technician", "", "only sessions of the technician with this id")
@@ -147,46 +136,10 @@ func sessionListCommand() *cobra.Command {
 	return c
 }
 
-func sessionRenewCommand() *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use: "renew ID", Short: "Make a new URL for the technician of a session", Example: "  signalbox session renew ses_0sa4jhbsg0000", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.RenewSession(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeSessionGrant(w, made) })
-			})
-		},
-	}
-	r.flags(c)
-	out.flag(c)
-	c.ValidArgsFunction = r.openSessions
-	return c
-}
-
-// sessionOneCommand is a command that does something with one session and shows it.
-func sessionOneCommand(use, short string, act func(*client.Client, context.Context, string) (client.Session, error)) *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use: use + " ID", Short: short, Example: "  signalbox session " + use + " ses_0sa4jhbsg0000", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				found, err := act(api, ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), found, func(w io.Writer) error { return writeSession(w, found) })
-			})
-		},
-	}
-	r.flags(c)
-	out.flag(c)
-	c.ValidArgsFunction = r.openSessions
+// sessionOneCommand is a command that does something with one session and prints what it is then.
+func sessionOneCommand[T any](use, short string, act func(*client.Client, context.Context, string) (T, error), text func(io.Writer, T) error) *cobra.Command {
+	c := oneCommand(use, short, "session "+use+" ses_0sa4jhbsg0000", act, text)
+	c.ValidArgsFunction = openSessions
 	return c
 }
 
@@ -196,13 +149,13 @@ func completes(c *cobra.Command, flag string, values []string) {
 }
 
 // openSessions has the shell complete the id of a session that is open, each with what it is.
-func (r *remote) openSessions(c *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
+func openSessions(c *cobra.Command, args []string, _ string) (ids []string, _ cobra.ShellCompDirective) {
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second) // the shell waits; commands that complete have no context of their own
 	defer cancel()
-	err := r.call(ctx, func(ctx context.Context, api *client.Client) error {
+	err := remoteOf(c).call(ctx, func(ctx context.Context, api *client.Client) error {
 		page, err := api.Sessions(ctx, client.SessionFilter{State: "open"})
 		for _, s := range page.Items {
 			ids = append(ids, s.ID+"\t"+s.Technician.ID+" with "+s.Endpoint)

@@ -48,7 +48,7 @@ func sessionAttachCommand() *cobra.Command {
 	f.StringVar(&a.domain, "xmpp", "", "log in by XMPP to this domain, instead of by a WebSocket")
 	f.BoolVar(&a.loopback, "loopback", false, "reach an endpoint on this very machine directly; for trying things out")
 	f.BoolVar(&a.overwrite, "overwrite", false, "cp replaces a file that is there")
-	c.ValidArgsFunction = a.r.openSessions
+	c.ValidArgsFunction = openSessions
 	return c
 }
 
@@ -101,7 +101,7 @@ func (a *sessionAttach) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	return a.r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+	return a.call(c.Context(), func(ctx context.Context, api *client.Client) error {
 		grant, err := a.grant(ctx, api, session)
 		if err != nil {
 			return err
@@ -160,7 +160,7 @@ func cmpError(first, second error) error {
 
 // viewer is the configuration of a viewer for a session.
 func (a *sessionAttach) viewer(c *cobra.Command, grant client.SessionGrant) (viewer.Config, error) {
-	trust, err := a.r.trust()
+	trust, err := a.trust()
 	if err != nil {
 		return viewer.Config{}, err
 	}

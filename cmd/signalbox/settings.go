@@ -7,8 +7,10 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 
 	"signalbox/internal/config"
+	"signalbox/internal/telemetry"
 )
 
 const (
@@ -47,6 +49,24 @@ func (s *settings) load() (config.Config, []string, error) {
 		err = marked(exitConfig, errors.Join(fmt.Errorf("the configuration cannot be used (%s)", fileName(src)), err))
 	}
 	return cfg, warnings, err
+}
+
+// begin loads the configuration and logs that a server starts with it.
+func (s *settings) begin(c *cobra.Command) (config.Config, *zap.Logger, zap.AtomicLevel, error) {
+	cfg, warnings, err := s.load()
+	if err != nil {
+		return cfg, nil, zap.AtomicLevel{}, err
+	}
+	log, level, err := telemetry.NewLogger(cfg.Log, c.ErrOrStderr())
+	if err != nil {
+		return cfg, nil, level, marked(exitConfig, err)
+	}
+	log.Info("starting", telemetry.Version(build().Version), telemetry.File(s.source().File))
+	for _, w := range warnings {
+		log.Warn("configuration", telemetry.Detail(w))
+	}
+	tuneMemory()
+	return cfg, log, level, nil
 }
 
 // fileName names the file of a configuration, and says so if nobody named one and none is there.

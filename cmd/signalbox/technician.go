@@ -27,8 +27,7 @@ func technicianCommand() *cobra.Command {
 }
 
 func technicianCreateCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var n client.NewTechnician
 	var passwordFile string
 	c := &cobra.Command{
@@ -45,17 +44,12 @@ func technicianCreateCommand() *cobra.Command {
 			if n.Password, err = readSecret(c.InOrStdin(), passwordFile); err != nil {
 				return failed(err)
 			}
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.CreateTechnician(ctx, n)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeTechnicians(w, []client.TechnicianAccount{made}) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.TechnicianAccount, error) {
+				return api.CreateTechnician(ctx, n)
+			}, writeTechnician)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringVar(&n.DisplayName, "display-name", "", "what users at endpoints are shown; the name if not given")
 	c.Flags().StringSliceVar(&n.Roles, "role", nil, "role; may be given again")
 	c.Flags().StringVar(&passwordFile, "password-file", "", "file with the password, at least 12 bytes; - is standard input")
@@ -63,22 +57,16 @@ func technicianCreateCommand() *cobra.Command {
 }
 
 func technicianListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	c := &cobra.Command{
 		Use: "list", Short: "List accounts by name", Example: "  signalbox technician list -o json", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				all, err := allTechnicians(ctx, api)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writeTechnicians(w, all) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.TechnicianAccount, error) {
+				return allTechnicians(ctx, api)
+			}, writeTechnicians)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	return c
 }
 
@@ -98,24 +86,18 @@ func allTechnicians(ctx context.Context, api *client.Client) ([]client.Technicia
 }
 
 func technicianRolesCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	c := &cobra.Command{
 		Use: "roles NAME [ROLE...]", Short: "Give a technician these roles in place of those before; none takes all away",
 		Example: "  signalbox technician roles ada operator paris-desk", Args: cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			roles := append([]string{}, args[1:]...)
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				changed, err := api.ChangeTechnician(ctx, args[0], client.TechnicianChange{Roles: &roles})
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), changed, func(w io.Writer) error { return writeTechnicians(w, []client.TechnicianAccount{changed}) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.TechnicianAccount, error) {
+				return api.ChangeTechnician(ctx, args[0], client.TechnicianChange{Roles: &roles})
+			}, writeTechnician)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	return c
 }
 
@@ -142,26 +124,21 @@ func technicianPasswordCommand() *cobra.Command {
 }
 
 func technicianLinkCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	c := &cobra.Command{
 		Use: "link NAME", Short: "Print a link that signs a technician in to the console, once, within 60 seconds",
 		Example: "  signalbox technician link ada", Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				link, err := api.LinkTechnician(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), link, func(w io.Writer) error {
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.TechnicianLink, error) {
+				return api.LinkTechnician(ctx, args[0])
+			},
+				func(w io.Writer, link client.TechnicianLink) error {
 					_, err := fmt.Fprintln(w, link.URL)
 					return err
 				})
-			})
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	return c
 }
 
@@ -170,24 +147,7 @@ func enableTechnician(ctx context.Context, api *client.Client, name string, enab
 	return err
 }
 
-// technicianActCommand is a command that does something to accounts and says what became of each.
+// technicianActCommand is a command that does something to accounts, or roles, and says what became of each.
 func technicianActCommand(use, short string, act func(context.Context, *client.Client, string) (string, error)) *cobra.Command {
-	var r remote
-	c := &cobra.Command{
-		Use: use + " NAME...", Short: short, Example: "  signalbox technician " + use + " ada", Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				for _, name := range args {
-					what, err := act(ctx, api, name)
-					if err != nil {
-						return fmt.Errorf("%s: %w", name, err)
-					}
-					fmt.Fprintf(c.OutOrStdout(), "%s %s\n", name, what)
-				}
-				return nil
-			})
-		},
-	}
-	r.flags(c)
-	return c
+	return eachCommand(use+" NAME...", short, "technician "+use+" ada", act)
 }

@@ -25,8 +25,7 @@ func technicianRoleCommand() *cobra.Command {
 }
 
 func technicianRoleCreateCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var n client.NewRole
 	c := &cobra.Command{
 		Use: "create NAME", Short: "Make a role",
@@ -35,17 +34,11 @@ func technicianRoleCreateCommand() *cobra.Command {
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			n.Name = args[0]
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.CreateRole(ctx, n)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeRoles(w, []client.Role{made}) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.Role, error) { return api.CreateRole(ctx, n) },
+				func(w io.Writer, made client.Role) error { return writeRoles(w, []client.Role{made}) })
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	f := c.Flags()
 	f.StringSliceVar(&n.Kinds, "kind", nil, "kinds of sessions that may be opened: desktop, terminal, files, processes; none if not given")
 	f.StringSliceVar(&n.Permissions, "permission", nil, "permissions within the kinds, such as files.read; all if not given")
@@ -56,23 +49,19 @@ func technicianRoleCreateCommand() *cobra.Command {
 }
 
 func technicianRoleListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	c := &cobra.Command{
 		Use: "list", Short: "List roles, first those that are built in", Example: "  signalbox technician role list", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				all, err := api.Roles(ctx)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writeRoles(w, all) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.Role, error) { return api.Roles(ctx) }, writeRoles)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	return c
+}
+
+func writeTechnician(w io.Writer, one client.TechnicianAccount) error {
+	return writeTechnicians(w, []client.TechnicianAccount{one})
 }
 
 func writeTechnicians(w io.Writer, all []client.TechnicianAccount) error {

@@ -55,19 +55,10 @@ func turnSupervised(c *cobra.Command) error {
 }
 
 func turnAlone(c *cobra.Command, s settings) error {
-	cfg, warnings, err := s.load()
+	cfg, log, _, err := s.begin(c)
 	if err != nil {
 		return err
 	}
-	log, _, err := telemetry.NewLogger(cfg.Log, c.ErrOrStderr())
-	if err != nil {
-		return marked(exitConfig, err)
-	}
-	log.Info("starting", telemetry.Version(build().Version), telemetry.File(s.source().File))
-	for _, w := range warnings {
-		log.Warn("configuration", telemetry.Detail(w))
-	}
-	tuneMemory()
 	alone := turn.Alone{Config: cfg.TURN.Own, Listen: cfg.Listen.TURN, TLS: cfg.Listen.TLS}
 	return turnFailed(alone.Run(c.Context(), log, telemetry.NewRegistry(build().Version)))
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,13 +17,12 @@ func turnSessionCommand() *cobra.Command {
 		turnOpenCommand(),
 		turnListCommand(),
 		turnOneCommand("show", "Show a session with what it has moved", (*client.Client).TURNSession),
-		turnRenewCommand(),
+		oneCommand("renew", "Make new credentials for both sides", "turn session renew trn_0sa4jhbsg0000", (*client.Client).RenewTURNCredentials, writeTURNGrant),
 		turnOneCommand("end", "End a session and show what it has moved", (*client.Client).EndTURNSession))
 }
 
 func turnOpenCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var n client.NewTURNSession
 	var ttl time.Duration
 	var parties client.TURNParties
@@ -39,17 +37,12 @@ func turnOpenCommand() *cobra.Command {
 			if parties != (client.TURNParties{}) {
 				n.Endpoints = &parties
 			}
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.OpenTURNSession(ctx, n)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeTURNGrant(w, made) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.TURNGrant, error) {
+				return api.OpenTURNSession(ctx, n)
+			}, writeTURNGrant)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	f := c.Flags()
 	f.DurationVar(&ttl, "ttl", 5*time.Minute, "how long it lasts, in whole seconds, up to 24h")
 	f.StringSliceVar(&n.AllowPeers, "allow-peer", nil, "addresses and ranges that both sides may reach beside each other, up to 16; may be given again")
@@ -62,65 +55,24 @@ func turnOpenCommand() *cobra.Command {
 }
 
 func turnListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var f client.TURNSessionFilter
 	c := &cobra.Command{
 		Use: "list", Short: "List sessions, the newest first", Example: "  signalbox turn session list --state open", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.TURNSession, error) {
 				page, err := api.TURNSessions(ctx, f)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), page.Items, func(w io.Writer) error { return writeTURNSessions(w, page.Items) })
-			})
+				return page.Items, err
+			}, writeTURNSessions)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringVar(&f.State, "state", "", "only sessions that are open or ended")
 	c.Flags().IntVar(&f.Limit, "limit", 100, "how many at most, 1 to 500")
 	return c
 }
 
-func turnRenewCommand() *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use: "renew ID", Short: "Make new credentials for both sides", Example: "  signalbox turn session renew trn_0sa4jhbsg0000", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.RenewTURNCredentials(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeTURNGrant(w, made) })
-			})
-		},
-	}
-	r.flags(c)
-	out.flag(c)
-	return c
-}
-
 // turnOneCommand is a command that does something with one session and shows it.
 func turnOneCommand(use, short string, act func(*client.Client, context.Context, string) (client.TURNSession, error)) *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use: use + " ID", Short: short, Example: "  signalbox turn session " + use + " trn_0sa4jhbsg0000", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				found, err := act(api, ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), found, func(w io.Writer) error { return writeTURNSession(w, found) })
-			})
-		},
-	}
-	r.flags(c)
-	out.flag(c)
-	return c
+	return oneCommand(use, short, "turn session "+use+" trn_0sa4jhbsg0000", act, writeTURNSession)
 }

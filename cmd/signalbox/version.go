@@ -44,8 +44,7 @@ func versionCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			v := build()
-			data := map[string]string{"version": v.Version, "commit": v.Commit, "go": runtime.Version(), "os": runtime.GOOS, "arch": runtime.GOARCH}
-			return failed(out.print(c.OutOrStdout(), data, func(w io.Writer) error {
+			return failed(out.print(c.OutOrStdout(), versionData(), func(w io.Writer) error {
 				_, err := fmt.Fprintf(w, "signalbox %s %s/%s %s\n", v.Version, runtime.GOOS, runtime.GOARCH, runtime.Version())
 				return err
 			}))

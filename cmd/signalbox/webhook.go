@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -15,13 +14,19 @@ import (
 func webhookCommand() *cobra.Command {
 	return group("webhook", "Receivers of events (Standard Webhooks), over the HTTP API",
 		"  signalbox webhook create https://itsm.example.com/hooks/signalbox --type 'endpoint.*' --type push.failed",
-		webhookCreateCommand(), webhookListCommand(), webhookShowCommand(), webhookChangeCommand(), webhookDeleteCommand(), webhookTestCommand(),
+		webhookCreateCommand(), webhookListCommand(),
+		oneCommand("show", "Show a webhook, and how it is doing; management is the management server of the configuration", "webhook show management",
+			(*client.Client).Webhook, writeWebhook),
+		webhookChangeCommand(),
+		eachCommand("delete ID...", "Delete webhooks with their logs", "webhook delete whk_06f3", func(ctx context.Context, api *client.Client, id string) (string, error) {
+			return "deleted", api.DeleteWebhook(ctx, id)
+		}),
+		webhookTestCommand(),
 		webhookDeliveriesCommand(), webhookReplayCommand())
 }
 
 func webhookCreateCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var n client.NewWebhook
 	var disabled bool
 	c := &cobra.Command{
@@ -35,17 +40,12 @@ func webhookCreateCommand() *cobra.Command {
 			if disabled {
 				n.Enabled = new(bool)
 			}
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				made, err := api.CreateWebhook(ctx, n)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), made, func(w io.Writer) error { return writeWebhook(w, made) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.Webhook, error) {
+				return api.CreateWebhook(ctx, n)
+			}, writeWebhook)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringSliceVar(&n.Types, "type", nil, "type of event such as push.failed or endpoint.*; may be repeated; all but push.accepted and push.sent if not given")
 	c.Flags().StringVar(&n.Description, "description", "", "whose it is, for people")
 	c.Flags().StringVar(&n.Signature, "signature", "", "hmac (the default) or ed25519")
@@ -55,49 +55,19 @@ func webhookCreateCommand() *cobra.Command {
 }
 
 func webhookListCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	c := &cobra.Command{
 		Use: "list", Short: "List webhooks, and how they are doing", Example: "  signalbox webhook list", Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				all, err := api.Webhooks(ctx)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writeWebhooks(w, all) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.Webhook, error) { return api.Webhooks(ctx) }, writeWebhooks)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
-	return c
-}
-
-func webhookShowCommand() *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use: "show ID", Short: "Show a webhook, and how it is doing; management is the management server of the configuration",
-		Example: "  signalbox webhook show management", Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				one, err := api.Webhook(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), one, func(w io.Writer) error { return writeWebhook(w, one) })
-			})
-		},
-	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	return c
 }
 
 func webhookChangeCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var change client.WebhookChange
 	var url string
 	var types []string
@@ -124,17 +94,12 @@ func webhookChangeCommand() *cobra.Command {
 				seconds := int64(keep.Seconds())
 				change.OldSecretsFor = &seconds
 			}
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				one, err := api.ChangeWebhook(ctx, args[0], change)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), one, func(w io.Writer) error { return writeWebhook(w, one) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.Webhook, error) {
+				return api.ChangeWebhook(ctx, args[0], change)
+			}, writeWebhook)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().StringVar(&url, "to", "", "where events are posted")
 	c.Flags().StringSliceVar(&types, "type", nil, "types of events in place of the old ones; may be repeated")
 	c.Flags().BoolVar(&enable, "enable", false, "send events, also to a receiver that the server disabled")
@@ -142,26 +107,6 @@ func webhookChangeCommand() *cobra.Command {
 	c.Flags().StringVar(&change.NewSecret, "new-secret", "", "make a further secret, hmac or ed25519, which signs from now on")
 	c.Flags().DurationVar(&keep, "old-secrets-for", 24*time.Hour, "how long the secrets before the new one sign as well")
 	c.MarkFlagsMutuallyExclusive("enable", "disable")
-	return c
-}
-
-func webhookDeleteCommand() *cobra.Command {
-	var r remote
-	c := &cobra.Command{
-		Use: "delete ID...", Short: "Delete webhooks with their logs", Example: "  signalbox webhook delete whk_06f3", Args: cobra.MinimumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				for _, id := range args {
-					if err := api.DeleteWebhook(ctx, id); err != nil {
-						return fmt.Errorf("%s: %w", id, err)
-					}
-					fmt.Fprintf(c.OutOrStdout(), "%s deleted\n", id)
-				}
-				return nil
-			})
-		},
-	}
-	r.flags(c)
 	return c
 }
 

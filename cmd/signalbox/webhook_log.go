@@ -13,8 +13,7 @@ import (
 )
 
 func webhookDeliveriesCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var failed bool
 	var limit int
 	c := &cobra.Command{
@@ -23,17 +22,13 @@ func webhookDeliveriesCommand() *cobra.Command {
 			if limit < 1 || limit > pageSize {
 				return fmt.Errorf("--limit %d: must be 1 to %d", limit, pageSize)
 			}
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
+			return ask(c, &q, func(ctx context.Context, api *client.Client) ([]client.WebhookDelivery, error) {
 				page, err := api.WebhookDeliveries(ctx, args[0], failed, limit, "")
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), page.Items, func(w io.Writer) error { return writeDeliveries(w, page.Items) })
-			})
+				return page.Items, err
+			}, writeDeliveries)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().BoolVar(&failed, "failed", false, "only attempts that failed")
 	c.Flags().IntVar(&limit, "limit", 50, "how many")
 	return c

@@ -78,8 +78,7 @@ func todo(fine bool) string {
 }
 
 func endpointTimelineCommand() *cobra.Command {
-	var r remote
-	var out output
+	var q query
 	var limit int
 	c := &cobra.Command{
 		Use:     "timeline ID",
@@ -92,17 +91,12 @@ func endpointTimelineCommand() *cobra.Command {
 			return cobra.ExactArgs(1)(c, args)
 		},
 		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				all, err := readTimeline(ctx, api, args[0], limit)
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), all, func(w io.Writer) error { return writeTimeline(w, all) })
-			})
+			return ask(c, &q, func(ctx context.Context, api *client.Client) (client.Timeline, error) {
+				return readTimeline(ctx, api, args[0], limit)
+			}, writeTimeline)
 		},
 	}
-	r.flags(c)
-	out.flag(c)
+	q.flags(c)
 	c.Flags().IntVar(&limit, "limit", 50, "how many things to show at most")
 	return c
 }
@@ -144,26 +138,7 @@ func writeTimeline(w io.Writer, l client.Timeline) error {
 }
 
 func pushExplainCommand() *cobra.Command {
-	var r remote
-	var out output
-	c := &cobra.Command{
-		Use:     "explain ID",
-		Short:   "Say why a push is in its state, what it waits for, and what to do",
-		Example: "  signalbox push explain psh_0sa4jhbsg0000",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			return r.call(c.Context(), func(ctx context.Context, api *client.Client) error {
-				e, err := api.ExplainPush(ctx, args[0])
-				if err != nil {
-					return err
-				}
-				return out.print(c.OutOrStdout(), e, func(w io.Writer) error { return writeExplanation(w, e) })
-			})
-		},
-	}
-	r.flags(c)
-	out.flag(c)
-	return c
+	return oneCommand("explain", "Say why a push is in its state, what it waits for, and what to do", "push explain psh_0sa4jhbsg0000", (*client.Client).ExplainPush, writeExplanation)
 }
 
 func writeExplanation(w io.Writer, e client.Explanation) error {

@@ -52,6 +52,8 @@ type Agent struct {
 	work    *dispatcher
 	tell    *teller
 
+	started chan struct{} // closed by Run when those are set
+
 	// Owned by the goroutine that connects.
 	parked *parked // a session that lost its connection; nil: none
 
@@ -81,7 +83,7 @@ func New(cfg Config, version string, log *zap.Logger, opts ...Option) (*Agent, e
 	}
 	a := &Agent{
 		cfg: cfg, version: version, log: log.Named("agent"), login: l, ways: ways, random: rand.Int64N, pulse: &pulse{configured: cfg.Keepalive}, backlog: maxBacklog,
-		serverKey: key, consent: remote.Nobody{},
+		serverKey: key, consent: remote.Nobody{}, started: make(chan struct{}),
 	}
 	for _, o := range opts {
 		o(a)
@@ -110,6 +112,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.recall()
 	a.tell = newTeller(a, time.Now().UTC())
 	defer a.tell.stopped()
+	close(a.started)
 	online, offline := context.WithCancel(context.WithoutCancel(ctx)) // outlives ctx: results of the last handlers are still sent
 	defer offline()
 	connected := make(chan error, 1)

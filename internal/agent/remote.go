@@ -38,7 +38,7 @@ var errNoKey = errors.New("the endpoint does not know the key of its server: set
 // newRemote makes what runs remote sessions.
 func (a *Agent) newRemote() *remote.Manager {
 	return remote.New(a.cfg.Remote, remote.Options{
-		Open: a.openGrant, Capabilities: a.capabilities, Consent: a.consent, Dial: a.dialTURN, Relay: a.dialRelay,
+		Open: a.openGrant, Capabilities: a.capabilities, Consent: a.consent, Dial: a.dialTURN, Relay: a.dialRelay, Doubt: a.doubt,
 	}, a.log)
 }
 

@@ -48,6 +48,7 @@ type session struct {
 	log       *zap.Logger
 	wake      chan struct{} // the writer has something to do
 	dead      chan struct{} // closed by end
+	doubts    chan struct{} // somebody thinks that the server is lost
 
 	signals atomic.Uint64 // messages about remote sessions that were sent
 
@@ -74,7 +75,7 @@ type session struct {
 func newSession(a *Agent, st login.Stream, r path.Route, log *zap.Logger) *session {
 	return &session{
 		agent: a, stream: st, route: r, domain: a.login.JID.Domainpart(), keepalive: a.pulse.interval(r.Via()), log: log,
-		wake: make(chan struct{}, 1), dead: make(chan struct{}),
+		wake: make(chan struct{}, 1), dead: make(chan struct{}), doubts: make(chan struct{}, 1),
 	}
 }
 
@@ -83,6 +84,7 @@ func (s *session) run(ctx context.Context) error {
 	var wg sync.WaitGroup
 	wg.Go(s.write)
 	wg.Go(s.keepAlive)
+	wg.Go(s.settleDoubts)
 	wg.Go(func() { s.closer(ctx) })
 	starting := time.AfterFunc(startTimeout, func() { s.end(fmt.Errorf("enable stream management: %w", errSilent)) })
 	s.end(s.begin(starting))

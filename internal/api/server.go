@@ -107,7 +107,7 @@ func (s *Server) Reload() error {
 	}
 	cert, err := tls.LoadX509KeyPair(s.cfg.TLS.CertFile, s.cfg.TLS.KeyFile)
 	if err != nil {
-		return fmt.Errorf("load the certificate of the API: %w", err)
+		return fmt.Errorf("load the certificate of the API: %w; tls.cert_file has the certificate with its chain, and tls.key_file the key that it was requested with, both in PEM form", err)
 	}
 	s.cert.Store(&cert)
 	return nil

@@ -25,6 +25,11 @@ type health struct{ app *App }
 
 // Checks implements api.Health.
 func (h health) Checks(ctx context.Context) []api.Check {
+	return slices.Concat(h.conditions(ctx), h.turn(), h.management(ctx), h.laboratory())
+}
+
+// conditions are the checks without which the server is not ready; the others only tell.
+func (h health) conditions(ctx context.Context) []api.Check {
 	serving := api.Check{Name: "certificate", OK: true}
 	if ok, why := h.app.certs.Serving(); !ok {
 		serving = api.Check{Name: "certificate", Reason: why.Error()}
@@ -40,7 +45,7 @@ func (h health) Checks(ctx context.Context) []api.Check {
 	case !running.OK:
 		running.Reason = "the state of the last run is being mended; wait"
 	}
-	return slices.Concat([]api.Check{running, h.app.drainer.check(), serving, store}, h.turn(), h.management(ctx), h.laboratory())
+	return []api.Check{running, h.app.drainer.check(), serving, store}
 }
 
 // bundles answers /v1/certs.

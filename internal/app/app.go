@@ -25,6 +25,7 @@ import (
 	"signalbox/internal/campaign"
 	"signalbox/internal/config"
 	"signalbox/internal/console"
+	"signalbox/internal/datadir"
 	"signalbox/internal/diagnosis"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/events"
@@ -55,7 +56,7 @@ type App struct {
 	cfg          config.Config
 	version      Version
 	log          *zap.Logger
-	lock         *dirLock
+	lock         *datadir.Lock
 	registry     *prometheus.Registry
 	certs        *certs.Store
 	clients      *certs.ClientCA // nil: no client certificates
@@ -105,6 +106,7 @@ type App struct {
 	recovery atomic.Bool // what is stored is true again after the last run
 
 	recovered chan struct{} // closed then
+	announced chan struct{} // closed when it is known where the server listens
 }
 
 // New builds every part and opens all listeners, or none. Run must follow, or Close.
@@ -112,7 +114,7 @@ func New(ctx context.Context, cfg config.Config, v Version, log *zap.Logger) (*A
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, version: v, log: log, recovered: make(chan struct{}), registry: telemetry.NewRegistry(v.Version)}
+	a := &App{cfg: cfg, version: v, log: log, recovered: make(chan struct{}), announced: make(chan struct{}), registry: telemetry.NewRegistry(v.Version)}
 	for _, build := range []func(context.Context) error{a.buildState, a.buildDomain, a.buildEvents, a.buildEdges, a.open} {
 		if err := build(ctx); err != nil {
 			return nil, errors.Join(err, a.Close())
@@ -130,7 +132,7 @@ func (a *App) buildState(ctx context.Context) (err error) {
 	if err := a.buildClientCA(); err != nil {
 		return err
 	}
-	if a.lock, err = lockDir(a.cfg.DataDir); err != nil {
+	if a.lock, err = lockData(a.cfg.DataDir); err != nil {
 		return err
 	}
 	// What a killed server left says nothing about this one.
@@ -255,6 +257,9 @@ func (a *App) buildEdges(context.Context) (err error) {
 }
 
 func (a *App) buildAPI() (err error) {
+	if err := a.registry.Register(readyMetric{health{a}}); err != nil {
+		return fmt.Errorf("register the metric of readiness: %w", err)
+	}
 	tokens := access.New(a.store, time.Now)
 	a.api, err = api.New(a.cfg.API, api.Deps{
 		Domain:    a.cfg.Domain,
@@ -322,7 +327,7 @@ func (a *App) Close() error {
 	if a.store != nil {
 		errs = append(errs, a.store.Close())
 	}
-	errs = append(errs, a.lock.release())
+	errs = append(errs, a.lock.Release())
 	return errors.Join(errs...)
 }
 
@@ -345,7 +350,7 @@ func (a *App) Run(ctx context.Context) error {
 	if errClose := a.store.Close(); err == nil {
 		err = errClose
 	}
-	return errors.Join(err, a.lock.release())
+	return errors.Join(err, a.lock.Release())
 }
 
 // serve lets the management server in at once, so that it sees what goes on, and endpoints when what is stored is true again after the last run.
@@ -417,6 +422,7 @@ func (a *App) admit(ctx context.Context) error {
 		return err
 	}
 	defer os.Remove(ready)
+	close(a.announced)
 	a.tellStarted(ctx)
 	return a.listen.Run(ctx)
 }

@@ -48,7 +48,7 @@ func (d *selfDoctor) running(ctx context.Context) doctor.Running {
 	a := d.app
 	server := whyServer{a}
 	r := doctor.Running{
-		Now: time.Now(), Started: d.started, Unsynced: unsynced(), Closed: server.Closed(), Bundles: a.certs.Report(), Unwritable: server.Unwritable(ctx),
+		Now: time.Now(), Started: d.started, Unsynced: doctor.Unsynced(), Closed: server.Closed(), Bundles: a.certs.Report(), Unwritable: server.Unwritable(ctx),
 		Restless: d.restless(ctx),
 	}
 	addrs := a.Addrs()

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"signalbox/internal/api"
+	"signalbox/internal/datadir"
 	"signalbox/internal/events"
 	"signalbox/internal/telemetry"
 	"signalbox/xmpp"
@@ -53,7 +54,7 @@ func (a *App) buildDrain() {
 
 // shelf is where sessions are kept while the server does not run.
 func (a *App) shelf() kept.File {
-	return kept.File{Path: filepath.Join(a.cfg.DataDir, "sessions.kept"), Max: a.cfg.Drain.KeepBytes}
+	return kept.File{Path: filepath.Join(a.cfg.DataDir, datadir.KeptFile), Max: a.cfg.Drain.KeepBytes}
 }
 
 // run waits for the stop of the server and then sends everybody away, while all else goes on.

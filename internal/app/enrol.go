@@ -93,7 +93,7 @@ func (e enrolmentAudit) Record(ctx context.Context, entry enrolment.Entry) {
 		kind = "token"
 	case enrolment.ActionRefused:
 		if entry.Actor == "" {
-			kind, entry.Actor = "stranger", "unknown"
+			kind, entry.Actor = "stranger", entry.Detail["from"]
 		}
 	}
 	_ = e.log.Record(ctx, audit.Entry{Domain: e.domain, Actor: kind + ":" + entry.Actor, Action: entry.Action, Subject: entry.Subject, Detail: detail})

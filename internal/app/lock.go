@@ -3,37 +3,19 @@ package app
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
-	"golang.org/x/sys/unix"
+	"signalbox/internal/datadir"
 )
 
-// dirLock keeps a second server out of a data directory. It ends with the process, however that ends.
-type dirLock struct {
-	file *os.File
-}
-
-func lockDir(dir string) (*dirLock, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("create data_dir: %w", err)
-	}
-	f, err := os.OpenFile(filepath.Join(dir, "signalbox.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+// lockData takes data_dir for this server, and looks whether what is in it is whole.
+func lockData(dir string) (*datadir.Lock, error) {
+	lock, err := datadir.Acquire(dir)
 	if err != nil {
-		return nil, fmt.Errorf("lock data_dir: %w; give the server's user write permission there", err)
+		return nil, err
 	}
-	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
-		return nil, errors.Join(fmt.Errorf("data_dir %s is in use by another server: stop it, or set another data_dir", dir), f.Close())
+	if err := datadir.CheckWhole(dir); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: %w", ErrConfig, err), lock.Release())
 	}
-	return &dirLock{file: f}, nil
-}
-
-func (l *dirLock) release() error {
-	if l == nil || l.file == nil {
-		return nil
-	}
-	// Not by the close alone: a program that is being started holds a copy of the file for a moment.
-	err := errors.Join(unix.Flock(int(l.file.Fd()), unix.LOCK_UN), l.file.Close())
-	l.file = nil
-	return err
+	_ = lock.Announce() // on a full disk; then "signalbox reload" does not find this server, and all else works
+	return lock, nil
 }

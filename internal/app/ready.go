@@ -8,11 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 
+	"signalbox/internal/datadir"
 	"signalbox/internal/telemetry"
 )
 
 // ReadyFile is the name of the file in data_dir that says on which addresses a running server listens: JSON, listener name -> list of addresses.
-const ReadyFile = "signalbox.ready"
+const ReadyFile = datadir.ReadyFile
 
 // announce logs the addresses and writes the ready file, whole or not at all.
 func (a *App) announce() (path string, err error) {

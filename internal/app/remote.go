@@ -42,7 +42,7 @@ func (a *App) ticketRefused(r relay.Reason, source netip.AddrPort) {
 		return // of a map of texts it never fails
 	}
 	_ = a.audit.Record(context.Background(), audit.Entry{ // of what strangers cause it waits for nothing, and tells its own trouble
-		Domain: a.cfg.Domain, Actor: "stranger:" + source.Addr().Unmap().String(), Action: audit.SessionRefused, Subject: "relay", Detail: detail,
+		Domain: a.cfg.Domain, Actor: audit.Stranger(source.Addr()), Action: audit.SessionRefused, Subject: "relay", Detail: detail,
 	})
 }
 

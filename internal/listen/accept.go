@@ -45,12 +45,15 @@ const (
 
 // accept takes connections until the socket is closed. Nothing that a connection does can hold it up; when the system has no
 // descriptor left it rests and goes on, because they come back as connections close.
-func (s *Server) accept(ctx context.Context, p *port, ln net.Listener) {
+func (s *Server) accept(ctx context.Context, p *port, ln net.Listener, l *loop) {
+	defer l.ended.Store(true)
 	var rest time.Duration
 	var told time.Time
 	var full bool // the last connection found no place
 	for {
+		l.waits()
 		raw, err := ln.Accept()
+		l.works()
 		if err == nil {
 			rest = 0
 			full = !s.begin(ctx, p, raw, !full)

@@ -23,7 +23,7 @@ type port struct {
 
 	mu     sync.Mutex
 	socket net.Listener // nil while closed
-	serves bool         // an accept loop runs on socket
+	loop   *loop        // that accepts on socket; nil: none
 }
 
 func newPort(s *Server, name string, ln net.Listener) *port {
@@ -54,7 +54,7 @@ func (p *port) close() bool {
 		return false
 	}
 	_ = p.socket.Close() // nothing can be lost: what was accepted lives on
-	p.socket, p.serves = nil, false
+	p.socket, p.loop = nil, nil
 	return true
 }
 
@@ -62,7 +62,7 @@ func (p *port) close() bool {
 func (p *port) serve(ctx context.Context) (bool, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.serves {
+	if p.loop != nil {
 		return false, nil
 	}
 	if p.socket == nil {
@@ -72,9 +72,9 @@ func (p *port) serve(ctx context.Context) (bool, error) {
 		}
 		p.socket = opened[0]
 	}
-	p.serves = true
-	ln := p.socket
-	p.server.running.Go(func() { p.server.accept(ctx, p, ln) })
+	ln, l := p.socket, &loop{}
+	p.loop = l
+	p.server.running.Go(func() { p.server.accept(ctx, p, ln, l) })
 	return true, nil
 }
 
