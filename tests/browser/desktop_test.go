@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
 	"github.com/jezek/xgb/xtest"
+
+	"signalbox/tests/page"
 )
 
 // desktop is that of a user who is logged in at the endpoint: an X server without a screen, and a system bus on which logind tells of it.
@@ -23,7 +26,17 @@ type desktop struct {
 	bus     string
 	x       *xgb.Conn
 	root    xproto.Window
+	user    atomic.Value // user
 }
+
+// user is where the desktop's user is.
+type user string
+
+const (
+	there  user = "in front of the screen"
+	behind user = "behind a locked screen"
+	away   user = "not logged in"
+)
 
 func newDesktop(t *testing.T) *desktop {
 	t.Helper()
@@ -33,6 +46,7 @@ func newDesktop(t *testing.T) *desktop {
 		}
 	}
 	d := &desktop{t: t}
+	d.user.Store(there)
 	d.startX()
 	d.startBus()
 	d.logIn()
@@ -108,8 +122,8 @@ const (
 	sessionPath = logindPath + "/session/_31"
 )
 
-// manager is org.freedesktop.login1.Manager with one session.
-type manager struct{}
+// manager is org.freedesktop.login1.Manager with one session at most.
+type manager struct{ *desktop }
 
 type listed struct {
 	ID   string
@@ -120,12 +134,15 @@ type listed struct {
 }
 
 // ListSessions is called over the bus.
-func (manager) ListSessions() ([]listed, *dbus.Error) {
+func (m manager) ListSessions() ([]listed, *dbus.Error) {
+	if m.user.Load() == away {
+		return []listed{}, nil
+	}
 	return []listed{{"1", uint32(os.Getuid()), "user", "seat0", sessionPath}}, nil
 }
 
 // login is the session's properties.
-type login struct{ display string }
+type login struct{ *desktop }
 
 // GetAll is called over the bus.
 func (l login) GetAll(string) (map[string]dbus.Variant, *dbus.Error) {
@@ -135,7 +152,7 @@ func (l login) GetAll(string) (map[string]dbus.Variant, *dbus.Error) {
 	}{uint32(os.Getuid()), logindPath + "/user/_0"}
 	return map[string]dbus.Variant{
 		"Id": dbus.MakeVariant("1"), "Type": dbus.MakeVariant("x11"), "Class": dbus.MakeVariant("user"), "Display": dbus.MakeVariant(l.display),
-		"Active": dbus.MakeVariant(true), "LockedHint": dbus.MakeVariant(false), "User": dbus.MakeVariant(user),
+		"Active": dbus.MakeVariant(true), "LockedHint": dbus.MakeVariant(l.user.Load() == behind), "User": dbus.MakeVariant(user),
 	}, nil
 }
 
@@ -147,7 +164,7 @@ func (d *desktop) logIn() {
 		d.t.Fatal(err)
 	}
 	d.t.Cleanup(func() { _ = bus.Close() })
-	err = errors.Join(bus.Export(manager{}, logindPath, logind+".Manager"), bus.Export(login{d.display}, sessionPath, "org.freedesktop.DBus.Properties"))
+	err = errors.Join(bus.Export(manager{d}, logindPath, logind+".Manager"), bus.Export(login{d}, sessionPath, "org.freedesktop.DBus.Properties"))
 	if err != nil {
 		d.t.Fatal(err)
 	}
@@ -170,15 +187,9 @@ func (d *desktop) window() (id xproto.Window, corner *xproto.GetGeometryReply) {
 	d.t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.After(within); ; {
-		tree, err := xproto.QueryTree(d.x, d.root).Reply()
-		if err != nil {
-			d.t.Fatal(err)
-		}
-		for _, id := range tree.Children {
-			if g, err := xproto.GetGeometry(d.x, xproto.Drawable(id)).Reply(); err == nil && g.Width == windowWidth && d.shown(id) {
-				return id, g
-			}
+	for end := time.After(page.Within); ; {
+		for id, g := range d.windows() {
+			return id, g
 		}
 		select {
 		case <-tick.C:
@@ -186,6 +197,22 @@ func (d *desktop) window() (id xproto.Window, corner *xproto.GetGeometryReply) {
 			d.t.Fatal("no window appears")
 		}
 	}
+}
+
+// windows are those of the agent that are shown now.
+func (d *desktop) windows() map[xproto.Window]*xproto.GetGeometryReply {
+	d.t.Helper()
+	tree, err := xproto.QueryTree(d.x, d.root).Reply()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	all := map[xproto.Window]*xproto.GetGeometryReply{}
+	for _, id := range tree.Children {
+		if g, err := xproto.GetGeometry(d.x, xproto.Drawable(id)).Reply(); err == nil && g.Width == windowWidth && d.shown(id) {
+			all[id] = g
+		}
+	}
+	return all
 }
 
 func (d *desktop) shown(id xproto.Window) bool {
@@ -199,7 +226,7 @@ func (d *desktop) press(at int) {
 	id, g := d.window()
 	tick := time.NewTicker(300 * time.Millisecond)
 	defer tick.Stop()
-	for end := time.After(within); d.same(id, g); {
+	for end := time.After(page.Within); d.same(id, g); {
 		d.mouse(xproto.MotionNotify, 0, int(g.X)+at, int(g.Y)+int(g.Height)-above)
 		d.mouse(xproto.ButtonPress, 1, 0, 0)
 		d.mouse(xproto.ButtonRelease, 1, 0, 0)

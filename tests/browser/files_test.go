@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/chromedp/cdproto/browser"
 	"github.com/chromedp/chromedp"
 
 	"signalbox/tests/harness"
@@ -29,23 +28,23 @@ func TestFiles(t *testing.T) {
 	source := filepath.Join(t.TempDir(), "big.bin")
 	want := fill(t, source)
 	s.connect(p, "files", "auto")
-	p.sees(".crumbs", filepath.Base(home))
-	p.picture("files")
+	p.Sees(".crumbs", filepath.Base(home))
+	p.Picture("files")
 
-	s.front.cutAfter(half)
-	p.run(chromedp.SetUploadFiles(".panel-files input[type=file]", []string{source}))
-	p.sees(".transfer.done", "hashes are equal, went on 1 time after a loss")
-	p.sees(".folder", "big.bin")
-	p.picture("uploaded")
+	s.front.CutAfter(half)
+	p.Run(chromedp.SetUploadFiles(".panel-files input[type=file]", []string{source}))
+	p.Sees(".transfer.done", "hashes are equal, went on 1 time after a loss")
+	p.Sees(".folder", "big.bin")
+	p.Picture("uploaded")
 	same(t, filepath.Join(home, "big.bin"), want)
 
 	folder := t.TempDir()
-	p.downloadsTo(folder)
-	p.click("button", "Clear the finished")
-	s.front.cutAfter(half)
-	p.click(".entry", "big.bin")
-	p.sees(".transfer.done", "hashes are equal, went on 1 time after a loss")
-	p.picture("downloaded")
+	p.DownloadsTo(folder)
+	p.Click("button", "Clear the finished")
+	s.front.CutAfter(half)
+	p.Click(".entry", "big.bin")
+	p.Sees(".transfer.done", "hashes are equal, went on 1 time after a loss")
+	p.Picture("downloaded")
 	kept := filepath.Join(folder, "big.bin")
 	harness.Await(t, func() bool { info, err := os.Stat(kept); return err == nil && info.Size() == size }, func() string { return "the browser did not keep the file" })
 	same(t, kept, want)
@@ -79,13 +78,5 @@ func same(t *testing.T, path, want string) {
 	}
 	if got := fmt.Sprintf("%x", sum.Sum(nil)); got != want {
 		t.Errorf("%s has the hash %s, want %s", path, got, want)
-	}
-}
-
-func (p *page) downloadsTo(folder string) {
-	p.t.Helper()
-	params := browser.SetDownloadBehaviorParams{Behavior: browser.SetDownloadBehaviorBehaviorAllow, DownloadPath: folder}
-	if _, err := chromedp.CallBrowser(p.ctx, browser.SetDownloadBehavior, params); err != nil {
-		p.t.Fatal(err)
 	}
 }

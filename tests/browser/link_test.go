@@ -16,14 +16,14 @@ func TestSessionLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := browse(t)
-	p.open(opened.URL)
+	p.Go(opened.URL)
 	p.computes()
-	p.picture("session-link")
+	p.Picture("session-link")
 	thief := browse(t)
-	thief.open(opened.URL)
-	thief.sees(".ended", "does not know this link")
-	thief.picture("session-link-used")
-	p.types("echo still:$((6*7))")
+	thief.Go(opened.URL)
+	thief.Sees(".ended", "does not know this link")
+	thief.Picture("session-link-used")
+	p.enters("echo still:$((6*7))")
 	p.prints("still:42")
 }
 
@@ -36,35 +36,35 @@ func TestSignInLink(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second := browse(t), browse(t)
-	first.open(link.URL)
-	first.sees(".list-name", "pc-1")
-	second.open(link.URL)
-	second.sees(".fault", "link")
-	second.picture("link-used")
-	second.fill("input[name=name]", "ada")
-	second.fill("input[name=password]", password)
-	second.click("button", "Sign in")
-	second.sees(".list-name", "pc-1")
+	first.Go(link.URL)
+	first.Sees(".list-name", "pc-1")
+	second.Go(link.URL)
+	second.Sees(".fault", "link")
+	second.Picture("link-used")
+	second.Fill("input[name=name]", "ada")
+	second.Fill("input[name=password]", password)
+	second.Click("button", "Sign in")
+	second.Sees(".list-name", "pc-1")
 }
 
 // TestPages shows each page that is not seen elsewhere, of an endpoint that something has happened to.
 func TestPages(t *testing.T) {
 	s := newStage(t, nil)
 	p := browse(t)
-	p.open(s.url(""))
-	p.sees("h1", "Sign in")
-	p.picture("sign-in")
+	p.Go(s.url(""))
+	p.Sees("h1", "Sign in")
+	p.Picture("sign-in")
 	s.connect(p, "terminal", "auto")
 	p.computes()
-	p.click(".bar button", "Path")
-	p.sees(".rungs", "Direct")
-	p.picture("path")
+	p.Click(".bar button", "Path")
+	p.Sees(".rungs", "Direct")
+	p.Picture("path")
 	for _, page := range []struct{ fragment, selector, text string }{
 		{"#/endpoints", ".list-name", "pc-1"}, {"#/endpoints/pc-1/general", ".endpoint", "Kernel"}, {"#/endpoints/pc-1/events", ".panel-events", "online"},
 		{"#/sessions", "main", "pc-1"}, {"#/account", "main", "Change the password"},
 	} {
-		p.open(s.url(page.fragment))
-		p.sees(page.selector, page.text)
-		p.picture(name(page.fragment))
+		p.Go(s.url(page.fragment))
+		p.Sees(page.selector, page.text)
+		p.Picture(name(page.fragment))
 	}
 }

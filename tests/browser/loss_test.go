@@ -11,7 +11,7 @@ func TestCut(t *testing.T) {
 	for transport, rung := range map[string]string{"auto": "direct", "websocket_only": "relay"} {
 		t.Run(rung, func(t *testing.T) {
 			s, p := s.on(t), browse(t)
-			s.goesOn(p, transport, rung, s.front.cut)
+			s.goesOn(p, transport, rung, s.front.Cut)
 		})
 	}
 }
@@ -19,7 +19,7 @@ func TestCut(t *testing.T) {
 // TestOutage: nothing reaches the server for most of the time that a session waits for its parties, who come back within what is left of it.
 func TestOutage(t *testing.T) {
 	s := newStage(t, nil)
-	s.goesOn(browse(t), "websocket_only", "relay", func() { s.front.fail(t, 45*time.Second) })
+	s.goesOn(browse(t), "websocket_only", "relay", func() { s.front.Fail(t, 45*time.Second) })
 }
 
 // TestServerRestart: the server starts anew while a session runs, and neither side notices more than a pause.
@@ -33,27 +33,27 @@ func TestServerRestart(t *testing.T) {
 				s.server.Stop()
 				s.server.Run()
 			})
-			p.picture("restarted-" + rung)
+			p.Picture("restarted-" + rung)
 		})
 	}
 }
 
 // goesOn opens a session, has something happen to it, and checks that the same shell is there afterwards, in the same session.
-func (s *stage) goesOn(p *page, transport, rung string, happens func()) {
+func (s *stage) goesOn(p *visit, transport, rung string, happens func()) {
 	s.t.Helper()
 	s.connect(p, "terminal", transport)
 	p.prompt()
-	p.types("kept=$((6*7))")
+	p.enters("kept=$((6*7))")
 	s.reaches(rung)
 	id := s.session().ID
 	happens()
 	p.insists("echo got:$kept", "got:42")
-	p.sees(".bar .badge", "Live")
+	p.Sees(".bar .badge", "Live")
 	s.reaches(rung)
 	if again := s.session(); again.ID != id {
 		s.t.Errorf("the session is %+v, want %s", again, id)
 	}
-	p.click(".bar button", "End")
-	p.click("dialog button", "End the session")
+	p.Click(".bar button", "End")
+	p.Click("dialog button", "End the session")
 	s.ended("technician_ended")
 }

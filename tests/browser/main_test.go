@@ -7,8 +7,8 @@ import (
 	"path/filepath"
 	"testing"
 
-	"signalbox/tests/harness"
 	"signalbox/tests/harness/turnchild"
+	"signalbox/tests/page"
 )
 
 // programs is the folder of the two programs as they are built for users.
@@ -22,8 +22,8 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	if _, err := exec.LookPath(harness.Browser); err != nil {
-		fmt.Printf("LEFT OUT: remote sessions in a browser: it is not installed (Debian package %s)\n", harness.Browser)
+	if why := page.Missing("remote sessions in a browser"); why != "" {
+		fmt.Println(why)
 		return 0
 	}
 	var err error

@@ -57,20 +57,20 @@ func quickstart(t *testing.T) string {
 // TestNewcomer: who opens the link that quickstart prints is in a terminal within three clicks.
 func TestNewcomer(t *testing.T) {
 	p := browse(t)
-	p.open(quickstart(t))
-	p.sees(".list-name", "pc-1")
-	p.picture("endpoints")
-	p.click(".list-go", "Terminal")
-	p.sees("button", "Connect")
-	p.picture("connect")
-	p.click("button", "Connect")
+	p.Go(quickstart(t))
+	p.Sees(".list-name", "pc-1")
+	p.Picture("endpoints")
+	p.Click(".list-go", "Terminal")
+	p.Sees("button", "Connect")
+	p.Picture("connect")
+	p.Click("button", "Connect")
 	p.computes()
-	p.picture("terminal")
-	if p.clicks > 3 {
-		t.Errorf("it took %d clicks", p.clicks)
+	p.Picture("terminal")
+	if p.Clicks > 3 {
+		t.Errorf("it took %d clicks", p.Clicks)
 	}
-	p.click("[role=tab]", "Files")
-	p.sees(".files", "Upload")
-	p.holds(`Boolean(document.querySelector(".folder, .files .wait")) && !document.querySelector(".files .fault")`)
-	p.picture("files")
+	p.Click("[role=tab]", "Files")
+	p.Sees(".files", "Upload")
+	p.Holds(`Boolean(document.querySelector(".folder, .files .wait")) && !document.querySelector(".files .fault")`)
+	p.Picture("files")
 }

@@ -6,8 +6,6 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
-
-	"github.com/chromedp/chromedp"
 )
 
 // TestProcesses: those of the endpoint are listed, and one is ended.
@@ -22,17 +20,17 @@ func TestProcesses(t *testing.T) {
 	t.Cleanup(func() { _ = sleeper.Process.Kill() })
 	p := browse(t)
 	s.connect(p, "processes", "auto")
-	p.sees(".processes", "signalbox-agent")
-	p.picture("processes")
-	p.run(chromedp.Focus(".panel-processes input"), keys("3600.4711"))
-	p.sees(".processes .col-pid", fmt.Sprint(sleeper.Process.Pid))
-	p.click(".processes tbody tr button", "End")
-	p.picture("kill")
-	p.click("dialog button", "Kill at once")
-	p.sees(".notice", "was told to end")
+	p.Sees(".processes", "signalbox-agent")
+	p.Picture("processes")
+	p.Fill(".panel-processes input", "3600.4711")
+	p.Sees(".processes .col-pid", fmt.Sprint(sleeper.Process.Pid))
+	p.Click(".processes tbody tr button", "End")
+	p.Picture("kill")
+	p.Click("dialog button", "Kill at once")
+	p.Sees(".notice", "was told to end")
 	var exit *exec.ExitError
 	if err := <-ended; !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Errorf("it ended with %v, want it killed", err)
 	}
-	p.sees(".count", "0 of")
+	p.Sees(".count", "0 of")
 }

@@ -17,15 +17,16 @@ func TestRungs(t *testing.T) {
 			s, p := s.on(t), browse(t)
 			s.connect(p, "terminal", row.transport)
 			p.computes()
-			p.sees(".bar .badge", row.shown)
+			p.Click(".bar button", "Path") // which says why, if it is another rung
+			p.Sees(".bar .badge", row.shown)
 			s.reaches(row.rung)
-			p.picture("terminal-" + row.rung)
+			p.Picture("terminal-" + row.rung)
 			if listed := s.local("list"); !strings.Contains(listed, "ada") || !strings.Contains(listed, s.session().ID) {
 				t.Errorf("the user at the endpoint sees:\n%s", listed)
 			}
-			p.click(".bar button", "End")
-			p.click("dialog button", "End the session")
-			p.sees(".ended", "You ended the session.")
+			p.Click(".bar button", "End")
+			p.Click("dialog button", "End the session")
+			p.Sees(".ended", "You ended the session.")
 			s.ended("technician_ended")
 		})
 	}
@@ -37,16 +38,16 @@ func TestReload(t *testing.T) {
 	p := browse(t)
 	s.connect(p, "terminal", "auto")
 	p.prompt()
-	p.types("kept=$((6*7))")
+	p.enters("kept=$((6*7))")
 	id := s.session().ID
-	p.run(chromedp.Reload())
+	p.Run(chromedp.Reload())
 	p.prompt()
-	p.types("echo got:$kept")
+	p.enters("echo got:$kept")
 	p.prints("got:42")
 	if again := s.session(); again.ID != id || again.State != "active" {
 		t.Errorf("the session is %+v, want %s as it was", again, id)
 	}
-	p.picture("reloaded")
+	p.Picture("reloaded")
 }
 
 // TestEndedByUser: the user at the endpoint ends the session, and the technician sees who did.
@@ -56,7 +57,7 @@ func TestEndedByUser(t *testing.T) {
 	s.connect(p, "terminal", "auto")
 	p.computes()
 	s.local("end", s.session().ID)
-	p.sees(".ended", "The user at the endpoint ended the session")
-	p.picture("ended-by-user")
+	p.Sees(".ended", "The user at the endpoint ended the session")
+	p.Picture("ended-by-user")
 	s.ended("user_ended")
 }

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"signalbox/internal/config"
 	"signalbox/internal/signalling"
@@ -22,19 +21,19 @@ const password = "correct horse battery staple"
 type stage struct {
 	server *harness.Server
 	t      *testing.T
-	front  *front
+	front  *harness.Front
 	config string // the agent's configuration
 }
 
 // newStage runs both until the test ends. environment is added to the agent's; changes are applied to the server's configuration, which asks no user.
 func newStage(t *testing.T, environment []string, changes ...func(*config.Config)) *stage {
 	t.Helper()
-	s := &stage{t: t, front: newFront(t), config: filepath.Join(t.TempDir(), "agent", "agent.yaml")}
+	s := &stage{t: t, front: harness.NewFront(t), config: filepath.Join(t.TempDir(), "agent", "agent.yaml")}
 	s.server = harness.StartTURN(t, append([]func(*config.Config){func(c *config.Config) {
-		c.XMPP.WebSocketURL = "wss://localhost:" + s.front.port() + "/xmpp-websocket" // which all addresses are taken from
+		c.XMPP.WebSocketURL = "wss://localhost:" + s.front.Port() + "/xmpp-websocket" // which all addresses are taken from
 		c.Session.Consent = signalling.ModeNone
 	}}, changes...)...)
-	s.front.toward(s.server.Addr("tls"))
+	s.front.Toward(s.server.Addr("tls"))
 	s.enrol()
 	s.runAgent(environment)
 	s.server.AwaitPresence(t, "pc-1", "online")
@@ -57,7 +56,7 @@ func (s *stage) enrol() {
 	if err := json.Unmarshal([]byte(answer), &made); err != nil {
 		s.t.Fatal(err)
 	}
-	cmd := exec.CommandContext(s.t.Context(), agent(), "enroll", "--server", "localhost:"+s.front.port(), "--token", "-", "--config-dir", filepath.Dir(s.config), "--ca-file", s.server.CAFile, "--proxy", "direct")
+	cmd := exec.CommandContext(s.t.Context(), agent(), "enroll", "--server", "localhost:"+s.front.Port(), "--token", "-", "--config-dir", filepath.Dir(s.config), "--ca-file", s.server.CAFile, "--proxy", "direct")
 	cmd.Stdin = strings.NewReader(made.Token)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		s.t.Fatalf("enroll: %v: %s", err, out)
@@ -97,33 +96,39 @@ func (s *stage) runAgent(environment []string) {
 
 // url is an address of the console.
 func (s *stage) url(fragment string) string {
-	return "https://localhost:" + s.front.port() + "/console/" + fragment
+	return "https://localhost:" + s.front.Port() + "/console/" + fragment
 }
 
 // signIn signs in by a link, as a management server makes it.
-func (s *stage) signIn(p *page) {
+func (s *stage) signIn(p *visit) {
 	s.t.Helper()
 	_, answer := s.server.Call(s.t, "POST", "/v1/technicians/ada/link", "", 201)
 	var link struct{ URL string }
 	if err := json.Unmarshal([]byte(answer), &link); err != nil {
 		s.t.Fatal(err)
 	}
-	p.open(link.URL)
-	p.sees(".list-name", "pc-1")
+	p.Go(link.URL)
+	p.Sees(".list-name", "pc-1")
 }
 
 // connect signs in and opens a session on a tab of pc-1's page.
-func (s *stage) connect(p *page, tab, transport string) {
+func (s *stage) connect(p *visit, tab, transport string) {
 	s.t.Helper()
 	s.signIn(p)
-	p.open(s.url("#/endpoints/pc-1/" + tab))
-	p.click("summary", "Path")
-	p.choose("select[name=transport]", transport)
-	p.click("button", "Connect")
+	p.Go(s.url("#/endpoints/pc-1/" + tab))
+	p.Click("summary", "Path")
+	p.Choose("select[name=transport]", transport)
+	p.Click("button", "Connect")
 }
 
-// session is the newest session as the API shows it.
-func (s *stage) session() (found struct{ ID, State, Reason, Path string }) {
+// shown is a session as the API shows it.
+type shown struct {
+	ID, State, Reason, Path string
+	Consent                 struct{ State, Desktop string }
+}
+
+// session is the newest session.
+func (s *stage) session() (found shown) {
 	s.t.Helper()
 	_, answer := s.server.Call(s.t, "GET", "/v1/sessions?limit=1", "", 200)
 	var all struct{ Items []json.RawMessage }
@@ -159,6 +164,3 @@ func (s *stage) local(arguments ...string) string {
 	}
 	return string(out)
 }
-
-// patience is how long a user is given to answer.
-const patience = 15 * time.Second

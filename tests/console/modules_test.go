@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"signalbox/tests/page"
 )
 
 // files returns the paths of all files of the pages with an ending, below the folder of the pages.
@@ -33,12 +35,12 @@ func files(t *testing.T, ending string) (all []string) {
 
 // TestEveryModuleLoads: no module is broken, whether a page came by it or not.
 func TestEveryModuleLoads(t *testing.T) {
-	b := newTab(t, browse(t), desktop)
+	b := newTab(t, browse(t), page.Desktop)
 	f := newFake(t)
-	b.run(chromedp.Navigate(f.url("")))
-	b.sees("h1", "Sign in")
+	b.Go(f.url(""))
+	b.Sees("h1", "Sign in")
 	for _, path := range files(t, ".js") {
-		value[bool](b, `import("./`+path+`").then(() => true)`, chromedp.EvalAwaitPromise)
+		page.Value[bool](b.Page, `import("./`+path+`").then(() => true)`, chromedp.EvalAwaitPromise)
 	}
 }
 
@@ -51,7 +53,7 @@ func TestUnits(t *testing.T) {
 	if err != nil || len(tests) == 0 {
 		t.Fatalf("%d tests: %v", len(tests), err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*within)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*page.Within)
 	defer cancel()
 	out, err := exec.CommandContext(ctx, "node", append([]string{"--test", "--no-warnings"}, tests...)...).CombinedOutput()
 	if err != nil {

@@ -6,11 +6,10 @@ import (
 	"net/url"
 	"testing"
 
-	"github.com/chromedp/chromedp"
-
 	"signalbox/internal/config"
 	"signalbox/tests/beside"
 	"signalbox/tests/harness"
+	"signalbox/tests/page"
 )
 
 // turnSides runs a TURN server with one session, and returns for each side how it is reached by a URL of this form. Browsers leave loopback out.
@@ -56,22 +55,22 @@ func TestTURN(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			other := newTab(t, browser, desktop)
-			other.run(chromedp.Navigate(f.site.URL + "/fake/page/answerer.html#" + url.PathEscape(string(servers))))
-			other.holds(`document.title === "ready"`)
-			b := newTab(t, browser, desktop)
+			other := newTab(t, browser, page.Desktop)
+			other.Go(f.site.URL + "/fake/page/answerer.html#" + url.PathEscape(string(servers)))
+			other.Holds(`document.title === "ready"`)
+			b := newTab(t, browser, page.Desktop)
 			s := b.connect(f, "terminal", "turn_only")
-			b.sees(".bar .badge", row.shown)
-			b.sees(".xterm-rows", "$")
-			b.types("uname\r")
-			b.sees(".xterm-rows", "ran UNAME")
+			b.Sees(".bar .badge", row.shown)
+			b.Sees(".xterm-rows", "$")
+			b.Types("uname\r")
+			b.Sees(".xterm-rows", "ran UNAME")
 			if n := s.relayed(); n != 0 {
 				t.Errorf("%d channels went over the relay", n)
 			}
 			await(t, func() bool { return s.path()["rung"] == row.rung }, "the page did not report its path")
-			b.press(".bar button", "Path")
-			b.sees(".rungs", "This session may use TURN only.")
-			b.sees(".rungs", row.why)
+			b.Click(".bar button", "Path")
+			b.Sees(".rungs", "This session may use TURN only.")
+			b.Sees(".rungs", row.why)
 		})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"signalbox/internal/config"
+	"signalbox/turn/control"
 )
 
 // clientCA signs the certificates of endpoints.
@@ -73,4 +75,21 @@ func (s *Server) ClientTLS(addresses string) *tls.Config {
 		cfg.Certificates = []tls.Certificate{s.ClientCertificate(addresses)}
 	}
 	return cfg
+}
+
+// ControlFiles makes one certificate, which is its own authority, for both ends of a control connection between this server and a TURN process on another host, which is
+// at 127.0.0.1.
+func (s *Server) ControlFiles() control.Remote {
+	s.t.Helper()
+	cert, key := s.certify(&x509.Certificate{
+		Subject: pkix.Name{CommonName: "Harness control"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}, nil)
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	s.must(err)
+	dir := filepath.Dir(s.Config.DataDir)
+	files := control.Remote{CertFile: filepath.Join(dir, "control.crt"), KeyFile: filepath.Join(dir, "control.key"), CAFile: filepath.Join(dir, "control.crt")}
+	s.must(os.WriteFile(files.CertFile, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw}), 0o600))
+	s.must(os.WriteFile(files.KeyFile, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}), 0o600))
+	return files
 }

@@ -20,6 +20,8 @@ var layers = []struct {
 	{"internal/telemetry", 0, "telemetry"},
 	{"internal/link", 0, "link"},
 	{"internal/id", 0, "id"},
+	{"internal/notify", 1, "notify"},
+	{"internal/datadir", 0, "datadir"},
 	{"certs", 1, "certs"},
 	{"xmpp/scan", 1, "scan"},
 	{"internal/endpoint", 2, "endpoint"},
@@ -55,9 +57,12 @@ var layers = []struct {
 	{"internal/config", 5, "config"},
 	{"internal/doctor", 6, "doctor"},
 	{"internal/bench", 5, "bench"},
+	{"internal/backup", 5, "backup"},
+	{"internal/support", 7, "support"},
 	{"internal/app", 7, "app"},
 	{"cmd/signalbox", 8, "cmd"},
 	{"cmd/signalbox-agent", 8, "cmd-agent"},
+	{"deploy", 9, "deploy"},
 	{"tests", 9, "tests"},
 }
 
@@ -67,8 +72,8 @@ var confined = map[string][]string{
 	"github.com/pressly/goose":       {"internal/store"},
 	"github.com/danielgtaylor/huma":  {"internal/api"},
 	"github.com/pires/go-proxyproto": {"internal/listen", "turn"},
-	"github.com/pion":                {"turn/guard", "internal/peer", "tests"},
-	"github.com/pion/turn":           {"turn/guard", "tests"},
+	"github.com/pion":                {"turn/guard", "internal/peer", "internal/doctor", "tests"},
+	"github.com/pion/turn":           {"turn/guard", "internal/doctor", "tests"}, // the doctor is a client
 	"github.com/pion/webrtc":         {"internal/peer", "tests"},
 	"github.com/pion/ice":            {"internal/peer", "tests"},
 	"github.com/coder/websocket":     {"xmpp/websocket", "internal/agent/path", "internal/channel/wsconn", "internal/console", "internal/viewer", "relay", "tests"},
@@ -79,8 +84,9 @@ var confined = map[string][]string{
 	"golang.org/x/image":             {"internal/agent/consent"},
 	"github.com/kardianos/service":   {"cmd/signalbox-agent"},
 	"github.com/fsnotify/fsnotify":   {"certs"},
-	"golang.org/x/crypto":            {"internal/access/technician"},
-	"github.com/jackc/pgx":           {"tests"}, // the store's bench
+	"golang.org/x/crypto":            {"internal/access/technician", "cmd"}, // cmd: its certificate authorities, x509roots
+	"github.com/jackc/pgx":           {"tests"},                             // the store's bench
+	"github.com/coreos/go-systemd":   {"internal/notify"},
 	"github.com/spf13/cobra":         {"cmd/signalbox", "cmd/signalbox-agent"},
 	"github.com/knadh/koanf":         {"internal/config", "internal/agent"},
 	"mellium.im/xmpp":                {"xmpp", "xmpp/feature", "internal/agent", "internal/config", "internal/viewer", "tests"},

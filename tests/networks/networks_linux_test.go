@@ -7,9 +7,14 @@ import (
 	"signalbox/internal/client"
 )
 
-// backWithin is how long after a cut a session may take until its terminal answers again. What was typed meanwhile is sent again at ever longer times, the longest of which is one
-// minute (RFC 9260 section 16), and one of them may fall into the search for the new way.
-const backWithin = 90 * time.Second
+// Bounds of what follows a cut. Whoever has lost the server asks it for a sign of life and connects anew, with pauses of 10 s at most. A terminal that waited for SCTP instead of
+// being moved to a new connection would be silent for up to 70 s, when the endpoint has long been reached again. Over the relay the loss is noticed later.
+const (
+	backWithin   = 40 * time.Second
+	relayWithin  = 60 * time.Second
+	silentWithin = 12 * time.Second // after the endpoint is reached again
+	atMost       = 12               // channels that a cut costs
+)
 
 // TestNetworks: whatever stands between the parties, a session comes up on the best rung that is left, and after a cut of either leg its terminal goes on, without a new
 // question at the endpoint.
@@ -60,28 +65,38 @@ func TestNetworks(t *testing.T) {
 			if r.Path != tt.rung || first.Rung != tt.rung || r.State != "active" {
 				t.Fatalf("the session is %s, by %s as the endpoint says and by %s as the technician does (%+v), want %s", r.State, r.Path, first.Rung, first.Failed, tt.rung)
 			}
-			asked := v.asked()
+			asked, before := v.asked(), first
 			for _, cut := range []struct {
 				who  string
 				leg  party
 				last time.Duration
 			}{
 				{"endpoint", endpoint, time.Second}, {"technician", technician, time.Second}, {"endpoint", endpoint, 10 * time.Second}, {"technician", technician, 10 * time.Second},
+				{"endpoint", endpoint, 35 * time.Second}, {"technician", technician, 35 * time.Second},
 				{"endpoint", endpoint, 50 * time.Second}, {"technician", technician, 50 * time.Second},
 			} {
+				within := backWithin
+				if before.Rung == "relay" {
+					within = relayWithin
+				}
 				n.leg(cut.leg, "down")
 				word := v.order() // on its way when there is none
 				pause(t.Context(), cut.last)
 				n.leg(cut.leg, "up")
 				mended := time.Now()
-				line := v.heard(word, backWithin)
-				t.Logf("the leg of the %s was cut for %v: back after %v by %s, on channel %d", cut.who, cut.last, time.Since(mended).Round(10*time.Millisecond), line.Rung, line.Channels)
+				line := v.heard(word, within)
+				t.Logf("the leg of the %s was cut for %v: back after %v by %s, silent for %v of them, on channel %d",
+					cut.who, cut.last, time.Since(mended).Round(10*time.Millisecond), line.Rung, line.Silent.Round(10*time.Millisecond), line.Channels)
 				if cut.last == time.Second && line.Rung != tt.rung { // so short a cut is not even noticed
 					t.Errorf("after a second the way is %q, want %s", line.Rung, tt.rung)
 				}
 				if line.Terminal != first.Terminal || line.Lost != 0 {
 					t.Errorf("after a cut the terminal is %s and lacks %d bytes, want %s", line.Terminal, line.Lost, first.Terminal)
 				}
+				if line.Silent > silentWithin || line.Channels-before.Channels > atMost {
+					t.Errorf("the terminal was silent for %v on a way that was there, and took %d channels", line.Silent, line.Channels-before.Channels)
+				}
+				before = line
 			}
 			v.awaitRecord("the session to be active", func(r client.Session) bool { return r.State == "active" })
 			if now := v.asked(); now != asked {

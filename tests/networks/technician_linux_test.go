@@ -35,9 +35,10 @@ type said struct {
 	Rung     string // by which the endpoint is reached
 	Failed   []signalling.Failed
 	Terminal string
-	Lost     int64  // bytes of its output
-	Channels int    // that were needed so far
-	Error    string // why the session is over; then nothing follows
+	Lost     int64         // bytes of its output
+	Channels int           // that were needed so far
+	Silent   time.Duration // that passed since the endpoint was reached again until the shell spoke; 0: it was not lost
+	Error    string        // why the session is over; then nothing follows
 }
 
 // technician keeps one terminal open, whatever happens on the way to it.
@@ -50,6 +51,29 @@ type technician struct {
 	mu    sync.Mutex
 	shown bytes.Buffer // output of the shell since the last word
 	grown chan struct{}
+	lost  bool      // there is no way to the endpoint
+	found time.Time // when there was one again; zero: it was not lost since the last word
+}
+
+// changed notes when the endpoint is lost and reached again.
+func (t *technician) changed(p signalling.Path) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.lost && p.Rung != "" && p.Rung != signalling.RungRelay { // there a way is one as soon as this side's half is
+		t.found = time.Now()
+	}
+	t.lost = p.Rung == ""
+}
+
+// silence returns for how long the shell was silent although the endpoint was reached again, and forgets it.
+func (t *technician) silence() (d time.Duration) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.found.IsZero() {
+		d = time.Since(t.found)
+	}
+	t.found = time.Time{}
+	return d
 }
 
 // serveTechnician is the program.
@@ -68,7 +92,9 @@ func serveTechnician(in io.Reader, out io.Writer) error {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	t := &technician{viewer: viewer.New(cfg), words: make(chan string), out: json.NewEncoder(out), grown: make(chan struct{}, 1)}
+	t := &technician{words: make(chan string), out: json.NewEncoder(out), grown: make(chan struct{}, 1), lost: true}
+	cfg.OnPath = t.changed
+	t.viewer = viewer.New(cfg)
 	go func() { cancel(fmt.Errorf("the viewer has ended: %w", t.viewer.Run(ctx))) }()
 	go func() {
 		for lines.Scan() {
@@ -167,8 +193,9 @@ func (t *technician) talk(life context.Context, terminal *client.Terminal, opene
 		if !t.await(life, word+"-2") {
 			return word
 		}
+		silent := t.silence()
 		p := t.path(life)
-		if err := t.out.Encode(said{Word: word, Rung: p.Rung, Failed: p.Failed, Terminal: opened.Terminal, Lost: opened.Lost, Channels: t.channels}); err != nil {
+		if err := t.out.Encode(said{Word: word, Rung: p.Rung, Failed: p.Failed, Terminal: opened.Terminal, Lost: opened.Lost, Channels: t.channels, Silent: silent}); err != nil {
 			return word
 		}
 		word = ""

@@ -53,6 +53,29 @@ test("it attaches, and is up with the first state", async () => {
   assert.deepEqual(sockets[0].sent[1], { type: "path", id: "ses_1" });
 });
 
+test("a silent connection is made anew when there is doubt, and one that does not open in time is given up", async () => {
+  const { s, events } = signal();
+  sockets[0].open();
+  sockets[0].say({ type: "state" });
+  mock.timers.tick(9_000);
+  s.doubt();
+  await settled();
+  assert.equal(events.at(-1), "up", "something was heard a moment ago");
+  mock.timers.tick(1_000);
+  s.doubt();
+  await settled();
+  assert.equal(events.at(-1), "down");
+  mock.timers.tick(1_000);
+  assert.equal(sockets.length, 2);
+  let given = false;
+  sockets[1].close = () => (given = true);
+  mock.timers.tick(9_999);
+  assert.equal(given, false);
+  mock.timers.tick(1);
+  assert.equal(given, true);
+  s.stop();
+});
+
 test("it comes back after a loss, with what it was given meanwhile, and gives up after a minute", async () => {
   const { events, credentials } = signal();
   sockets[0].open();

@@ -1,0 +1,180 @@
+// The way to the endpoint: which connection is kept, which is replaced, and when a better one than the relay is looked for.
+import assert from "node:assert/strict";
+import { mock, test } from "node:test";
+
+let connections = [];
+class Connection {
+  connectionState = "new";
+  signalingState = "stable";
+  constructor() {
+    connections.push(this);
+  }
+  createDataChannel(label) {
+    return { label, readyState: "connecting", close() {} };
+  }
+  async setLocalDescription(d) {
+    this.signalingState = d?.type === "rollback" ? "stable" : "have-local-offer";
+    this.localDescription = { sdp: "v=0" };
+  }
+  restartIce() {}
+  close() {
+    this.closed = true;
+  }
+  become(state) {
+    this.connectionState = state;
+    this.onconnectionstatechange();
+  }
+}
+let sockets = [];
+class Socket {
+  static OPEN = 1;
+  readyState = 1;
+  bufferedAmount = 0;
+  sent = [];
+  constructor(url) {
+    this.url = url;
+    sockets.push(this);
+  }
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+  close() {
+    this.readyState = 3;
+  }
+}
+Math.random = () => 1; // pauses are as long as they can be
+Object.assign(globalThis, {
+  RTCPeerConnection: Connection, WebSocket: Socket, addEventListener() {}, removeEventListener() {}, sessionStorage: { getItem: () => null, setItem() {}, removeItem() {} },
+});
+const { Way } = await import("../../../../internal/console/static/assets/session/way.js");
+const { Session } = await import("../../../../internal/console/static/assets/session/session.js");
+
+function fresh() {
+  [connections, sockets] = [[], []];
+  mock.timers.reset();
+  mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: 1_800_000_000_000 });
+}
+
+function way(transport = "auto") {
+  fresh();
+  const sent = [];
+  const numbers = { peer: 0, channel: 0 };
+  const w = new Way(transport, (m) => sent.push(m) > 0, (what) => ++numbers[what]);
+  return { w, sent, offers: () => sent.filter((m) => m.type === "sdp").map((m) => m.peer) };
+}
+
+const settled = () => new Promise(setImmediate);
+
+async function tick(ms) {
+  mock.timers.tick(ms);
+  await settled();
+}
+
+test("a connection that was lost for long is replaced when it is back, one that was not goes on", async () => {
+  const { w, offers } = way();
+  w.begin();
+  await settled();
+  connections[0].become("connected");
+  connections[0].become("disconnected");
+  await tick(2_900);
+  connections[0].become("connected");
+  await tick(60_000);
+  assert.deepEqual(offers(), [1], "a short gap needs nothing");
+  connections[0].become("disconnected");
+  await tick(3_000);
+  assert.deepEqual(offers(), [1, 1], "first ICE begins anew on it");
+  await tick(2_000);
+  connections[0].become("connected");
+  await settled();
+  assert.deepEqual(offers(), [1, 1, 2]);
+  assert.ok(connections[0].closed);
+  connections[1].become("connected");
+  await tick(60_000);
+  assert.deepEqual(offers(), [1, 1, 2], "the next one is kept");
+  w.end();
+});
+
+test("a connection that is back before the server is kept until then", async () => {
+  const { w, offers } = way();
+  w.begin();
+  await settled();
+  connections[0].become("connected");
+  w.server = false;
+  connections[0].become("disconnected");
+  await tick(7_000);
+  connections[0].become("connected");
+  await tick(20_000);
+  assert.equal(connections.length, 1);
+  assert.equal(w.mode, "peer");
+  w.server = true;
+  w.resume();
+  await settled();
+  assert.equal(offers().at(-1), 2);
+  assert.ok(connections[0].closed);
+  w.end();
+});
+
+test("from the relay a better way is looked for ever more rarely, while channels go on", async () => {
+  const { w, sent, offers } = way();
+  w.begin();
+  await tick(8_000);
+  assert.equal(w.mode, "relay");
+  const opening = w.channel("terminal");
+  await settled();
+  w.take({ ...sent.find((m) => m.type === "relay"), url: "wss://x/relay/1" });
+  const terminal = await opening;
+  await tick(30_000);
+  assert.deepEqual(offers(), [1, 2]);
+  assert.equal(w.mode, "relay");
+  await tick(8_000);
+  await tick(29_000);
+  assert.deepEqual(offers(), [1, 2], "the second pause is longer");
+  await tick(31_000);
+  assert.deepEqual(offers(), [1, 2, 3]);
+  assert.equal(terminal.closed, false, "the terminal goes on meanwhile");
+  connections[2].become("connected");
+  assert.equal(w.mode, "peer");
+  assert.equal(terminal.closed, true, "it is taken up again on the better way");
+  await tick(3_600_000);
+  assert.deepEqual(offers(), [1, 2, 3]);
+  w.end();
+});
+
+test("what goes over the relay is opened anew when a party is back, but for files", async () => {
+  const { w, sent } = way("websocket_only");
+  w.begin();
+  const open = async (name) => {
+    const opening = w.channel(name);
+    await settled();
+    w.take({ ...sent.findLast((m) => m.type === "relay"), url: "wss://x/relay/1" });
+    return opening;
+  };
+  const [terminal, files] = [await open("terminal"), await open("files")];
+  let lost = 0;
+  w.on("lost", () => lost++);
+  w.suspect(terminal);
+  assert.equal(lost, 1, "a channel that does not answer is reason for doubt");
+  w.resume();
+  assert.deepEqual([terminal.closed, files.closed], [true, false]);
+  w.end();
+});
+
+test("a session that may use the relay alone looks for nothing else", async () => {
+  const { w } = way("websocket_only");
+  w.begin();
+  await tick(3_600_000);
+  assert.equal(connections.length, 0);
+  w.end();
+});
+
+test("a page that takes a session over counts connections on from the last one", async () => {
+  fresh();
+  const s = new Session({ id: "ses_1", url: "wss://x/signal", token: "t", renew: async () => null, lookUp: async () => null });
+  s.start();
+  await settled();
+  sockets[0].onopen();
+  sockets[0].onmessage({ data: JSON.stringify({ type: "state", id: "ses_1", state: "connecting", transport: "auto", peer: 4, reattach: "r" }) });
+  await settled();
+  assert.deepEqual(sockets[0].sent.filter((m) => m.type === "sdp").map((m) => m.peer), [5]);
+  s.end();
+});
