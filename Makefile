@@ -9,18 +9,64 @@ GOFLAGS    += -buildvcs=false
 export GOFLAGS
 
 # Debian packages that suites need: curl for the pages of the API, expat as a second opinion on XML, clients that others wrote (coturn has one for TURN), a browser, a screen and a system bus without a computer behind, file systems for power cuts, networks of our own.
-PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs iproute2 nftables chromium xvfb dbus-daemon curl coturn
+PACKAGES := python3 python3-slixmpp python3-aioxmpp libstrophe-dev gcc libc6-dev profanity tmux go-sendxmpp openssl xfsprogs e2fsprogs iproute2 nftables chromium xvfb dbus-daemon curl coturn
+# Containers for tests/deploy: an engine that the test starts by itself, and a shell for an endpoint's image.
+PACKAGES += docker.io docker-compose busybox-static util-linux
+# A service manager, and what its units and packages are made for.
+PACKAGES += systemd systemd-sysv init-system-helpers procps
+# promtool, which judges alert rules and metrics.
+PACKAGES += prometheus
 # Node.js for the clients from npm comes from Debian where there is none.
 PACKAGES += $(shell command -v npm >/dev/null || echo npm)
 NPM_CLIENTS := tests/interop/testdata/npm
 # Suites beside the unit tests, by folder of tests/.
-SUITES := interop turninterop browser xml hostile crash powercut networks
+SUITES := deploy kubernetes crash browser console packages powercut doctor interop turninterop observe xml hostile networks
+ALONE  := hostile networks # compare times, or wait for what is late: nothing runs beside them
 UNITS  = $$($(GO) list ./... | grep -v $(SUITES:%=-e /tests/%))
 
-.PHONY: build check fmt vet staticcheck unit fuzz fuzz-long test setup quickstart bench bench-peers bench-store bench-turn bench-session interop-smack interop-table interop-turn clean $(SUITES)
+# Debian packages: their version, which grows with the history unless one is given, the processors that they are for, where they come to lie, who answers for them, and the tool that packs them.
+VERSION    ?= 0.0.0~$(shell git rev-list --count HEAD).g$(shell git rev-parse --short HEAD)
+ARCHS      ?= amd64 arm64
+DEBS       ?= $(BIN)/packages
+MAINTAINER ?= Signalbox <signalbox@localhost>
+NFPM       := github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.45.2
+
+.PHONY: build image image-files deb check fmt vet staticcheck unit fuzz fuzz-long test setup quickstart bench bench-peers bench-store bench-turn bench-session interop-smack interop-table interop-turn clean $(SUITES)
 
 build: ## the two static programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags=-s -o $(BIN)/ ./cmd/...
+
+# Container images.
+IMAGE_TAG ?= latest
+DOCKER    ?= docker
+IMAGES    := $(BIN)/image
+
+image: image-files ## images of both programs, as NAME:IMAGE_TAG-ARCHITECTURE and, for this machine's, NAME:IMAGE_TAG; by BuildKit of the engine that DOCKER reaches, which pulls nothing
+	@set -e; for program in signalbox signalbox-agent; do \
+	  for arch in $(ARCHS); do \
+	    DOCKER_BUILDKIT=1 $(DOCKER) build -q --platform linux/$$arch --build-arg VERSION=$(IMAGE_TAG) \
+	      -t $$program:$(IMAGE_TAG)-$$arch -f deploy/image/$$program.Dockerfile $(IMAGES)/context; \
+	  done; \
+	  $(DOCKER) tag $$program:$(IMAGE_TAG)-$$($(GO) env GOHOSTARCH) $$program:$(IMAGE_TAG); \
+	done
+
+image-files: ## what goes into the images, for which no engine is needed: bin/image/context
+	@mkdir -p $(IMAGES)/context
+	@set -e; for arch in $(ARCHS); do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags="-s -X main.version=$(IMAGE_TAG)" -o $(IMAGES)/$$arch/ ./cmd/...; \
+	  $(GO) run ./deploy/image/rootfs -o $(IMAGES)/context/signalbox-$$arch.tar -program $(IMAGES)/$$arch/signalbox -low-ports /var/lib/signalbox; \
+	  $(GO) run ./deploy/image/rootfs -o $(IMAGES)/context/signalbox-agent-$$arch.tar -program $(IMAGES)/$$arch/signalbox-agent /var/lib/signalbox-agent /etc/signalbox-agent; \
+	done
+
+deb: ## the Debian packages of server and agent into bin/packages, for amd64 and arm64
+	@mkdir -p $(DEBS)
+	@set -e; for arch in $(ARCHS); do \
+	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags='-s -X main.version=$(VERSION)' -o $(DEBS)/$$arch/ ./cmd/...; \
+	  for package in server agent; do \
+	    ARCH=$$arch VERSION='$(VERSION)' BIN='$(DEBS)'/$$arch MAINTAINER='$(MAINTAINER)' \
+	      $(GO) run $(NFPM) package --config deploy/debian/$$package/nfpm.yaml --packager deb --target '$(DEBS)/'; \
+	  done; \
+	done
 
 check: fmt vet staticcheck unit fuzz ## the developer's loop, at most 15 minutes on two cores
 
@@ -64,13 +110,16 @@ fuzz: ## every fuzz target for FUZZTIME
 fuzz-long: ## 10 million datagrams and 1 million frames of streams that are nearly right, at the TURN server; `make unit` sends a few thousand of the same
 	TURN_FUZZ_LONG=1 $(GO) test -count=1 -timeout 2h -run '^TestMalformed' -v ./turn/guard
 
-test: setup check quickstart $(SUITES) ## everything; says at the end what was left out and why
+test: setup check quickstart ## everything; says at the end what was left out and why
+	@$(MAKE) --no-print-directory -j2 $(filter-out $(ALONE),$(SUITES))
+	@$(MAKE) --no-print-directory -j1 $(ALONE)
 	@left=$$(grep -hoE 'LEFT OUT: .*' $(LOGS)/*.log | sort -u); \
 	if [ -n "$$left" ]; then echo; echo "########  LEFT OUT  ########"; echo "$$left"; echo "############################"; else echo "no suite was left out"; fi
 
 setup: ## what the tests need beyond Go
 	@rm -rf $(LOGS); mkdir -p $(LOGS)
 	$(GO) mod download
+	cd tests/kubernetes/render && $(GO) mod download
 	@missing=$$(for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || echo $$p; done); \
 	if [ -z "$$missing" ]; then :; \
 	elif ! command -v apt-get >/dev/null; then echo "no apt-get: without" $$missing; \
@@ -83,8 +132,8 @@ setup: ## what the tests need beyond Go
 quickstart: build ## the README's first command, with real processes
 	$(BIN)/signalbox quickstart --once
 
-$(SUITES): ## suites on real processes, programs of others, file systems and networks
-	$(call run,$@,-count=1 -timeout 40m ./tests/$@/...)
+$(SUITES): ## suites on real processes, programs of others, file systems and networks; pictures of pages are kept below bin/logs/_artifacts
+	$(call run,$@,-count=1 -timeout 40m -artifacts -outputdir $(LOGS) ./tests/$@/...)
 
 interop-table: ## the table of clients and features in docs/INTEROP.md, from a run with all of them
 	INTEROP_WRITE=1 $(GO) test -count=1 -timeout 10m -run '^TestClients$$' ./tests/interop

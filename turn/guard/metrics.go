@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"signalbox/turn/policy"
 	"signalbox/turn/wire"
 )
 
@@ -82,6 +83,9 @@ func (m *metrics) zero() {
 	}
 	for _, r := range refusals() {
 		m.refusedUsers.WithLabelValues(string(r))
+	}
+	for _, r := range policy.Reasons() {
+		m.refusedPeers.WithLabelValues(string(r))
 	}
 	for _, d := range drops() {
 		m.dropped.WithLabelValues(string(d))
