@@ -36,6 +36,7 @@ func TestServerPackage(t *testing.T) {
 	s.comesBackFromHang()
 	s.upgrades(new)
 	s.upgradesAgentByPush()
+	s.drainsForLongerThanTheUnitAllows()
 	s.keepsRunningWithBadConfiguration(old)
 	s.isRemoved()
 	s.startsWhenAllIsThere(new)
@@ -261,6 +262,35 @@ func (s *server) upgradesAgentByPush() {
 	}
 	s.await("the restart of the agent", func() bool { return s.property(agentUnit, "MainPID") != pid })
 	s.await("the endpoint to be online", s.isOnline)
+}
+
+// loiter opens a stream and never logs in.
+const loiter = `exec 3<>/dev/tcp/127.0.0.1/5222
+echo "<stream:stream to='` + domain + `' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>" >&3
+cat <&3`
+
+// drainsForLongerThanTheUnitAllows: of two streams the second is told at half of drain.period, which is beyond TimeoutStopSec here; the server gets the time that it asks for.
+func (s *server) drainsForLongerThanTheUnitAllows() {
+	dropIn := "/etc/systemd/system/" + unit + ".d"
+	s.run("mkdir", dropIn)
+	s.write(dropIn+"/stop.conf", "[Service]\nTimeoutStopSec=2s\n")
+	s.write(configFile, strings.Replace(goodYML, "period: 2s", "period: 16s", 1))
+	s.run("systemctl", "daemon-reload")
+	s.run("systemctl", "restart", unit)
+	s.await("the endpoint", func() bool { return strings.Contains(s.cli("drain", "--status"), "1 stream") })
+	guest := s.command("bash", "-c", loiter)
+	must(s.t, guest.Start())
+	s.await("the other stream", func() bool { return strings.Contains(s.cli("drain", "--status"), "2 streams") })
+	s.run("systemctl", "stop", unit)
+	_ = guest.Wait() // the server has closed its stream
+	if result := s.property(unit, "Result"); result != "success" {
+		s.t.Errorf("the stop came to %s, want success", result)
+	}
+	s.run("rm", "-r", dropIn)
+	s.write(configFile, goodYML)
+	s.run("systemctl", "daemon-reload")
+	s.run("systemctl", "start", unit)
+	s.isWell()
 }
 
 // keepsRunningWithBadConfiguration: what is installed with a configuration that it does not accept is not started, and what runs goes on.
