@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,23 +266,19 @@ func TestPaceBesideOthers(t *testing.T) {
 
 // TestStanding: a goroutine that could run is counted.
 func TestStanding(t *testing.T) {
-	done := make(chan struct{})
+	var done atomic.Bool
 	var ended sync.WaitGroup
 	for range 4 * runtime.GOMAXPROCS(0) {
 		ended.Go(func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
+			for !done.Load() {
+				runtime.Gosched()
 			}
 		})
 	}
 	for standing() == 0 {
 		runtime.Gosched()
 	}
-	close(done)
+	done.Store(true)
 	ended.Wait()
 }
 
