@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -307,17 +308,23 @@ func TestWheelCrowd(t *testing.T) {
 		done := make(chan struct{})
 		go func() { w.Run(ctx); close(done) }()
 		start := time.Now()
-		at := map[time.Duration]int{}
-		called := make([]int, crowd)
+		var mu sync.Mutex
+		at, called := map[time.Duration]int{}, make([]int, crowd) // guarded by mu
 		timers := make([]Timer, crowd)
 		for i := range timers {
-			timers[i].Do = func(time.Time) time.Duration { called[i]++; at[time.Since(start)]++; return 0 }
+			timers[i].Do = func(time.Time) time.Duration {
+				mu.Lock()
+				defer mu.Unlock()
+				called[i]++
+				at[time.Since(start)]++
+				return 0
+			}
 			w.Set(&timers[i], time.Second)
 		}
 		var later time.Duration
 		w.Set(&Timer{Do: func(time.Time) time.Duration { later = time.Since(start); return 0 }}, 3*time.Second)
 		time.Sleep(time.Second + wheelSpread/2)
-		synctest.Wait()
+		mu.Lock()
 		stopped, moved := -1, -1
 		for i, n := range called {
 			switch {
@@ -330,6 +337,7 @@ func TestWheelCrowd(t *testing.T) {
 				w.Set(&timers[i], 5*time.Second)
 			}
 		}
+		mu.Unlock()
 		time.Sleep(9 * time.Second)
 		stop()
 		<-done
