@@ -72,7 +72,7 @@ func (t *technician) silence() (d time.Duration) {
 	if !t.found.IsZero() {
 		d = time.Since(t.found)
 	}
-	t.found = time.Time{}
+	t.found, t.lost = time.Time{}, false // the shell speaks: the way may be told of later, and is not found then
 	return d
 }
 
