@@ -101,13 +101,11 @@ unit: ## every test but the suites with the race detector, in random order; then
 
 fuzz: ## every fuzz target for FUZZTIME; once more where the go command calls it a failure that the time ended in the middle of an input
 	@mkdir -p $(LOGS)
-	@set -e; for pkg in $$($(GO) list ./...); do \
-	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-	    echo "fuzz $$pkg $$target"; \
-	    once() { $(GO) test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x $$pkg >$(LOGS)/fuzz.log 2>&1; }; \
-	    late() { grep -q '^ *context deadline exceeded$$' $(LOGS)/fuzz.log && ! grep -q 'Failing input' $(LOGS)/fuzz.log; }; \
-	    once || { late && once; } || { cat $(LOGS)/fuzz.log; exit 1; }; \
-	  done; \
+	@set -e; grep -roE '^func Fuzz\w+' --include='*_test.go' . | sed -E 's|/[^/]*:func | |' | sort | while read pkg target; do \
+	  echo "fuzz $$pkg $$target"; \
+	  once() { $(GO) test -run='^$$' -fuzz="^$$target$$" -fuzztime=$(FUZZTIME) -fuzzminimizetime=10x $$pkg >$(LOGS)/fuzz.log 2>&1 </dev/null; }; \
+	  late() { grep -q '^ *context deadline exceeded$$' $(LOGS)/fuzz.log && ! grep -q 'Failing input' $(LOGS)/fuzz.log; }; \
+	  once || { late && once; } || { cat $(LOGS)/fuzz.log; exit 1; }; \
 	done
 
 fuzz-long: ## 10 million datagrams and 1 million frames of streams that are nearly right, at the TURN server; `make unit` sends a few thousand of the same
