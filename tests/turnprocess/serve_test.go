@@ -185,14 +185,17 @@ func TestStartsThatFail(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	addr := taken.LocalAddr().String()
+	addr, port := taken.LocalAddr().String(), taken.LocalAddr().(*net.UDPAddr).Port
 	for _, tt := range []struct {
 		name   string
 		change func(*config.Config)
 		want   string
 		config bool // of the configuration: it ends the program with its own status
 	}{
-		{"port taken by datagrams", func(c *config.Config) { c.Listen.TURN = []string{addr} }, "listen.turn: open " + addr + ": the port is taken", false},
+		{"port taken by datagrams", func(c *config.Config) {
+			c.Listen.TURN = []string{addr}
+			c.TURN.MinPort, c.TURN.MaxPort = port-2, port-1 // relay ports that are not the one that is taken
+		}, "listen.turn: open " + addr + ": the port is taken", false},
 		{"public address of another family", func(c *config.Config) { c.TURN.PublicIP = []string{"2001:db8::1"} }, "turn.public_ip: ", true},
 		{"secret that is not there", func(c *config.Config) { c.TURN.SecretFile = "/nowhere/secret" }, "turn.secret_file: ", true},
 		{"control without certificates", func(c *config.Config) { c.TURN.Control.URL = "tls://127.0.0.1:1" }, "turn.control.cert_file: ", false},
