@@ -122,6 +122,7 @@ func (g *group) round(h Handler, ready []*socket) (l load) {
 			used = 0
 		}
 		n, _ := s.receive(r, used, most, false) // an error was one packet's, and reading it took it away
+		s.had(n, g.rounds)
 		l.runs += r.hand(h, s.tag, used, n)
 		l.packets += n
 		used += n

@@ -31,8 +31,9 @@ const (
 	enough = Most / 2              // packets that were found together without it
 )
 
-// turn is how long a goroutine may run. After 10 ms the runtime takes it for one that must be interrupted, and its monitor then wakes up every 20 us for a while.
-const turn = 5 * time.Millisecond
+// turn is how long a goroutine may run: each end of one wakes other threads, which look for work. After 10 ms the runtime takes it for one that must be interrupted, and
+// its monitor then wakes up every 20 us for a while.
+const turn = 9 * time.Millisecond
 
 func newPoller() (*poller, error) {
 	set, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)

@@ -19,7 +19,10 @@ type socket struct {
 	group *group
 	tag   any
 	id    uint64
-	round uint64 // the last in which it had something; the loop's own
+
+	// The loop's own.
+	round uint64 // the last in which it had something
+	burst bool   // that were several packets
 }
 
 // bind opens the socket.
@@ -54,15 +57,17 @@ func sockaddr(a netip.AddrPort) unix.Sockaddr {
 	return &unix.SockaddrInet6{Addr: a.Addr().As16(), Port: int(a.Port())}
 }
 
-// most is how many packets this round asks for: a burst of a socket that had something in the round before, else one, as scattered packets cost less so.
+// most is how many packets this round asks for: a burst of a socket that had several when it last had something, or had something in the round before; else one, as
+// scattered packets cost less so.
 func (s *socket) most(round uint64) int {
-	running := s.round+1 == round
-	s.round = round
-	if running {
+	if s.burst || s.round+1 == round {
 		return mostBurst
 	}
 	return 1
 }
+
+// had remembers what a round found.
+func (s *socket) had(packets int, round uint64) { s.burst, s.round = packets > 1, round }
 
 func (s *socket) Close() {
 	s.group.mu.Lock()
