@@ -264,6 +264,35 @@ func TestPaceBesideOthers(t *testing.T) {
 	})
 }
 
+// TestDiskIsLeftToOthers: as long as others post pushes, they have the disk as long as the last chunk had it.
+func TestDiskIsLeftToOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t, nil)
+		leave := func(want, took time.Duration) {
+			t.Helper()
+			began := time.Now()
+			if r.svc.leaveDisk(took); time.Since(began) != want {
+				t.Errorf("behind a chunk of %v: a pause of %v, want %v", took, time.Since(began), want)
+			}
+		}
+		leave(0, 7*time.Millisecond) // nobody posts
+		r.submit(Push{})
+		leave(7*time.Millisecond, 7*time.Millisecond)
+		leave(paceLooks*paceLook, time.Hour) // a disk that stands still
+		time.Sleep(postedFor)
+		leave(0, 7*time.Millisecond)
+		r.submit(Push{})
+		r.svc.standing = func() uint64 { return 0 }
+		began := time.Now()
+		if _, err := r.spread(Push{}, nil, many(4*smallChunk)...); err != nil {
+			t.Fatal(err)
+		}
+		if took, want := time.Since(began), (4+3)*r.store.commit; took != want {
+			t.Errorf("a fan-out of four chunks beside others takes %v, want %v: their time, and that of the first three for the others", took, want)
+		}
+	})
+}
+
 // TestStanding: a goroutine that could run is counted.
 func TestStanding(t *testing.T) {
 	var done atomic.Bool

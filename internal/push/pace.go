@@ -9,7 +9,7 @@ const (
 	postedFor    = time.Second // a posted push makes others small, and patient, for so long
 	paceStanding = 16          // goroutines that may stand in line when a chunk is handed out
 	paceLook     = time.Millisecond
-	paceLooks    = 100 // at most: on a machine that others keep busy a fan-out goes on all the same
+	paceLooks    = 100 // at most: on a machine that others keep busy, or whose disk stands still, a fan-out goes on all the same
 )
 
 // besideOthers reports whether pushes for one endpoint are posted at the moment.
@@ -23,6 +23,13 @@ func (s *Service) atOnce(most int) int {
 		return min(most, smallChunk)
 	}
 	return most
+}
+
+// leaveDisk waits between two chunks, if others post pushes, for as long as the last one took: as long the disk is theirs.
+func (s *Service) leaveDisk(took time.Duration) {
+	if s.besideOthers() {
+		time.Sleep(min(took, paceLooks*paceLook))
+	}
 }
 
 // pace waits until those whom earlier chunks woke have run, if others post pushes: the scheduler has one line for all, and each step of theirs begins at its end.

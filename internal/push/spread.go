@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"signalbox/internal/endpoint"
 )
@@ -57,10 +58,11 @@ type spread struct {
 	push    Push            // of all targets
 	request FanoutRequest
 
-	refuse  error  // why it is not accepted, unless it was before
-	fanout  Fanout // as far as it is stored
-	expired int    // with TTL 0: what no session took
-	resumed bool   // a part was stored by an earlier request
+	refuse  error         // why it is not accepted, unless it was before
+	fanout  Fanout        // as far as it is stored
+	expired int           // with TTL 0: what no session took
+	resumed bool          // a part was stored by an earlier request
+	took    time.Duration // to store the last chunk
 }
 
 // part is a chunk on its way to the disk.
@@ -69,6 +71,7 @@ type part struct {
 	claim   *claim
 	limit   int // of targets
 	stored  AcceptedChunk
+	took    time.Duration // to store it
 	err     error
 }
 
@@ -99,6 +102,7 @@ func (d *spread) run() error {
 		d.fanout = done.stored.Fanout
 		d.push.ID = d.fanout.ID
 		next = nil
+		d.took = done.took
 		if len(done.stored.Targets) == done.limit {
 			next = d.write()
 		}
@@ -147,8 +151,12 @@ func (d *spread) write() <-chan *part {
 		c.Limit = limit
 	}
 	done := make(chan *part, 1)
+	pause := d.took
 	go func() { // ends with its answer
+		d.s.leaveDisk(pause)
+		began := time.Now()
 		p.stored, p.err = d.s.acceptTargets(context.WithoutCancel(d.ctx), c)
+		p.took = time.Since(began)
 		done <- p
 	}()
 	return done
