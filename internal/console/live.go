@@ -39,7 +39,7 @@ type viewer struct {
 	socket *socket
 	wake   chan struct{} // holds a token while there are notes
 
-	watching []string // guarded by the hub's lock
+	watching []string // guarded by the hub's lock; it changes in run and after it alone
 
 	mu     sync.Mutex // after that of the hub
 	member technician.Principal
@@ -49,9 +49,9 @@ type viewer struct {
 
 // notes are what is to be done for a page.
 type notes struct {
-	marks map[string]*endpoint.Presence // what has changed; of those that went offline how they are
-	stale bool                          // what it may see has to be found out again
-	fresh bool                          // it wants to see something else
+	marks   map[string]*endpoint.Presence // whose presence has changed; of those that went offline how they are
+	changed []string                      // that were created, changed or deleted, which may change what it may see
+	fresh   bool                          // it wants to see something else
 }
 
 // serveLive tells an open page what changes.
@@ -119,14 +119,13 @@ func (v *viewer) mark(id string, ended *endpoint.Presence) {
 	})
 }
 
-// changed tells the page that an endpoint was created, changed or deleted, which may change whether it may see it.
+// changed notes that an endpoint was created, changed or deleted.
 func (v *viewer) changed(id string) {
 	v.mu.Lock()
-	concerns := slices.Contains(v.asked, id)
+	concerns := slices.Contains(v.asked, id) && !slices.Contains(v.notes.changed, id)
 	v.mu.Unlock()
 	if concerns {
-		v.note(func(n *notes) { n.stale = true })
-		v.say(message{Endpoint: id})
+		v.note(func(n *notes) { n.changed = append(n.changed, id) })
 	}
 }
 
@@ -219,12 +218,17 @@ func (v *viewer) work(ctx context.Context) {
 	n := v.notes
 	v.notes = notes{}
 	v.mu.Unlock()
-	var ids []string
-	if n.fresh || n.stale {
-		ids = v.look(ctx)
-	}
-	if !n.fresh {
-		ids = slices.Collect(maps.Keys(n.marks))
+	ids := slices.Collect(maps.Keys(n.marks))
+	if n.fresh || len(n.changed) > 0 {
+		before, now := v.watching, v.look(ctx)
+		for _, id := range n.changed {
+			if slices.Contains(before, id) || slices.Contains(now, id) { // of what it may not see it learns nothing
+				v.say(message{Endpoint: id})
+			}
+		}
+		if n.fresh {
+			ids = now
+		}
 	}
 	if n.fresh || len(ids) > 0 {
 		v.tell(ctx, ids, n.marks)

@@ -62,6 +62,16 @@ func state(t *testing.T, ws *coder.Conn, id, want string) (reason string) {
 	}
 }
 
+// presences hears the next presences; endpoints that the page may see may have been told of before them.
+func presences(t *testing.T, ws *coder.Conn) (m heard) {
+	t.Helper()
+	for m.Presence == nil {
+		m = heard{}
+		hear(t, ws, &m)
+	}
+	return m
+}
+
 // TestLivePresence: what an open page watches and may see is told as it changes, and nothing else.
 func TestLivePresence(t *testing.T) {
 	w := newWorld(t)
@@ -69,8 +79,7 @@ func TestLivePresence(t *testing.T) {
 	w.role(technician.Role{Name: "lab", Groups: []string{"lab"}})
 	ws := w.signedIn("ada", "lab").open(livePath, liveProtocol)
 	say(t, ws, `{"watch":{"endpoints":["pc-1","pc-3","nowhere"]}}`)
-	var first heard
-	if hear(t, ws, &first); len(first.Presence) != 1 || first.Presence["pc-1"].State != "never" {
+	if first := presences(t, ws); len(first.Presence) != 1 || first.Presence["pc-1"].State != "never" {
 		t.Fatalf("answer = %+v", first)
 	}
 	s := &session{}
@@ -85,9 +94,29 @@ func TestLivePresence(t *testing.T) {
 	say(t, ws, `{"watch":{"endpoints":["pc-2"]}}`)
 	state(t, ws, "pc-2", "online")
 	say(t, ws, `{"watch":{"endpoints":[]}}`)
-	var none heard
-	if hear(t, ws, &none); none.Presence == nil || len(none.Presence) > 0 {
+	if none := presences(t, ws); len(none.Presence) > 0 {
 		t.Errorf("answer to watching nothing = %+v", none)
+	}
+}
+
+// TestLiveHidesEndpoints: a page that asks for endpoints by their ids is told of those that it may see when they are made and changed, and of no others.
+func TestLiveHidesEndpoints(t *testing.T) {
+	w := newWorld(t)
+	w.role(technician.Role{Name: "lab", Groups: []string{"lab"}})
+	ws := w.signedIn("ada", "lab").open(livePath, liveProtocol)
+	say(t, ws, `{"watch":{"endpoints":["pc-1","pc-3"]}}`)
+	presences(t, ws)
+	hidden, seen := w.endpoint("pc-3", "attic"), w.endpoint("pc-1", "lab")
+	for range 2 {
+		var m heard
+		if hear(t, ws, &m); m.Endpoint != "pc-1" {
+			t.Errorf("told %+v, want pc-1 alone", m)
+		}
+		for _, k := range []endpoint.Key{hidden, seen} {
+			if _, err := w.directory.Update(t.Context(), k, endpoint.Patch{Labels: map[string]string{"os": "linux"}}); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 }
 

@@ -121,6 +121,7 @@ func TestRates(t *testing.T) {
 func TestTooFast(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn("ada", "viewer")
+	w.stand()
 	var got reply
 	for range 400 {
 		if got = b.get("me"); got.status != http.StatusOK {

@@ -147,6 +147,7 @@ func TestChangePassword(t *testing.T) {
 func TestTooManyAttempts(t *testing.T) {
 	w := newWorld(t)
 	b := &browser{w: w}
+	w.stand()
 	for range 5 {
 		b.post("signin/link", `{"token":"x"}`).want(linkInvalid)
 	}

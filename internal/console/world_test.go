@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -95,7 +96,8 @@ type world struct {
 	technicians *technician.Service
 	trail       *trail
 	broker      *fakeBroker
-	stop        context.CancelFunc // ends the contexts of requests, as the shared port does when the server stops
+	stop        context.CancelFunc        // ends the contexts of requests, as the shared port does when the server stops
+	stood       atomic.Pointer[time.Time] // where the clock stands; nil: it goes
 }
 
 // run runs a part until the end of the test and waits for its end.
@@ -132,7 +134,7 @@ func newWorld(t *testing.T) *world {
 		t.Fatal(err)
 	}
 	run(t, hub.Run)
-	w.technicians = technician.NewService(technician.Default(), domain, w.store, w.trail, log, reg, time.Now)
+	w.technicians = technician.NewService(technician.Default(), domain, w.store, w.trail, log, reg, w.now)
 	w.h, err = New(Deps{
 		Domain: domain, Version: "1.2.3", Technicians: w.technicians, Endpoints: w.directory, Registry: w.registry, Events: hub, Why: why{},
 		Diagnosis: func(d diagnosis.Diagnosis) any { return map[string]string{"id": d.ID, "code": d.Code} },
@@ -141,10 +143,25 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.h.rates.now = w.now
 	w.registry.Watch(w.h.Watcher())
 	run(t, w.h.Run)
 	w.serve()
 	return w
+}
+
+// now is the clock of sign-ins and of how often somebody may ask.
+func (w *world) now() time.Time {
+	if at := w.stood.Load(); at != nil {
+		return *at
+	}
+	return time.Now()
+}
+
+// stand has the clock stand from now on, for tests of what is too much within a time: on a busy machine their requests take longer than that.
+func (w *world) stand() {
+	at := time.Now()
+	w.stood.Store(&at)
 }
 
 // serve serves until the end of the test.
