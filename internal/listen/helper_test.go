@@ -32,6 +32,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testDomain = "xmpp.company.local"
 
+// patience is how long a test waits for what comes at once on a machine that has nothing else to do.
+const patience = time.Minute
+
+// own is an address of loopback that no other test has, for ports that are closed and opened again: a free port of 127.0.0.1 may be another program's meanwhile.
+const own = "127.86.75.30:0"
+
 // bundle is a root and a leaf for the test domain.
 type bundle struct {
 	pem   []byte
@@ -196,7 +202,7 @@ func (w *world) addr(listener string) string {
 // dial opens a connection that is closed at the end of the test.
 func (w *world) dial(listener string) net.Conn {
 	w.t.Helper()
-	c, err := net.DialTimeout("tcp", w.addr(listener), 5*time.Second)
+	c, err := net.DialTimeout("tcp", w.addr(listener), patience)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -215,7 +221,7 @@ func (w *world) next() handed {
 	case h := <-w.got:
 		w.t.Cleanup(func() { h.conn.Close() })
 		return h
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		w.t.Fatal("no connection was handed over")
 		return handed{}
 	}
@@ -224,7 +230,7 @@ func (w *world) next() handed {
 // closes waits until the server closes the connection, and returns what it said.
 func closes(t testing.TB, c net.Conn) []byte {
 	t.Helper()
-	c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	c.SetReadDeadline(time.Now().Add(patience))
 	said, err := io.ReadAll(c)
 	if ne, ok := err.(net.Error); ok && ne.Timeout() {
 		t.Fatal("the connection stays open")
@@ -235,7 +241,7 @@ func closes(t testing.TB, c net.Conn) []byte {
 // reads expects the next bytes.
 func reads(t testing.TB, c net.Conn, want string) {
 	t.Helper()
-	c.SetReadDeadline(time.Now().Add(30 * time.Second))
+	c.SetReadDeadline(time.Now().Add(patience))
 	got := make([]byte, len(want))
 	if n, err := io.ReadFull(c, got); err != nil || !bytes.Equal(got, []byte(want)) {
 		t.Fatalf("read %q, %v, want %q", got[:n], err, want)
@@ -253,7 +259,7 @@ func writes(t testing.TB, c net.Conn, what string) {
 // wantOpen waits until a listener has so many connections.
 func (w *world) wantOpen(listener string, want float64) {
 	w.t.Helper()
-	late := time.After(10 * time.Second)
+	late := time.After(patience)
 	for {
 		open := testutil.ToFloat64(w.server.metrics.open.WithLabelValues(listener))
 		if open == want {

@@ -19,7 +19,7 @@ import (
 // TestExpiredCertificate keeps the ports closed until the file changes.
 func TestExpiredCertificate(t *testing.T) {
 	cfg := testConfig()
-	cfg.HTTP = []string{"127.0.0.1:0"}
+	cfg.TLS, cfg.XMPP, cfg.HTTP = []string{own}, []string{own}, []string{own}
 	w := newWorldWith(t, cfg, newBundle(t, time.Now().Add(-48*time.Hour), time.Now().Add(-time.Hour)), XMPP)
 	if err := w.server.Open(t.Context()); err != nil {
 		t.Fatal(err)
@@ -54,7 +54,7 @@ func (w *world) until(cond func() bool) {
 	w.t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	end := time.After(10 * time.Second)
+	end := time.After(patience)
 	for !cond() {
 		select {
 		case <-tick.C:
@@ -66,7 +66,9 @@ func (w *world) until(cond func() bool) {
 
 // TestReopenTaken has another program take the port while it is closed, and give it back.
 func TestReopenTaken(t *testing.T) {
-	w := newWorldWith(t, testConfig(), newBundle(t, time.Now().Add(-48*time.Hour), time.Now().Add(-time.Hour)), XMPP)
+	cfg := testConfig()
+	cfg.TLS = []string{own}
+	w := newWorldWith(t, cfg, newBundle(t, time.Now().Add(-48*time.Hour), time.Now().Add(-time.Hour)), XMPP)
 	core, logs := observer.New(zapcore.ErrorLevel)
 	w.server.log = zap.New(core)
 	w.start()
@@ -128,7 +130,7 @@ func TestOpenTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	other, err := net.Listen("tcp", "127.0.0.1:0")
+	other, err := net.Listen("tcp", own)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -185,7 +187,7 @@ func TestMaxConnections(t *testing.T) {
 func TestCrowdLeaves(t *testing.T) {
 	const crowd = 64
 	cfg := testConfig()
-	cfg.MaxConnections = crowd
+	cfg.MaxConnections, cfg.FirstByteTimeout = crowd, patience
 	w := newWorld(t, cfg, STARTTLS).start()
 	for range 20 {
 		members := make([]net.Conn, crowd)
@@ -208,6 +210,7 @@ func TestCrowdLeaves(t *testing.T) {
 func TestHeldHandshakes(t *testing.T) {
 	cfg := behindProxy()
 	cfg.MaxHandshakes, cfg.HandshakeQueue = 4, 18
+	cfg.HandshakeTimeout, cfg.QueueTimeout = patience, patience // none is over in this test
 	w := newWorld(t, cfg, XMPP, STARTTLS).start()
 	hello := string(clientHello(t))
 	hold := func() net.Conn {

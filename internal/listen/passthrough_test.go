@@ -138,13 +138,8 @@ func TestPassthroughHalfClose(t *testing.T) {
 }
 
 func TestPassthroughRefused(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close() // nobody listens there now
 	cfg := testConfig()
-	cfg.SNIPassthrough = map[string]string{"other.local": ln.Addr().String()}
+	cfg.SNIPassthrough = map[string]string{"other.local": "127.0.0.1:1"} // where nobody listens
 	w := newWorld(t, cfg, XMPP).start()
 	c := w.dial("tls")
 	writes(t, c, string(splitHello(t, "other.local", 1<<14)))
