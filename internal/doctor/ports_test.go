@@ -43,7 +43,7 @@ func TestWhatAnswersAtAPort(t *testing.T) {
 // TestSilenceEnds: a program that says nothing is not waited for longer than patience, or than whoever asked waits.
 func TestSilenceEnds(t *testing.T) {
 	x := example(t)
-	x.patience = 50 * time.Millisecond
+	x.patience = 2 * time.Second // in which a connection is made, also on a busy machine
 	x.Config.Listen.TLS = []string{answering(t, func(net.Conn) {})}
 	x.take(t.Context(), []Step{XMPP})
 	wantLines(t, x, "ok signalbox.yaml", "ok xmpp.routing", ", over TLS: does not answer in time")

@@ -298,7 +298,6 @@ func TestPortsOfTheSystem(t *testing.T) {
 func TestOtherServers(t *testing.T) {
 	nowhere := func(netip.AddrPort) netip.AddrPort { return netip.MustParseAddrPort("0.0.0.0:9") }
 	x := example(t)
-	x.patience = 2 * time.Second
 	x.Config.Listen.TURN = nil
 	both, closed := datagrams(t, bindingsOf(truly)), "127.0.0.1:1"
 	odd, overTLS := answering(t, bindings(nowhere)), secured(t, x, &tls.Config{}, bindings(truly))
