@@ -48,8 +48,7 @@ func wantFailure(t *testing.T, err error, want ladder.Reason, pieces ...string) 
 }
 
 func TestAddressFailures(t *testing.T) {
-	closed := closedPort(t)
-	_, port, _ := net.SplitHostPort(closed)
+	_, port, _ := net.SplitHostPort(closedPort)
 	for _, tt := range []struct {
 		name, address string
 		want          ladder.Reason
@@ -57,7 +56,7 @@ func TestAddressFailures(t *testing.T) {
 	}{
 		{"name not in DNS", "xmpp.example.invalid:443", ladder.NameUnknown, "xmpp.example.invalid"},
 		{"DNS fails", "xmpp.example.broken:443", ladder.NoDNS, "xmpp.example.broken"},
-		{"port refused", closed, ladder.PortRefused, closed},
+		{"port refused", closedPort, ladder.PortRefused, closedPort},
 		{"port refused at a name", "xmpp.example.ok:" + port, ladder.PortRefused, "127.0.0.1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

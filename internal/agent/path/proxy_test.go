@@ -103,7 +103,7 @@ func TestProxyFailures(t *testing.T) {
 		{name: "forbidden", proxy: connectProxy(always("403 Forbidden", "")), setting: "http://127.0.0.1:PORT", want: ladder.ProxyForbidden, pieces: []string{"403 Forbidden"}},
 		{name: "does not reach the server", proxy: connectProxy(always("502 Bad Gateway", "")), setting: "http://127.0.0.1:PORT", want: ladder.ProxyNoWay, pieces: []string{"502"}},
 		{name: "overloaded", proxy: connectProxy(always("503 \x1b[31mBusy", "")), setting: "http://127.0.0.1:PORT", want: ladder.ProxyNoWay, pieces: []string{"503 ?[31mBusy"}},
-		{name: "server's port is closed", proxy: connectProxy(pass), setting: "http://127.0.0.1:PORT", address: closedPort(t), want: ladder.ProxyNoWay, pieces: []string{"502"}},
+		{name: "server's port is closed", proxy: connectProxy(pass), setting: "http://127.0.0.1:PORT", address: closedPort, want: ladder.ProxyNoWay, pieces: []string{"502"}},
 		{name: "other refusal", proxy: connectProxy(always("429 Slow down", "")), setting: "http://127.0.0.1:PORT", want: ladder.ProxyRefused, pieces: []string{"429"}},
 		{name: "opens TLS itself", proxy: intercepting(newAuthority(t, "Corp Web Gateway CA").issue(testDomain, -year, year)), setting: "http://127.0.0.1:PORT",
 			want: ladder.Intercepted, pieces: []string{"Corp Web Gateway CA"}},
@@ -117,7 +117,7 @@ func TestProxyFailures(t *testing.T) {
 		{name: "name not in DNS", setting: "http://proxy.example.invalid:3128", want: ladder.ProxyNameUnknown, pieces: []string{"proxy.example.invalid"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			at := closedPort(t)
+			at := closedPort
 			if tt.proxy != nil {
 				at = serve(t, tt.proxy)
 			}

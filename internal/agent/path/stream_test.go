@@ -63,7 +63,7 @@ func TestSecured(t *testing.T) {
 		{name: "of another authority", address: shows(newAuthority(t, "Corp Web Gateway CA").issue(testDomain, -year, year)), want: ladder.Intercepted},
 		{name: "expired", address: shows(ours.issue(testDomain, -year, -time.Hour)), want: ladder.CertExpired},
 		{name: "the proxy refuses", address: good, proxy: "http://user:wrong@" + proxy, want: ladder.ProxyWrongLogin},
-		{name: "nothing listens", address: closedPort(t), want: ladder.PortRefused},
+		{name: "nothing listens", address: closedPort, want: ladder.PortRefused},
 		{name: "no address", address: "a b:1", want: ladder.NameUnknown},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
