@@ -390,7 +390,7 @@ func TestPermissions(t *testing.T) {
 func TestEnd(t *testing.T) {
 	i := openInstance(t, []string{"bash", "--norc", "--noprofile"})
 	w := show(t, i, channel.TerminalOpen{})
-	w.line(t, "sleep 1000 & echo pid=$!; sleep 1000")
+	w.line(t, "sleep 1000 & echo p''id=$!; sleep 1000") // the terminal shows what is typed, too, before the shell has read it
 	w.wait(t, "pid=")
 	if err := w.End(t.Context()); err != nil {
 		t.Fatal(err)
@@ -418,7 +418,7 @@ func TestEnd(t *testing.T) {
 func TestDeafProgram(t *testing.T) {
 	i := openInstance(t, plain)
 	w := show(t, i, channel.TerminalOpen{})
-	w.line(t, "stty raw -echo; echo deaf; sleep 1000")
+	w.line(t, "stty raw -echo; echo de''af; sleep 1000")
 	w.wait(t, "deaf")
 	for range 4 {
 		if err := w.Type(t.Context(), bytes.Repeat([]byte("x"), channel.MaxMessage)); err != nil {
