@@ -108,7 +108,7 @@ func next(t *testing.T, s *side) accepted {
 
 // limit is how long anything may take.
 func limit(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -86,7 +86,7 @@ func (v *technician) listen(ctx context.Context) {
 
 // limit is how long anything may take.
 func limit(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
