@@ -101,7 +101,7 @@ func TestProgressThatIsNotStored(t *testing.T) {
 // TestOrderBehindARefusedEvent: what follows a refused event of the same endpoint waits behind it, through a restart as well, and comes in its order.
 func TestOrderBehindARefusedEvent(t *testing.T) {
 	r := newRig(t, func(c *Config) {
-		c.Retries = []string{"5ms", "5ms", "100ms", "100ms", "100ms", "100ms", "100ms", "100ms", "100ms", "100ms", "100ms", "100ms", "100ms", "100ms"}
+		c.Retries = append([]string{"5ms", "5ms"}, slices.Repeat([]string{"500ms"}, 30)...)
 	})
 	r.answers(func(p payload) int {
 		if string(p.Data["endpoint"]) == `"bad"` {
