@@ -75,7 +75,7 @@ func rowsOf(t *testing.T, s *Store, from string) int {
 // until waits for a transaction after which there are as many rows.
 func until(t *testing.T, s *Store, from string, want int) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(time.Minute)
 	for wake := s.WatchEvents(); rowsOf(t, s, from) != want; {
 		select {
 		case <-wake:
