@@ -112,19 +112,20 @@ func TestSlowHashesGiveTheirPlaceBack(t *testing.T) {
 
 func TestAttack17UnknownUserCostsASlowHash(t *testing.T) {
 	s, _ := newTestServer(t)
-	fastest := func(message string) time.Duration {
-		best := time.Hour
-		for range 5 {
-			began := time.Now()
-			_, _, err := start(t, s, Plain, tls13()).Step(t.Context(), []byte(message))
-			best = min(best, time.Since(began))
-			if got := condition(t, err); got != NotAuthorized {
-				t.Fatalf("Step() = %q, want %q", got, NotAuthorized)
-			}
+	refused := func(message string) time.Duration {
+		t.Helper()
+		began := time.Now()
+		_, _, err := start(t, s, Plain, tls13()).Step(t.Context(), []byte(message))
+		took := time.Since(began)
+		if got := condition(t, err); got != NotAuthorized {
+			t.Fatalf("Step() = %q, want %q", got, NotAuthorized)
 		}
-		return best
+		return took
 	}
-	known, unknown := fastest("\x00pc-1\x00wrong-secret"), fastest("\x00nobody\x00wrong-secret")
+	known, unknown := time.Hour, time.Hour // the fastest of each, in turns: what else the machine does comes and goes
+	for range 20 {
+		known, unknown = min(known, refused("\x00pc-1\x00wrong-secret")), min(unknown, refused("\x00nobody\x00wrong-secret"))
+	}
 	if unknown < known/4 {
 		t.Errorf("an unknown user is refused after %v, a known one after %v", unknown, known)
 	}
