@@ -8,9 +8,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-)
 
-const othersMode = 0o077 // what the group and others may do with a file
+	"signalbox/internal/private"
+)
 
 // LoadOrCreateKey returns the secret key of this many bytes in the file at path. A file that is not there is made with random bytes: readable by its owner
 // alone, whole or not at all, and on the disk before the key is used; of several processes that make it at a time one wins, and all return its key.
@@ -43,10 +43,11 @@ func loadKey(path string, bytes int) ([]byte, error) {
 	switch {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("key file %s is not a file", path)
-	case info.Mode().Perm()&othersMode != 0:
-		return nil, fmt.Errorf("key file %s is open to others (mode %04o): make it the server's alone with chmod 600", path, info.Mode().Perm())
 	case info.Size() != int64(bytes):
 		return nil, fmt.Errorf("key file %s has %d bytes instead of %d: restore it from a backup, or remove it to get a new key", path, info.Size(), bytes)
+	}
+	if err := private.Check(info); err != nil {
+		return nil, fmt.Errorf("key file %s %w", path, err)
 	}
 	key := make([]byte, bytes)
 	if _, err := io.ReadFull(f, key); err != nil {

@@ -35,7 +35,7 @@ func TestKeyFileRefusals(t *testing.T) {
 		make func(path string) error
 		want string
 	}{
-		{"readable by the group", func(p string) error { return writeMode(p, 32, 0o640) }, "is open to others (mode 0640): make it the server's alone with chmod 600"},
+		{"readable by the group", func(p string) error { return writeMode(p, 32, 0o640) }, "is open to others (mode 0640): make it its owner's alone with chmod 600"},
 		{"readable by all", func(p string) error { return writeMode(p, 32, 0o644) }, "mode 0644"},
 		{"writable by others", func(p string) error { return writeMode(p, 32, 0o602) }, "mode 0602"},
 		{"short", func(p string) error { return writeMode(p, 31, 0o600) }, "has 31 bytes instead of 32: restore it from a backup, or remove it"},

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+
+	"signalbox/internal/private"
 )
 
 // Bounds of a secret that is shared with another program. What is made with it can be tried against guesses, so one that people think up is too weak.
@@ -64,10 +66,11 @@ func readSecretFile(path string, most int64) ([]byte, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a file", path)
-	case info.Mode().Perm()&othersMode != 0:
-		return nil, fmt.Errorf("%s is open to others (mode %04o): make it the server's alone with chmod 600", path, info.Mode().Perm())
 	case info.Size() > most:
 		return nil, fmt.Errorf("%s has %d bytes, a secret has at most %d", path, info.Size(), MaxSharedBytes)
+	}
+	if err := private.Check(info); err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
 	}
 	return os.ReadFile(path)
 }

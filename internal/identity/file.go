@@ -10,6 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"signalbox/internal/private"
 )
 
 // fileTitle is the first line of a key file. The second is the seed in base64url, the third the public key, by which a file that was damaged is known from one that holds
@@ -52,7 +54,7 @@ func Load(path string) (Key, error) {
 	case !info.Mode().IsRegular():
 		return Key{}, fmt.Errorf("identity key %s is not a file", path)
 	}
-	if err := private(info); err != nil {
+	if err := private.Check(info); err != nil {
 		return Key{}, fmt.Errorf("identity key %s %w", path, err)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFileBytes+1))

@@ -22,6 +22,7 @@ var layers = []struct {
 	{"internal/id", 0, "id"},
 	{"internal/notify", 1, "notify"},
 	{"internal/datadir", 0, "datadir"},
+	{"internal/private", 0, "private"},
 	{"certs", 1, "certs"},
 	{"xmpp/scan", 1, "scan"},
 	{"internal/endpoint", 2, "endpoint"},

@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"signalbox/internal/private"
 )
 
 const maxKeyFile = 4096
@@ -26,10 +28,11 @@ func LoadKeys(path string) ([]Key, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s is not a file", path)
-	case info.Mode().Perm()&0o077 != 0:
-		return nil, fmt.Errorf("%s is open to others (mode %04o): make it the server's alone with chmod 600", path, info.Mode().Perm())
 	case info.Size() > maxKeyFile:
 		return nil, fmt.Errorf("%s has %d bytes, the keys of receivers have at most %d", path, info.Size(), maxKeyFile)
+	}
+	if err := private.Check(info); err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
 	}
 	text, err := io.ReadAll(io.LimitReader(f, maxKeyFile))
 	if err != nil {
