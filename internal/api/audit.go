@@ -24,7 +24,7 @@ type auditBody struct {
 	_       struct{}        `additionalProperties:"true"`
 	Seq     int64           `json:"seq" doc:"Number, one more than that of the entry before."`
 	At      time.Time       `json:"at"`
-	Actor   string          `json:"actor" doc:"Who did it: token, technician, endpoint or local (the command line on the server's machine), a colon and a name; or server." example:"token:management"`
+	Actor   string          `json:"actor" doc:"Who did it: token, technician, endpoint, enrolment (a machine by its one-time token) or local (the command line on the server's machine), a colon and a name; stranger, a colon and an address; or server." example:"token:management"`
 	Action  string          `json:"action" doc:"The page API.md has them." example:"session.ended"`
 	Subject string          `json:"subject,omitempty" doc:"To what." example:"ses_0123456789abc"`
 	Detail  json.RawMessage `json:"detail" doc:"What else is known of it, an object."`
