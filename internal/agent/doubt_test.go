@@ -12,6 +12,7 @@ import (
 func TestDoubt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, p := remoteAgent(t, identity.Generate())
+		synctest.Wait() // the agent says its presence before the session is the one that can be doubted
 		r.agent.doubt()
 		p.until("<iq type='get' id='alive-0'")
 		p.until("</iq>")
