@@ -56,7 +56,7 @@ image-files: ## what goes into the images, for which no engine is needed: bin/im
 	@set -e; for arch in $(ARCHS); do \
 	  CGO_ENABLED=0 GOOS=linux GOARCH=$$arch $(GO) build -trimpath -ldflags="-s -X main.version=$(IMAGE_TAG)" -o $(IMAGES)/$$arch/ ./cmd/...; \
 	  $(GO) run ./deploy/image/rootfs -o $(IMAGES)/context/signalbox-$$arch.tar -program $(IMAGES)/$$arch/signalbox -low-ports /var/lib/signalbox; \
-	  $(GO) run ./deploy/image/rootfs -o $(IMAGES)/context/signalbox-agent-$$arch.tar -program $(IMAGES)/$$arch/signalbox-agent /var/lib/signalbox-agent /etc/signalbox-agent; \
+	  $(GO) run ./deploy/image/rootfs -o $(IMAGES)/context/signalbox-agent-$$arch.tar -program $(IMAGES)/$$arch/signalbox-agent /var/lib/signalbox-agent /etc/signalbox-agent /run/signalbox-agent; \
 	done
 
 deb: ## the Debian packages of server and agent into bin/packages, for amd64 and arm64

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"signalbox/internal/agent"
+	"signalbox/internal/agent/local"
 	"signalbox/internal/telemetry"
 )
 
@@ -99,7 +100,8 @@ func run(c *cobra.Command, file string, cfg agent.Config, ready string, stderr i
 	if err != nil {
 		return &exitError{exitConfig, err}
 	}
-	if err := serveAs(c.Context(), file, func(ctx context.Context) error { return runReachable(ctx, a, cfg.StateDir, log) }); err != nil {
+	socket := local.Options{Path: local.Place(cfg.LocalSocket, cfg.StateDir), Agent: reachable{a}, Present: asked.Present, Log: log.Named("local")}
+	if err := serveAs(c.Context(), file, func(ctx context.Context) error { return runReachable(ctx, a, socket, log) }); err != nil {
 		return &exitError{exitFailed, err}
 	}
 	return nil

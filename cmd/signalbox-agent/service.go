@@ -27,6 +27,7 @@ StartLimitIntervalSec=0
 ExecStart={{Path | cmdEscape}}{{range Arguments}} {{. | cmd}}{{end}}
 Restart=always
 RestartSec=5
+RuntimeDirectory=signalbox-agent
 LimitNOFILE=8192
 KillMode=mixed
 TimeoutStopSec=30

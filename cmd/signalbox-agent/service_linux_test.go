@@ -102,13 +102,18 @@ func must(t *testing.T, err error) {
 // enrolled enrols the computer at a server as pc-1 and returns the file of its configuration, whose path has a space.
 func (c *computer) enrolled(s *harness.Server) string {
 	c.t.Helper()
-	_, answer := s.Call(c.t, http.MethodPost, "/v1/enrolments", `{"endpoint":"pc-1"}`, http.StatusCreated)
+	return enrolled(c.t, c.program, s)
+}
+
+func enrolled(t *testing.T, program string, s *harness.Server) string {
+	t.Helper()
+	_, answer := s.Call(t, http.MethodPost, "/v1/enrolments", `{"endpoint":"pc-1"}`, http.StatusCreated)
 	var made struct{ Token string }
-	must(c.t, json.Unmarshal([]byte(answer), &made))
-	folder := filepath.Join(c.dir, "its configuration")
+	must(t, json.Unmarshal([]byte(answer), &made))
+	folder := filepath.Join(t.TempDir(), "its configuration")
 	args := []string{"enroll", "--server", s.Addr("tls"), "--token", made.Token, "--config-dir", folder, "--ca-file", s.CAFile, "--proxy", "direct"}
-	if out, err := exec.CommandContext(c.t.Context(), c.program, args...).CombinedOutput(); err != nil {
-		c.t.Fatalf("enroll: %v: %s", err, out)
+	if out, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
+		t.Fatalf("enroll: %v: %s", err, out)
 	}
 	return filepath.Join(folder, "agent.yaml")
 }
@@ -123,6 +128,7 @@ StartLimitIntervalSec=0
 ExecStart=%s "run" "--config" "%s"
 Restart=always
 RestartSec=5
+RuntimeDirectory=signalbox-agent
 LimitNOFILE=8192
 KillMode=mixed
 TimeoutStopSec=30

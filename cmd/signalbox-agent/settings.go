@@ -20,6 +20,7 @@ func newSettings(c *cobra.Command) *settings {
 	s.text("proxy", "proxy", "HTTP proxy on the way, http://[user@]host:port, or direct")
 	s.text("ca-file", "ca_file", "certificate authorities to trust (PEM)")
 	s.text("state-dir", "state_dir", "directory of the journal")
+	s.text("local-socket", "local_socket", "socket by which users see and end remote sessions")
 	s.text("log-level", "log.level", "debug, info, warn or error")
 	s.text("log-format", "log.format", "json or console")
 	return s

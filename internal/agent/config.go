@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"signalbox/internal/agent/local"
 	"signalbox/internal/agent/path"
 	"signalbox/internal/agent/remote"
 	"signalbox/internal/identity"
@@ -29,6 +30,7 @@ type Config struct {
 	CAFile            string              `key:"ca_file" doc:"PEM file with the certificate authorities to trust. Empty: those of the system."`
 	AllowPlain        bool                `key:"allow_plain" doc:"Whether the secret may be sent as it is (SASL PLAIN, inside TLS) to a server that offers no SCRAM."`
 	StateDir          string              `key:"state_dir" doc:"Directory of the journal; made if it is missing. One agent at a time can use it."`
+	LocalSocket       string              `key:"local_socket" doc:"Socket by which users at this computer see and end remote sessions, absolute and of 103 bytes at most; its directory is made, open to all users, if it is missing. Empty: /run/NAME/agent.sock (macOS: /var/run/NAME/agent.sock) where state_dir is /var/lib/NAME or /etc/NAME/state, and else agent.sock in state_dir, where the agent's user and root alone come to it."`
 	Handlers          map[string]Handler  `key:"handlers" doc:"What to run for a push type, or for all types of a prefix such as policy.*."`
 	Concurrency       int                 `key:"concurrency" doc:"How many handlers run at the same time, 1 to 64; with 1 pushes are handled in the order of their arrival."`
 	Keepalive         time.Duration       `key:"keepalive" doc:"How often the server is asked for a sign of life, 5s to 1h, give or take a tenth. The default stays below the minute after which many proxies and routers cut what is silent; the agent asks more often where it finds that they cut sooner."`
@@ -80,6 +82,9 @@ func (c Config) Validate() error {
 	errs = append(errs, c.validateCredentials()...)
 	if c.StateDir == "" {
 		bad("state_dir", "is missing")
+	}
+	if err := local.CheckPath(c.LocalSocket); c.LocalSocket != "" && err != nil {
+		bad("local_socket", "%v", err)
 	}
 	errs = append(errs, c.validateProxy()...)
 	for i, a := range c.Addresses {

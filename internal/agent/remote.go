@@ -29,8 +29,8 @@ func WithConsent(c remote.Consent) Option { return func(a *Agent) { a.consent = 
 // RemoteSessions returns the remote sessions that run.
 func (a *Agent) RemoteSessions() []remote.Session { return a.remote.Sessions() }
 
-// EndRemoteSession ends one as the user wants it, also while the server cannot be reached, and returns false if there is none.
-func (a *Agent) EndRemoteSession(id string) bool { return a.remote.End(id) }
+// EndRemoteSession ends one as a user at the endpoint wants it, also while the server cannot be reached, and returns false if there is none. The server is told who it was; empty: not known.
+func (a *Agent) EndRemoteSession(id, user string) bool { return a.remote.End(id, user) }
 
 // errNoKey refuses what nobody can prove.
 var errNoKey = errors.New("the endpoint does not know the key of its server: set server_key")

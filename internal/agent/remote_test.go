@@ -134,7 +134,7 @@ func TestForeignGrants(t *testing.T) {
 				t.Errorf("deny = %s", text)
 			}
 		}
-		if r.agent.EndRemoteSession("ses_0123456789abc") || len(r.agent.RemoteSessions()) != 0 {
+		if r.agent.EndRemoteSession("ses_0123456789abc", "ann") || len(r.agent.RemoteSessions()) != 0 {
 			t.Error("a session runs")
 		}
 		r.stopAnyhow(p)
@@ -162,7 +162,7 @@ func TestUserEndsOffline(t *testing.T) {
 		p.accepted(sealed(t, key, "pc-1@"+testDomain))
 		p.conn.Close()
 		synctest.Wait()
-		if !r.agent.EndRemoteSession("ses_0123456789abc") {
+		if !r.agent.EndRemoteSession("ses_0123456789abc", "ann") {
 			t.Fatal("there is no session")
 		}
 		p = r.next().secure(nil)

@@ -16,7 +16,7 @@ type sessionCreate struct {
 	Kinds       []string          `json:"kinds" nullable:"false" minItems:"1" maxItems:"4" enum:"desktop,terminal,files,processes" doc:"Channels that may be opened."`
 	Permissions []string          `json:"permissions,omitempty" nullable:"false" maxItems:"7" enum:"terminal.type,files.read,files.write,processes.read,processes.kill,desktop.view,desktop.control" doc:"What may be done on them; absent: all that the kinds have."`
 	Consent     *sessionConsent   `json:"consent,omitempty" doc:"Whether the user at the endpoint is asked; absent: as session.consent says."`
-	NotifyUser  *bool             `json:"notify_user,omitempty" doc:"Whether the user is shown that a session runs, and can end it; absent: true."`
+	NotifyUser  *bool             `json:"notify_user,omitempty" doc:"Whether users at the endpoint are shown that a session runs, with a button that ends it; absent: true. They can end it in any case."`
 	Transport   *string           `json:"transport,omitempty" enum:"auto,turn_only,websocket_only" doc:"Which ways the parties may use to reach each other; absent: auto, the best that works."`
 	MaxDuration *int              `json:"max_duration,omitempty" minimum:"60" maximum:"86400" doc:"Seconds after which it ends, up to session.max_duration; absent: session.duration."`
 	MaxIdle     *int              `json:"max_idle,omitempty" minimum:"60" maximum:"86400" doc:"Seconds without anything from the technician after which it ends, up to session.max_idle; absent: that."`

@@ -5,17 +5,16 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/godbus/dbus/v5"
 	"github.com/jezek/xgb"
 	"github.com/jezek/xgb/xproto"
 	"github.com/jezek/xgb/xtest"
 
+	"signalbox/tests/logind"
 	"signalbox/tests/page"
 )
 
@@ -40,16 +39,13 @@ const (
 
 func newDesktop(t *testing.T) *desktop {
 	t.Helper()
-	for _, program := range []string{"Xvfb", "dbus-daemon"} {
-		if _, err := exec.LookPath(program); err != nil {
-			t.Skipf("LEFT OUT: questions to a user at a screen: %s is not installed (Debian packages xvfb, dbus-daemon)", program)
-		}
+	if _, err := exec.LookPath("Xvfb"); err != nil {
+		t.Skip("LEFT OUT: questions to a user at a screen: Xvfb is not installed (Debian package xvfb)")
 	}
 	d := &desktop{t: t}
 	d.user.Store(there)
 	d.startX()
-	d.startBus()
-	d.logIn()
+	d.bus = logind.Start(t, d.logins)
 	return d
 }
 
@@ -94,83 +90,12 @@ func (d *desktop) startX() {
 	d.root = xproto.Setup(d.x).DefaultScreen(d.x).Root
 }
 
-const busConfig = `<busconfig>
-<listen>unix:dir=DIR</listen>
-<auth>EXTERNAL</auth>
-<policy context="default"><allow send_destination="*"/><allow receive_sender="*"/><allow own="*"/></policy>
-</busconfig>
-`
-
-func (d *desktop) startBus() {
-	d.t.Helper()
-	dir, err := os.MkdirTemp("", "bus-") // paths of sockets are short
-	if err != nil {
-		d.t.Fatal(err)
+// logins is what logind says of the user.
+func (d *desktop) logins() []logind.Login {
+	if d.user.Load() == away {
+		return nil
 	}
-	d.t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	file := filepath.Join(dir, "bus.conf")
-	if err := os.WriteFile(file, []byte(strings.Replace(busConfig, "DIR", dir, 1)), 0o600); err != nil {
-		d.t.Fatal(err)
-	}
-	d.bus = d.start("dbus-daemon", "--config-file="+file, "--nofork", "--nopidfile", "--print-address=3")
-}
-
-// Names of logind, org.freedesktop.login1(5).
-const (
-	logind      = "org.freedesktop.login1"
-	logindPath  = "/org/freedesktop/login1"
-	sessionPath = logindPath + "/session/_31"
-)
-
-// manager is org.freedesktop.login1.Manager with one session at most.
-type manager struct{ *desktop }
-
-type listed struct {
-	ID   string
-	UID  uint32
-	User string
-	Seat string
-	Path dbus.ObjectPath
-}
-
-// ListSessions is called over the bus.
-func (m manager) ListSessions() ([]listed, *dbus.Error) {
-	if m.user.Load() == away {
-		return []listed{}, nil
-	}
-	return []listed{{"1", uint32(os.Getuid()), "user", "seat0", sessionPath}}, nil
-}
-
-// login is the session's properties.
-type login struct{ *desktop }
-
-// GetAll is called over the bus.
-func (l login) GetAll(string) (map[string]dbus.Variant, *dbus.Error) {
-	user := struct {
-		UID  uint32
-		Path dbus.ObjectPath
-	}{uint32(os.Getuid()), logindPath + "/user/_0"}
-	return map[string]dbus.Variant{
-		"Id": dbus.MakeVariant("1"), "Type": dbus.MakeVariant("x11"), "Class": dbus.MakeVariant("user"), "Display": dbus.MakeVariant(l.display),
-		"Active": dbus.MakeVariant(true), "LockedHint": dbus.MakeVariant(l.user.Load() == behind), "User": dbus.MakeVariant(user),
-	}, nil
-}
-
-// logIn has the bus know of the user.
-func (d *desktop) logIn() {
-	d.t.Helper()
-	bus, err := dbus.Connect(d.bus)
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	d.t.Cleanup(func() { _ = bus.Close() })
-	err = errors.Join(bus.Export(manager{d}, logindPath, logind+".Manager"), bus.Export(login{d}, sessionPath, "org.freedesktop.DBus.Properties"))
-	if err != nil {
-		d.t.Fatal(err)
-	}
-	if reply, err := bus.RequestName(logind, 0); err != nil || reply != dbus.RequestNameReplyPrimaryOwner {
-		d.t.Fatalf("the name of logind: %v, %v", reply, err)
-	}
+	return []logind.Login{{UID: uint32(os.Getuid()), Type: "x11", Seat: "seat0", Display: d.display, Locked: d.user.Load() == behind}}
 }
 
 // Where the buttons of the agent's window are: it is 460 pixels wide, buttons stand 20 above its end.

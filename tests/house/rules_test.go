@@ -81,7 +81,7 @@ var confined = map[string][]string{
 	"github.com/creack/pty":          {"internal/agent/capability/terminal"},
 	"github.com/shirou/gopsutil":     {"internal/agent/capability"},
 	"github.com/jezek/xgb":           {"internal/agent/consent"},
-	"github.com/godbus/dbus":         {"internal/agent/consent"},
+	"github.com/godbus/dbus":         {"internal/agent/consent", "tests/logind"},
 	"golang.org/x/image":             {"internal/agent/consent"},
 	"github.com/kardianos/service":   {"cmd/signalbox-agent"},
 	"github.com/fsnotify/fsnotify":   {"certs"},

@@ -252,7 +252,7 @@ func TestUserEnds(t *testing.T) {
 	w := newWorld(t, false)
 	a := w.attach("websocket_only")
 	c := a.open(channel.System)
-	if !w.agent.EndRemoteSession(a.id) {
+	if !w.agent.EndRemoteSession(a.id, "ann") {
 		t.Fatal("the agent knows no such session")
 	}
 	var ended *viewer.EndedError

@@ -34,13 +34,15 @@ type seats func(context.Context) ([]seat, error)
 // Users asks whoever is logged in. It implements remote.Consent.
 type Users struct {
 	find    seats
+	users   func(context.Context) ([]uint32, error) // see Present
 	log     *zap.Logger
-	unknown atomic.Bool // who is logged in, as of the last look
+	unasked atomic.Bool // who is logged in was not known at the last look, for questions
+	unheard atomic.Bool // likewise, for Present
 }
 
 // New returns who asks the users of this system. program shows the windows; it is called with the argument Argument.
 func New(program string, log *zap.Logger) *Users {
-	return &Users{find: systemSeats(program), log: log.Named("consent")}
+	return &Users{find: systemSeats(program), users: systemUsers, log: log.Named("consent")}
 }
 
 // Argument is the command of the agent's program that shows a window: see dialog.Main.
@@ -52,7 +54,7 @@ func (u *Users) look(asked context.Context) (open, locked []seat, known bool) {
 	defer cancel()
 	all, err := u.find(ctx)
 	if asked.Err() == nil { // else the answer does not matter any more
-		u.note(err)
+		u.note(&u.unasked, "users cannot be asked", err)
 	}
 	if err != nil {
 		return nil, nil, false
@@ -67,13 +69,25 @@ func (u *Users) look(asked context.Context) (open, locked []seat, known bool) {
 	return open, locked, true
 }
 
-// note says that it is not known who is logged in, or is known again, once per change.
-func (u *Users) note(err error) {
-	if unknown := err != nil; u.unknown.Swap(unknown) == unknown {
+// Present returns the numbers of the users who are at this computer, in any order and perhaps repeated: all who would be shown a window, and those who are logged in at its own text console, where none can be
+// shown. Who is logged in from elsewhere without a screen, as by ssh, is not among them. It returns within seconds; on Windows users have no numbers, and nobody is returned.
+func (u *Users) Present(asked context.Context) ([]uint32, error) {
+	ctx, cancel := context.WithTimeout(asked, lookWithin)
+	defer cancel()
+	all, err := u.users(ctx)
+	if asked.Err() == nil {
+		u.note(&u.unheard, "users cannot end remote sessions by the agent's socket", err)
+	}
+	return all, err
+}
+
+// note says that it is not known who is logged in and what follows, or that it is known again, once per change.
+func (u *Users) note(was *atomic.Bool, follows string, err error) {
+	if unknown := err != nil; was.Swap(unknown) == unknown {
 		return
 	}
 	if err != nil {
-		u.log.Warn("who is logged in is not known: users cannot be asked", telemetry.Cause(err))
+		u.log.Warn("who is logged in is not known: "+follows, telemetry.Cause(err))
 		return
 	}
 	u.log.Info("who is logged in is known")

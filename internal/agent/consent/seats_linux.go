@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,7 +27,7 @@ const (
 	manager     = logind + ".Manager"
 	loginOf     = logind + ".Session"
 	properties  = "org.freedesktop.DBus.Properties.GetAll"
-	maxSessions = 64
+	maxSessions = 256
 )
 
 // login is a session of logind.
@@ -36,9 +37,18 @@ type login struct {
 	UID     uint32
 	Kind    string // "x11", "wayland", "tty", ...
 	Display string
+	Seat    string // empty: none of this computer's
 	Active  bool
 	Locked  bool
+	Remote  bool // as logind has it: ssh, mostly
+	Closing bool // the user has left, and programs go on
 }
+
+// screen reports whether a window can be shown there.
+func (l login) screen() bool { return l.Kind == "x11" || l.Kind == "wayland" || l.Kind == "mir" }
+
+// console reports whether it is this computer's own text console.
+func (l login) console() bool { return l.Kind == "tty" && l.Seat != "" && !l.Remote }
 
 // systemSeats asks logind.
 func systemSeats(program string) seats {
@@ -55,7 +65,7 @@ func systemSeats(program string) seats {
 		var found []seat
 		for _, front := range []bool{true, false} {
 			for _, l := range all {
-				if l.Active == front {
+				if l.screen() && l.Active == front {
 					found = append(found, l.seat(program))
 				}
 			}
@@ -64,12 +74,29 @@ func systemSeats(program string) seats {
 	}
 }
 
-// logins returns those that have a screen.
+// systemUsers asks logind.
+func systemUsers(ctx context.Context) (users []uint32, err error) {
+	bus, err := dbus.ConnectSystemBus(dbus.WithContext(ctx))
+	if err != nil {
+		return nil, fmt.Errorf("reach the system bus: %w", err)
+	}
+	defer bus.Close()
+	all, err := logins(ctx, bus)
+	for _, l := range all {
+		if l.screen() || l.console() {
+			users = append(users, l.UID)
+		}
+	}
+	return users, err
+}
+
+// logins returns those of users who are there.
 func logins(ctx context.Context, bus *dbus.Conn) ([]login, error) {
 	var listed [][]any
 	if err := bus.Object(logind, logindPath).CallWithContext(ctx, manager+".ListSessions", 0).Store(&listed); err != nil {
 		return nil, fmt.Errorf("ask logind who is logged in: %w", err)
 	}
+	slices.SortStableFunc(listed, func(a, b []any) int { return strings.Compare(seatOf(b), seatOf(a)) }) // logins by ssh, of which anybody makes many, push out nobody
 	var all []login
 	for _, s := range listed[:min(len(listed), maxSessions)] {
 		path, ok := s[len(s)-1].(dbus.ObjectPath)
@@ -80,11 +107,20 @@ func logins(ctx context.Context, bus *dbus.Conn) ([]login, error) {
 		if err != nil {
 			continue // it has ended meanwhile
 		}
-		if l.Kind == "x11" || l.Kind == "wayland" || l.Kind == "mir" {
+		if !l.Closing {
 			all = append(all, l)
 		}
 	}
 	return all, nil
+}
+
+// seatOf returns the seat of a session in a list: of (id, uid, user, seat, path).
+func seatOf(listed []any) string {
+	if len(listed) < 4 {
+		return ""
+	}
+	seat, _ := listed[3].(string)
+	return seat
 }
 
 func describe(ctx context.Context, bus *dbus.Conn, path dbus.ObjectPath) (login, error) {
@@ -103,6 +139,13 @@ func describe(ctx context.Context, bus *dbus.Conn, path dbus.ObjectPath) (login,
 	take("Display", &l.Display)
 	take("Active", &l.Active)
 	take("LockedHint", &l.Locked)
+	take("Remote", &l.Remote)
+	if state, _ := all["State"].Value().(string); state == "closing" {
+		l.Closing = true
+	}
+	if seat, ok := all["Seat"].Value().([]any); ok && len(seat) > 0 {
+		l.Seat, _ = seat[0].(string)
+	}
 	if user, ok := all["User"].Value().([]any); ok && len(user) > 0 {
 		l.UID, _ = user[0].(uint32)
 	}

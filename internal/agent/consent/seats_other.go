@@ -1,4 +1,4 @@
-//go:build !linux && !windows
+//go:build !linux && !windows && !darwin
 
 package consent
 
@@ -11,3 +11,6 @@ import (
 func systemSeats(string) seats {
 	return func(context.Context) ([]seat, error) { return nil, errors.ErrUnsupported }
 }
+
+// systemUsers does not know who is there.
+func systemUsers(context.Context) ([]uint32, error) { return nil, errors.ErrUnsupported }

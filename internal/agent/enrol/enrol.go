@@ -24,6 +24,7 @@ import (
 const (
 	ConfigFile = "agent.yaml"
 	KeyFile    = "identity.key" // in the state directory
+	StateDir   = "state"        // in the configuration's directory, where no other is wanted
 )
 
 // timeout bounds an enrolment on one way.
@@ -35,7 +36,7 @@ type Options struct {
 	Token        string
 	ID           string // that the endpoint would like; empty: the token or the server says
 	ConfigDir    string // made if it is missing
-	StateDir     string // likewise; empty: "state" in ConfigDir
+	StateDir     string // likewise; empty: StateDir in ConfigDir
 	Proxy        string // as in the agent's configuration
 	PasswordFile string // of the proxy
 	CAFile       string
@@ -66,7 +67,7 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("token: %w", err)
 	}
 	if o.StateDir == "" {
-		o.StateDir = filepath.Join(o.ConfigDir, "state")
+		o.StateDir = filepath.Join(o.ConfigDir, StateDir)
 	}
 	if err := o.absolute(); err != nil {
 		return Result{}, err

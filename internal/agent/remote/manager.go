@@ -5,6 +5,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -202,15 +203,19 @@ func (m *Manager) Sessions() []Session {
 	return out
 }
 
-// End ends a session as the user at the endpoint wants it, also while the server cannot be reached, and returns false if there is none.
-func (m *Manager) End(id string) bool {
+// End ends a session as a user at the endpoint wants it, also while the server cannot be reached, and returns false if there is none. user is a name, for the log and the audit; empty: not known.
+func (m *Manager) End(id, user string) bool {
 	m.mu.Lock()
 	s := m.sessions[id]
 	m.mu.Unlock()
 	if s == nil {
 		return false
 	}
-	s.finish(ending{reason: userEnded, detail: "the user at the endpoint ended it"})
+	detail := "the user at the endpoint ended it"
+	if user != "" {
+		detail = fmt.Sprintf("the user %s at the endpoint ended it", user)
+	}
+	s.finish(ending{reason: userEnded, detail: detail})
 	return true
 }
 

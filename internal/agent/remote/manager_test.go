@@ -102,7 +102,7 @@ func TestUserEnds(t *testing.T) {
 		if all := w.Sessions(); len(all) != 1 || all[0].ID != "ses_1" || all[0].Technician.Name != "Ada" || !all[0].Accepted {
 			t.Errorf("Sessions() = %+v", all)
 		}
-		if !w.End("ses_1") || w.End("ses_2") {
+		if !w.End("ses_1", "ann") || w.End("ses_2", "ann") {
 			t.Error("End() of the session that runs, or of none")
 		}
 		synctest.Wait()

@@ -140,7 +140,7 @@ func TestSessionOverWebRTC(t *testing.T) {
 	if len(e.opened) != 1 {
 		t.Errorf("the capability was opened %d times, want once for both connections", len(e.opened))
 	}
-	w.End("ses_1")
+	w.End("ses_1", "")
 	if _, err := c.Receive(limit(t)); err == nil {
 		t.Error("the channel outlives the session")
 	}
@@ -222,7 +222,7 @@ func TestDescriptionsAreIgnored(t *testing.T) {
 	if m, ok := w.hear().(signalling.Consent); !ok || m.State != signalling.ConsentAsking {
 		t.Errorf("the endpoint says %#v", m)
 	}
-	w.End("ses_1")
+	w.End("ses_1", "")
 	if m := w.hear(); m.Name() != "end" {
 		t.Errorf("the endpoint says %#v, want the end alone", m)
 	}
@@ -230,7 +230,7 @@ func TestDescriptionsAreIgnored(t *testing.T) {
 
 	w.begin(grant(func(g *signalling.Grant) { g.ID = "ses_2"; g.Transport = signalling.TransportRelayOnly }))
 	must(t, w.Take(signalling.SDP{About: signalling.About{ID: "ses_2"}, Kind: "offer", SDP: offer, Peer: 1}))
-	w.End("ses_2")
+	w.End("ses_2", "")
 	if m := w.hear(); m.Name() != "end" {
 		t.Errorf("the endpoint says %#v, want the end alone", m)
 	}
@@ -240,7 +240,7 @@ func TestDescriptionsAreIgnored(t *testing.T) {
 	for i, text := range []string{"v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\n", strings.Replace(offer, "ice-ufrag", "ice-lost", 1)} {
 		must(t, w.Take(signalling.SDP{About: signalling.About{ID: "ses_3"}, Kind: "offer", SDP: text, Peer: i + 1}))
 	}
-	w.End("ses_3")
+	w.End("ses_3", "")
 	if m := w.hear(); m.Name() != "end" {
 		t.Errorf("the endpoint says %#v, want the end alone", m)
 	}

@@ -158,7 +158,7 @@ func (s *session) accept() {
 	s.say(signalling.Accept{About: s.about(), Capabilities: s.channels()})
 	if s.grant.NotifyUser {
 		s.hide = s.manager.o.Consent.Notify(Notice{
-			Session: s.grant.ID, Technician: s.grant.Technician, Kinds: s.kinds, Expires: s.grant.Expires, End: func() { s.manager.End(s.grant.ID) },
+			Session: s.grant.ID, Technician: s.grant.Technician, Kinds: s.kinds, Expires: s.grant.Expires, End: func() { s.manager.End(s.grant.ID, "") },
 		})
 	}
 }
