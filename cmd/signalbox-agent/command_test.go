@@ -54,6 +54,9 @@ func TestExitCodes(t *testing.T) {
 		{"check without configuration", []string{"config", "check"}, 78, "id: is missing"},
 		{"check of a good configuration", append([]string{"config", "check"}, append(run[1:], "--state-dir", filepath.Join(dir, "never"))...), 0, ""},
 		{"check of a root that is not there", []string{"config", "check", "--config", filesRoot}, 78, "remote.files_root"},
+		{"sessions of no agent", []string{"session", "list", "--id", "a"}, 78, "set --config, --state-dir or --local-socket"},
+		{"sessions of an agent that does not run", []string{"session", "list", "--state-dir", dir}, 1, "no agent answers at " + filepath.Join(dir, "agent.sock")},
+		{"sessions at a place that is named", []string{"session", "end", "ses_1", "--local-socket", filepath.Join(dir, "sock")}, 1, "no agent answers at " + filepath.Join(dir, "sock")},
 		{"interrupted", append(run, "--state-dir", filepath.Join(dir, "state")), 0, ""},
 		{"no state", append(run, "--state-dir", filepath.Join(secret, "state")), 1, "journal"},
 	} {

@@ -113,7 +113,8 @@ func TestUserEndsSession(t *testing.T) {
 	}
 	s := harness.Start(t)
 	s.KeepPorts()
-	e := startEndpoint(t, program, enrolled(t, program, s), bus)
+	config := enrolled(t, program, s)
+	e := startEndpoint(t, program, config, bus)
 	s.AwaitPresence(t, "pc-1", "online")
 	first, second := opened(t, s), opened(t, s)
 	listed := func(uid string, want ...string) {
@@ -143,6 +144,9 @@ func TestUserEndsSession(t *testing.T) {
 		if said, code := e.as(ssh, append([]string{"session"}, args...)...); code != exitFailed || !strings.Contains(said, "a login by ssh does not count") || strings.Contains(said, "Ann") {
 			t.Errorf("session %v by ssh ended with %d, saying %s", args, code, said)
 		}
+	}
+	if said, code := e.as(console, "session", "end", first, "--config", config); code != exitConfig || !strings.Contains(said, "leave --config out") {
+		t.Errorf("a configuration that the user cannot read: %d, %s", code, said)
 	}
 	if said, code := e.as(console, "session", "end", first); code != exitOK {
 		t.Errorf("the user's end ended with %d, saying %s", code, said)

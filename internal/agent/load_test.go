@@ -64,6 +64,7 @@ func TestLoadNamesEveryMistake(t *testing.T) {
 			"handlers.agent.x: types that begin with agent. are the agent's own"}},
 		{"key beside a secret", "id: a\ndomain: b\nsecret: x\nkey_file: k\nstate_dir: s\nserver_key: sbk1:x\ninterception: ask", []string{
 			"key_file: stands beside a secret; keep one of them", `server_key: is no public key: "sbk1:" and 43 characters of base64url`, "interception: must be deny or allow_and_flag"}},
+		{"socket", "id: a\ndomain: b\nsecret: x\nstate_dir: s\nlocal_socket: agent.sock", []string{`local_socket: "agent.sock" is no absolute path`}},
 		{"key without the server's", "id: a\ndomain: b\nkey_file: k\nstate_dir: s", []string{"server_key: is missing, without which key_file is of no use; signalbox-agent enroll notes it"}},
 		{"proxy", "id: a\ndomain: b\nsecret: x\nstate_dir: s\nproxy: socks5://u:hunter2@p:1", []string{
 			`proxy: "socks5" is no kind of proxy that the agent knows; use http or https`}},
