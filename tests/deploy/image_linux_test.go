@@ -32,7 +32,7 @@ func TestImages(t *testing.T) {
 	if diff := cmp.Diff([]string{"etc/group", "etc/passwd", "tmp/", "usr/bin/signalbox", "var/lib/signalbox/"}, held(t, e, "signalbox:v1")); diff != "" {
 		t.Errorf("the server's image holds something else: %s", diff)
 	}
-	if diff := cmp.Diff([]string{"etc/group", "etc/passwd", "etc/signalbox-agent/", "tmp/", "usr/bin/signalbox-agent", "var/lib/signalbox-agent/"}, held(t, e, "signalbox-agent:v1")); diff != "" {
+	if diff := cmp.Diff([]string{"etc/group", "etc/passwd", "etc/signalbox-agent/", "run/signalbox-agent/", "tmp/", "usr/bin/signalbox-agent", "var/lib/signalbox-agent/"}, held(t, e, "signalbox-agent:v1")); diff != "" {
 		t.Errorf("the agent's image holds something else: %s", diff)
 	}
 	version := e.docker("run", "--rm", "--network", "host", "--read-only", "--cap-drop", "ALL", "--cap-add", "NET_BIND_SERVICE", "signalbox:v1", "version")
