@@ -123,12 +123,7 @@ func TestAllocate(t *testing.T) {
 func TestEveryPortIsUsed(t *testing.T) {
 	for _, portable := range []bool{false, true} {
 		ip := netip.MustParseAddr("127.0.0.1")
-		foreign, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, 0)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer foreign.Close()
-		port := addrPort(foreign.LocalAddr()).Port()
+		port := foreign(t, ip, 20)
 		low, high := port-20, port+20
 		p, err := New(Config{Relay: []RelayAddr{{Bind: ip}}, MinPort: low, MaxPort: high, Portable: portable}, zap.NewNop(), prometheus.NewRegistry())
 		if err != nil {
@@ -159,6 +154,40 @@ func TestEveryPortIsUsed(t *testing.T) {
 			t.Errorf("after one was closed: %v", err)
 		}
 	}
+}
+
+// foreign opens the middle one of free ports, so many on each side of it, and returns it. They are below those that the system gives to whoever asks for any, so that no other
+// program comes between.
+func foreign(t *testing.T, ip netip.Addr, beside uint16) (port uint16) {
+	t.Helper()
+	for low := uint16(31000); low < 32000; low += 2*beside + 1 {
+		if held := openAll(ip, low, low+2*beside); held != nil {
+			for i, c := range held {
+				if uint16(i) != beside {
+					_ = c.Close()
+				}
+			}
+			t.Cleanup(func() { _ = held[beside].Close() })
+			return low + beside
+		}
+	}
+	t.Fatal("there are no free ports beside each other")
+	return 0
+}
+
+// openAll opens all ports of a range, or none of them.
+func openAll(ip netip.Addr, low, high uint16) (all []*net.UDPConn) {
+	for port := low; port <= high; port++ {
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, port)))
+		if err != nil {
+			for _, c := range all {
+				_ = c.Close()
+			}
+			return nil
+		}
+		all = append(all, c)
+	}
+	return all
 }
 
 // TestPortsThatCannotBeOpened: those that the system keeps are stepped over, and after any other error the next port is tried.

@@ -84,18 +84,18 @@ func (r *round) drop(a *Allocation, reason tally.Reason, packets int) {
 	r.counts.drops[reason] += packets
 }
 
-// refuse counts a packet to or from a peer that the owner does not allow. Relayed addresses are no peers that somebody must hear of: those of a session that come to
-// their end are refused from then on.
+// refuse counts a packet to or from a peer that the owner does not allow, and first that peer: whoever sees the packet counted sees whose it was. Relayed addresses are no
+// peers that somebody must hear of: those of a session that come to their end are refused from then on.
 func (r *round) refuse(a *Allocation, peer netip.AddrPort) {
 	reason := a.unlessEnded(tally.PeerRefused)
 	relayed := r.path.inRange(peer)
 	if relayed && reason == tally.PeerRefused && r.path.At(peer) == nil {
 		reason = tally.PeerGone
 	}
-	r.drop(a, reason, 1)
 	if reason == tally.PeerRefused && !relayed {
 		a.owner.Counters().Refuse(peer.Addr())
 	}
+	r.drop(a, reason, 1)
 }
 
 // unlessEnded returns why a packet is dropped that the owner does not take: its end comes before another reason.
