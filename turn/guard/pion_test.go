@@ -65,7 +65,7 @@ func (w *world) pionClient(id string, side byte) (net.PacketConn, *pturn.Client)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	if err := relayed.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := relayed.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() {

@@ -220,17 +220,20 @@ func (w *world) metric(name, label string) (sum float64) {
 	return sum
 }
 
+// patience bounds waits that end long before where all is well.
+const patience = 30 * time.Second
+
 // waitFor waits until what was started elsewhere has happened.
 func waitFor(t testing.TB, what string, done func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-deadline.C:
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		case <-tick.C:
 		}
 	}
