@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
@@ -283,11 +284,18 @@ func newTestGroup(t testing.TB, portable bool, handler func() Handler) Group {
 	return g
 }
 
+// freePort returns a port that nobody has. It is below those that the system gives to whoever asks for any, so that no other program takes it before the test does.
 func freePort(t testing.TB, ip netip.Addr) netip.AddrPort {
 	t.Helper()
-	c := open(t, netip.AddrPortFrom(ip, 0))
-	defer c.Close()
-	return addrOf(c)
+	for range 1000 {
+		c, err := net.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.AddrPortFrom(ip, uint16(10_000+rand.IntN(10_000)))))
+		if err == nil {
+			defer c.Close()
+			return addrOf(c)
+		}
+	}
+	t.Fatal("there is no free port")
+	return netip.AddrPort{}
 }
 
 func TestGroupReceivesAndSends(t *testing.T) {
