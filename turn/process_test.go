@@ -143,7 +143,7 @@ func TestAlone(t *testing.T) {
 // listening waits for the line that says where a listener is.
 func listening(t *testing.T, logs *observer.ObservedLogs, name string) string {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(turntest.Patience)
 	defer deadline.Stop()
 	for {
 		for _, line := range logs.FilterMessage("listening").All() {

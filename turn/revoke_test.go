@@ -5,7 +5,9 @@ import (
 	"net"
 	"sync"
 	"testing"
+	"time"
 
+	"signalbox/turn/turntest"
 	"signalbox/turn/wire"
 )
 
@@ -67,10 +69,29 @@ func TestRevocation(t *testing.T) {
 	}
 }
 
-// answers sends a Binding request and waits for its answer.
+// answers sends a Binding request until it is answered: it is lost where the flood has filled the socket.
 func (w *world) answers(network string) {
 	w.t.Helper()
-	if err := w.dial(network).Once(wire.TypeBindingRequest); err != nil {
+	c, id := w.dial(network), turntest.NewID()
+	request := c.Build(wire.TypeBindingRequest, id)
+	answered := make(chan struct{})
+	var again sync.WaitGroup
+	again.Go(func() {
+		tick := time.NewTicker(10 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				_, _ = c.Write(request)
+			case <-answered:
+				return
+			}
+		}
+	})
+	err := c.Exchange(request, id)
+	close(answered)
+	again.Wait()
+	if err != nil {
 		w.t.Fatal(err)
 	}
 }

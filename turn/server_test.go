@@ -198,14 +198,14 @@ func TestSettingsThatDoNotFit(t *testing.T) {
 // waitFor waits until what was started elsewhere has happened.
 func waitFor(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	deadline := time.NewTimer(10 * time.Second)
+	deadline := time.NewTimer(turntest.Patience)
 	defer deadline.Stop()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for !done() {
 		select {
 		case <-deadline.C:
-			t.Fatalf("not within 10 s: %s", what)
+			t.Fatalf("not within %v: %s", turntest.Patience, what)
 		case <-tick.C:
 		}
 	}

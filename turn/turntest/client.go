@@ -14,8 +14,8 @@ import (
 	"signalbox/turn/wire"
 )
 
-// Patience is how long an answer may take.
-const Patience = 5 * time.Second
+// Patience is how long an answer may take; only what fails waits it out.
+const Patience = 20 * time.Second
 
 // Client is one 5-tuple. It sends one request at a time and is not for concurrent use, but that one goroutine may send data while another receives.
 type Client struct {
