@@ -62,6 +62,9 @@ func New(t *testing.T, changes ...func(*config.Config)) *Server {
 	s := &Server{t: t, Config: Config(dir), CAFile: filepath.Join(dir, "ca.crt")}
 	s.makeCertificate()
 	s.makeClientCA()
+	for _, listener := range []*[]string{&s.Config.Listen.TLS, &s.Config.Listen.XMPP, &s.Config.Listen.API} {
+		*listener = []string{HoldPort(t)}
+	}
 	for _, change := range changes {
 		change(&s.Config)
 	}
@@ -139,7 +142,7 @@ func (s *Server) TryRun() error {
 	return a.Close()
 }
 
-// KeepPorts has the next Run listen where this one does.
+// KeepPorts has the next Run listen where this one does. Meanwhile nobody else gets these ports, see HoldPort.
 func (s *Server) KeepPorts() {
 	s.Config.Listen.TLS, s.Config.Listen.XMPP, s.Config.Listen.API = s.addrs["tls"], s.addrs["xmpp"], s.addrs["api"]
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // patience is how long a test waits for what must come; only failing tests wait it out.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // Stream is a raw XMPP client: it sends bytes and reads one item at a time, and does nothing by itself.
 type Stream struct {
