@@ -1,6 +1,7 @@
 package turnsessions
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -46,6 +47,16 @@ func shown(t *testing.T, s *harness.Server, id string) client.TURNSession {
 	found, err := api(t, s).TURNSession(t.Context(), id)
 	must(t, err)
 	return found
+}
+
+// awaitBytes waits until a session's counters say that it moved so many bytes each way: a packet is counted a moment after it was sent.
+func awaitBytes(t *testing.T, s *harness.Server, id string, n uint64) {
+	t.Helper()
+	var c *client.TURNCounters
+	harness.Await(t, func() bool {
+		c = shown(t, s, id).Counters
+		return c != nil && c.BytesUp == n && c.BytesDown == n
+	}, func() string { return fmt.Sprintf("counters = %+v, want %d bytes each way", c, n) })
 }
 
 // join is a client of one side, over UDP.

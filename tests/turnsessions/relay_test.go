@@ -33,6 +33,7 @@ func TestSidesReachEachOther(t *testing.T) {
 	if d, err := b.Receive(); err != nil || string(d.Payload) != "hello" {
 		t.Fatalf("b received %q, %v", d.Payload, err)
 	}
+	awaitBytes(t, s, made.ID, 5)
 	live := shown(t, s, made.ID)
 	if c := live.Counters; live.State != "open" || c.OpenAllocations != 2 || c.BytesUp != 5 || c.BytesDown != 5 {
 		t.Errorf("session = %+v with %+v", live, live.Counters)
@@ -115,6 +116,7 @@ func TestStop(t *testing.T) {
 	must(t, a.Send(relayedB, []byte("hello")))
 	_, err := b.Receive()
 	must(t, err)
+	awaitBytes(t, s, made.ID, 5)
 	s.Stop()
 	s.Run()
 	r := shown(t, s, made.ID)
