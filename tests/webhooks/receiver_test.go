@@ -210,7 +210,7 @@ func quick(a authority) func(*config.Config) {
 		c.Events.WebhookAllow = []string{"127.0.0.0/8", "::1/128"}
 		c.Events.Retries = append([]string{"30ms", "50ms", "100ms", "200ms", "400ms", "800ms"}, slices.Repeat([]string{"1s"}, 26)...)
 		c.Events.ManagementRetry = time.Second
-		c.Events.Timeout = 2 * time.Second
+		c.Events.Timeout = 20 * time.Second // longer than a busy machine, or a test that holds an answer back, takes
 		c.Events.OfflineGrace = 0
 	}
 }
