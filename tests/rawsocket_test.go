@@ -25,7 +25,7 @@ const (
 )
 
 const (
-	rawPatience = 20 * time.Second
+	rawPatience = time.Minute
 	framingOpen = "<open xmlns='urn:ietf:params:xml:ns:xmpp-framing' to='" + harness.Domain + "' version='1.0'/>"
 )
 
