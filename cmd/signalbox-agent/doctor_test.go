@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,16 +17,11 @@ import (
 // closedServer returns flags for an agent whose server is down.
 func closedServer(t *testing.T) []string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.Close()
 	secret := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(secret, []byte("s"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return []string{"--id", "pc-1", "--domain", "xmpp.example.com", "--secret-file", secret, "--address", l.Addr().String(), "--proxy", "direct", "--state-dir", t.TempDir()}
+	return []string{"--id", "pc-1", "--domain", "xmpp.example.com", "--secret-file", secret, "--address", "127.0.0.1:1", "--proxy", "direct", "--state-dir", t.TempDir()}
 }
 
 func TestDoctor(t *testing.T) {
@@ -136,7 +130,7 @@ func TestStatusOfARunningAgent(t *testing.T) {
 	}()
 	var out string
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline) && !strings.Contains(out, "[port_refused]"); {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && !strings.Contains(out, "[port_refused]"); {
 		_, out, err = execute(t, t.Context(), "status", "--state-dir", dir)
 	}
 	if !strings.Contains(out, "[port_refused]") || err == nil || err.Error() != "the agent is not online" {

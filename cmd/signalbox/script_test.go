@@ -49,7 +49,7 @@ func cmdStatus(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // scriptTimeout bounds what a script waits for.
-const scriptTimeout = 20 * time.Second
+const scriptTimeout = time.Minute
 
 // cmdReady is "ready DATA_DIR": waits until a server says where it listens and sets $api, $tls, $xmpp and $SIGNALBOX_API_URL.
 func cmdReady(ts *testscript.TestScript, _ bool, args []string) {
