@@ -135,9 +135,9 @@ func credentialRows() []row {
 			if p.end == nil {
 				return "success"
 			}
-			a := p.aged(p.user(), time.Now().Add(1500*time.Millisecond))
-			c, _ := p.allocated("udp", a)
-			<-time.After(time.Until(time.Now().Truncate(time.Second).Add(3 * time.Second)))
+			expires := time.Now().Add(4 * time.Second) // time enough for the allocation; whole seconds count
+			c, _ := p.allocated("udp", p.aged(p.user(), expires))
+			<-time.After(time.Until(expires.Add(time.Second)))
 			return p.do(c, rawturn.Refresh, rawturn.Uint32(rawturn.Lifetime, 600))
 		}},
 		{"no integrity although name, realm and nonce are there", "401", "401", func(p *probe) string {

@@ -73,7 +73,7 @@ func TestAttacksOnOpenPeers(t *testing.T) {
 }
 
 // patience is how long something may take that must come; only what fails waits it out.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // await looks until ok is true, and fails with what problem says if that does not come in time.
 func await(t *testing.T, ok func() bool, problem func() string) {

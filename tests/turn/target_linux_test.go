@@ -146,9 +146,13 @@ func ticks(t *testing.T, pid int) int64 {
 func (p *probe) rests() {
 	p.Helper()
 	const window, hertz = time.Second, 100
-	before := ticks(p.T, p.process())
-	<-time.After(window)
-	if used := ticks(p.T, p.process()) - before; used > hertz/4 {
+	used := int64(hertz)
+	for tries := 0; used > hertz/4 && tries < 3; tries++ { // on a busy machine it may have something to put away first
+		before := ticks(p.T, p.process())
+		<-time.After(window)
+		used = ticks(p.T, p.process()) - before
+	}
+	if used > hertz/4 {
 		p.Errorf("the process used %d ticks of %d while nobody wanted anything", used, hertz)
 	}
 }

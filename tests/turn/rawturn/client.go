@@ -19,9 +19,9 @@ var (
 	ErrClosed  = errors.New("closed")
 )
 
-// Patience is how long an answer may take. Silence says how long nothing may come before it counts as silence.
+// Patience is how long an answer may take; only what fails waits it out. Silence says how long nothing may come before it counts as silence.
 const (
-	Patience = 5 * time.Second
+	Patience = 20 * time.Second
 	Silence  = 300 * time.Millisecond
 )
 
