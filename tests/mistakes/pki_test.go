@@ -95,7 +95,8 @@ func issue(t *testing.T, name string, key crypto.Signer, parent *identity, edits
 // valid sets when a certificate is valid, in days from now.
 func valid(from, until int) func(*x509.Certificate) {
 	return func(c *x509.Certificate) {
-		c.NotBefore, c.NotAfter = time.Now().AddDate(0, 0, from), time.Now().AddDate(0, 0, until)
+		const day = 24 * time.Hour // also where the clocks change
+		c.NotBefore, c.NotAfter = time.Now().Add(time.Duration(from)*day), time.Now().Add(time.Duration(until)*day)
 	}
 }
 
