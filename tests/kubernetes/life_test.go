@@ -79,15 +79,6 @@ func launch(t *testing.T, env, line []string) *process {
 	return p
 }
 
-// freePort returns the address of a port of loopback that nobody has.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	must(t, err)
-	defer l.Close()
-	return l.Addr().String()
-}
-
 // site is a server of an overlay with its TURN process, each in a process of its own.
 type site struct {
 	secrets secrets
@@ -103,8 +94,8 @@ func startSite(t *testing.T) *site {
 	t.Helper()
 	s := &site{secrets: makeSecrets(t, t.TempDir()), dir: t.TempDir(), client: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}}
 	t.Cleanup(s.client.CloseIdleConnections)
-	control, turn := freePort(t), freePort(t)
-	start(t, load(t, "turn"), append(s.secrets.control(), "turn.control.listen="+control, "listen.turn="+turn, "turn.relay_ip=127.0.0.1", "turn.public_ip=127.0.0.1")...)
+	control := harness.HoldPort(t)
+	start(t, load(t, "turn"), append(s.secrets.control(), "turn.control.listen="+control, "listen.turn=127.0.0.1:0", "turn.relay_ip=127.0.0.1", "turn.public_ip=127.0.0.1")...)
 	differs := append(s.secrets.control(), "turn.control.url=tls://"+control, "data_dir="+filepath.Join(s.dir, "data"), "certs.dir="+s.secrets.certificates,
 		"api.tls.cert_file="+filepath.Join(s.secrets.api, "tls.crt"), "api.tls.key_file="+filepath.Join(s.secrets.api, "tls.key"),
 		"domain="+harness.Domain, "listen.tls=127.0.0.1:0", "listen.xmpp=127.0.0.1:0", "listen.api=127.0.0.1:0", "listen.trusted_proxies="+harness.Balancer, "drain.period=4s")
