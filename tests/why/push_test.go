@@ -177,14 +177,14 @@ func TestPushes(t *testing.T) {
 		}, []string{"restarted while it handled $PUSH", "not known"}, []string{"Find out on $ID"}},
 		{"no result in time", "failed_no_result", func(c *scene) string {
 			st := c.online()
-			id := c.submit(`,"ack":"handled","ttl":1`)
+			id := c.submit(`,"ack":"handled","ttl":5`) // time enough for the receipt
 			receipt(st, id)
 			return id
 		}, []string{"did not say what came of it"}, []string{"longer ttl"}},
 		{"expired while offline", "expired_waiting", func(c *scene) string { return c.submit(`,"ttl":1`) }, []string{"$PUSH expired", "$ID had no session that takes pushes"}, []string{"timeline"}},
 		{"expired without a receipt", "expired_no_receipt", func(c *scene) string {
 			st := c.online()
-			id := c.submit(`,"ttl":2`)
+			id := c.submit(`,"ttl":5`)
 			st.Want(id)
 			return id
 		}, []string{"$PUSH expired", "was sent to $ID at", "not known"}, []string{"Find out on $ID"}},

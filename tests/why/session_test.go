@@ -24,7 +24,7 @@ import (
 func TestSessions(t *testing.T) {
 	t.Parallel()
 	s := harness.Start(t, quick, func(c *config.Config) {
-		c.XMPP.Liveness, c.XMPP.PingAfter, c.XMPP.WriteTimeout = 10*time.Second, time.Second, time.Second
+		c.XMPP.Liveness, c.XMPP.PingAfter, c.XMPP.WriteTimeout = 20*time.Second, time.Second, time.Second
 		c.XMPP.QueueBytes, c.XMPP.MaxStanzaBytes, c.Push.Window, c.Push.QueueBytes = 256<<10, 128<<10, 128, 16<<20
 	})
 	for _, r := range []row{
@@ -190,7 +190,7 @@ func TestServerDraining(t *testing.T) {
 func TestServerCertificate(t *testing.T) {
 	t.Parallel()
 	s := harness.New(t, quick)
-	_, bundle, err := certs.MakeCA(certs.CAOptions{Names: []string{harness.Domain}, LeafValid: 4 * time.Second})
+	_, bundle, err := certs.MakeCA(certs.CAOptions{Names: []string{harness.Domain}, LeafValid: 10 * time.Second})
 	if err == nil {
 		err = os.WriteFile(filepath.Join(s.Config.Certs.Dir, harness.Domain+".pem"), bundle, 0o600)
 	}

@@ -55,7 +55,15 @@ func TestFlapping(t *testing.T) {
 // awaitEntry waits until the timeline has an entry, which is stored a moment after the thing.
 func (c *scene) awaitEntry(kind string) {
 	c.t.Helper()
-	harness.Await(c.t, func() bool { return slices.Contains(c.timeline("").kinds(), kind) }, func() string { return strings.Join(c.timeline("").kinds(), " ") })
+	c.awaitEntries(kind, 1)
+}
+
+func (c *scene) awaitEntries(kind string, n int) {
+	c.t.Helper()
+	harness.Await(c.t, func() bool {
+		found := slices.DeleteFunc(c.timeline("").kinds(), func(k string) bool { return k != kind })
+		return len(found) >= n
+	}, func() string { return strings.Join(c.timeline("").kinds(), " ") })
 }
 
 // doctorNames holds what /v1/doctor says of endpoints.

@@ -22,7 +22,7 @@ const secret = "s3cret-1"
 
 // quick has a server give up early on what strangers do not finish.
 func quick(c *config.Config) {
-	c.Listen.FirstByteTimeout, c.Listen.HandshakeTimeout, c.XMPP.LoginTimeout = 2*time.Second, 2*time.Second, 5*time.Second
+	c.Listen.FirstByteTimeout, c.Listen.HandshakeTimeout, c.XMPP.LoginTimeout = 5*time.Second, 5*time.Second, 10*time.Second
 	c.XMPP.FailureDelay = 100 * time.Millisecond
 	c.XMPP.ResumeTimeout = 5 * time.Second
 }
