@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	patience    = 20 * time.Second
+	patience    = time.Minute
 	secret      = "s3cret-1"
 	streamsEnd  = "</stream:stream>"
 	plainHeader = "<?xml version='1.0'?><stream:stream to='" + harness.Domain + "' version='1.0' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>"
