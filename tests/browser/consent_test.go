@@ -8,20 +8,18 @@ import (
 
 	"signalbox/internal/config"
 	"signalbox/internal/signalling"
+	"signalbox/tests/page"
 )
 
-// patience is how long a user is given to answer.
-const patience = 10 * time.Second
-
-// asks has the server ask users in a mode.
-func asks(mode string) func(*config.Config) {
+// asks has the server ask users in a mode, and wait so long for their answers.
+func asks(mode string, patience time.Duration) func(*config.Config) {
 	return func(c *config.Config) { c.Session.Consent, c.Session.ConsentTimeout = mode, patience }
 }
 
 // TestConsent: the user at the endpoint is asked in a window, and each answer is what the technician sees; who has allowed it is not asked again after a reload, and can end it there.
 func TestConsent(t *testing.T) {
 	d := newDesktop(t)
-	s := newStage(t, d.environment(), asks(signalling.ModeAskDeny))
+	s := newStage(t, d.environment(), asks(signalling.ModeAskDeny, page.Within))
 	t.Run("denied", func(t *testing.T) {
 		s, p := s.on(t), browse(t)
 		s.connect(p, "terminal", "auto")

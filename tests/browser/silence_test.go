@@ -2,16 +2,18 @@ package browser
 
 import (
 	"testing"
+	"time"
 
 	"signalbox/internal/signalling"
 	"signalbox/tests/harness"
+	"signalbox/tests/page"
 )
 
 // TestSilence: what it means that nobody answers is a matter of the mode, whether the user says nothing, has locked the screen, where nothing is shown then, or is not there at all.
 func TestSilence(t *testing.T) {
 	d := newDesktop(t)
 	for _, mode := range []string{signalling.ModeAskAllow, signalling.ModeAskDeny} {
-		s := newStage(t, d.environment(), asks(mode))
+		s := newStage(t, d.environment(), asks(mode, 15*time.Second)) // by then it was seen that the user is asked
 		for _, row := range []struct {
 			user           user
 			state, desktop string // of the record
@@ -56,7 +58,7 @@ func (s *stage) goesBy(p *visit, mode string) {
 // TestNoIsNo: a user who denies is heard where silence would allow.
 func TestNoIsNo(t *testing.T) {
 	d := newDesktop(t)
-	s, p := newStage(t, d.environment(), asks(signalling.ModeAskAllow)), browse(t)
+	s, p := newStage(t, d.environment(), asks(signalling.ModeAskAllow, page.Within)), browse(t)
 	s.connect(p, "terminal", "auto")
 	d.press(deny)
 	p.Sees(".ended", "The user did not allow the session.")
