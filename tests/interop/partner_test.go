@@ -131,7 +131,7 @@ func (p *partner) forget() {
 func (p *partner) confirms(ctx context.Context, step string) bool {
 	look := time.NewTicker(20 * time.Millisecond)
 	defer look.Stop()
-	end := time.After(5 * time.Second)
+	end := time.After(15 * time.Second)
 	for !p.saw(step) {
 		select {
 		case <-look.C:
