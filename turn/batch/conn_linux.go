@@ -10,15 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// leastBurst is how many packets a round asks for at least.
-const leastBurst = 8
-
 // conn is a socket with a poller of its own.
 type conn struct {
 	descriptor
 	local   netip.AddrPort
 	control bool // bound to a wildcard address
-	most    int  // packets that the next round asks for: preparing a place for each costs a little, too
 
 	state           sync.Mutex
 	poller          *poller
@@ -31,7 +27,7 @@ func newConn(c *net.UDPConn, local netip.AddrPort) (Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &conn{local: local, most: leastBurst, control: local.Addr().IsUnspecified()}
+	s := &conn{local: local, control: local.Addr().IsUnspecified()}
 	var takeErr error
 	err = raw.Control(func(fd uintptr) { takeErr = s.take(int(fd)) })
 	if err := errors.Join(err, takeErr); err != nil {
@@ -130,8 +126,7 @@ func (c *conn) serve(tag any, h Handler) error {
 func (c *conn) round(tag any, h Handler) (l load, errno unix.Errno) {
 	r := rings.Get().(*ring)
 	defer rings.Put(r)
-	l.packets, errno = c.receive(r, 0, c.most, c.control)
-	c.most = min(max(leastBurst, 2*l.packets), Most)
+	l.packets, errno = c.receive(r, 0, Most, c.control)
 	if l.packets > 0 {
 		l.runs = r.hand(h, tag, 0, l.packets)
 		h.Flush()
