@@ -11,7 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"signalbox/turn/control"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
 	"signalbox/turn/session"
 	"signalbox/turn/turntest"
 	"signalbox/turn/wire"
@@ -27,10 +28,10 @@ func rounds(short, long int) int {
 	return short
 }
 
-// unlimited lets a test send as it likes.
+// unlimited lets a test send as it likes, for as long as it likes.
 func unlimited(o *options) {
 	o.Unauthenticated, o.UnauthenticatedBurst, o.Bindings, o.BindingsBurst = 1e8, 1e6, 1e8, 1e6
-	o.limits = session.Limits{}
+	o.limits, o.lasts = session.Limits{}, 24*time.Hour
 }
 
 // nonsense makes messages that are nearly right. The same seed makes the same ones.
@@ -66,7 +67,7 @@ func (r *nonsense) bytes(n int) []byte {
 func (r *nonsense) message(c *turntest.Client) []byte {
 	var b []byte
 	if r.IntN(8) == 0 {
-		b = append(wire.AppendChannelHeader(nil, uint16(0x4000+r.IntN(4)), r.IntN(40)), r.bytes(r.IntN(40))...)
+		b = r.channelData()
 	} else {
 		b = r.stun(c)
 	}
@@ -79,16 +80,51 @@ func (r *nonsense) message(c *turntest.Client) []byte {
 	return b
 }
 
+// channelData has the length that it says one time of two.
+func (r *nonsense) channelData() []byte {
+	n := r.IntN(40)
+	b := wire.AppendChannelHeader(nil, uint16(0x4000+r.IntN(4)), n)
+	if r.IntN(2) == 0 {
+		n = r.IntN(40)
+	}
+	return append(b, r.bytes(n+wire.Padding(n))...)
+}
+
+// stun has what its type needs one time of two, and anything else in front of that.
 func (r *nonsense) stun(c *turntest.Client) []byte {
+	typ := nonsenseTypes[r.IntN(len(nonsenseTypes))]
 	attrs := make([]turntest.Attr, 0, 6)
 	for range r.IntN(5) {
 		attrs = append(attrs, r.attr())
+	}
+	if r.IntN(2) == 0 {
+		attrs = append(attrs, r.needs(typ)...)
 	}
 	unsigned := &turntest.Client{}
 	if r.IntN(4) != 0 {
 		unsigned = c
 	}
-	return unsigned.Build(nonsenseTypes[r.IntN(len(nonsenseTypes))], [12]byte(r.bytes(12)), attrs...)
+	return unsigned.Build(typ, [12]byte(r.bytes(12)), attrs...)
+}
+
+// needs returns the attributes without which a type is refused.
+func (r *nonsense) needs(typ uint16) []turntest.Attr {
+	peer := turntest.Peer(r.peers[r.IntN(len(r.peers))])
+	switch typ {
+	case wire.TypeAllocateRequest:
+		return []turntest.Attr{turntest.Transport()}
+	case wire.TypeCreatePermissionRequest:
+		return []turntest.Attr{peer}
+	case wire.TypeChannelBindRequest:
+		return []turntest.Attr{r.channel(), peer}
+	case wire.TypeSendIndication:
+		return []turntest.Attr{peer, turntest.Bytes(wire.AttrData, r.bytes(r.IntN(33))...)}
+	}
+	return nil
+}
+
+func (r *nonsense) channel() turntest.Attr {
+	return turntest.Uint32(wire.AttrChannelNumber, uint32(0x4000+r.IntN(8))<<16)
 }
 
 // attr is right one time of two.
@@ -99,7 +135,7 @@ func (r *nonsense) attr() turntest.Attr {
 	case 2, 3:
 		return turntest.Peer(r.peers[r.IntN(len(r.peers))])
 	case 4:
-		return turntest.Uint32(wire.AttrChannelNumber, uint32(0x4000+r.IntN(8))<<16)
+		return r.channel()
 	case 5:
 		return turntest.Uint32(wire.AttrLifetime, r.Uint32N(4000))
 	default:
@@ -112,9 +148,6 @@ func TestMalformedDatagrams(t *testing.T) {
 	w := newWorld(t, unlimited, func(o *options) { o.ports = 3 }) // one of four clients finds none
 	w.openFor("ses_1", 24*time.Hour)
 	clients := []*turntest.Client{w.dial("udp"), w.client("udp", "ses_1", 'a'), w.client("udp", "ses_1", 'b')}
-	for _, c := range clients[1:] {
-		_ = c.Once(wire.TypeRefreshRequest) // tells the nonce
-	}
 	var peers []netip.AddrPort
 	for _, side := range []byte{'a', 'b'} {
 		c, relayed := w.allocated("udp", "ses_1", side)
@@ -124,6 +157,8 @@ func TestMalformedDatagrams(t *testing.T) {
 	const burst = 16
 	for range rounds(20_000, 10_000_000) / (burst * len(clients)) {
 		for _, c := range clients {
+			c.Nonce = ""
+			_ = c.Once(wire.TypeRefreshRequest) // a 401, which tells a nonce: one lasts an hour
 			for range burst {
 				if _, err := c.Write(r.message(c)); err != nil {
 					t.Fatal(err)
@@ -135,7 +170,7 @@ func TestMalformedDatagrams(t *testing.T) {
 	w.isWell()
 }
 
-// alive waits until the server has answered a Binding request behind all that was sent, so that no socket's buffer overflows, and a client's nonce is good.
+// alive waits until the server has answered a Binding request behind all that was sent, so that no socket's buffer overflows.
 func (w *world) alive(c *turntest.Client) {
 	w.t.Helper()
 	user := c.User
@@ -152,9 +187,13 @@ func (w *world) alive(c *turntest.Client) {
 func (w *world) isWell() {
 	w.t.Helper()
 	for method := range methods {
-		if w.metric("signalbox_turn_requests_total", method.name()) == 0 {
-			w.t.Errorf("no %s was answered: the test does not reach it", method.name())
+		done := testutil.ToFloat64(w.guard.metrics.success[method])
+		if w.t.Logf("%s: %v successes of %v answers", method.name(), done, w.metric("signalbox_turn_requests_total", method.name())); done == 0 {
+			w.t.Errorf("no %s succeeded: the test does not reach what it does", method.name())
 		}
+	}
+	if n := w.metric("signalbox_turn_refused_credentials_total", string(refusedExpired)); n != 0 {
+		w.t.Errorf("credentials were over for %v requests, which were read no further", n)
 	}
 	w.sessions.End("ses_1")
 	waitFor(w.t, "the end of all allocations", func() bool { return w.metric("signalbox_turn_allocations", "") == 0 })
@@ -171,30 +210,63 @@ func TestMalformedFrames(t *testing.T) {
 	w.openFor("ses_1", 24*time.Hour)
 	_, peer := w.allocated("udp", "ses_1", 'b')
 	r := newNonsense(2, peer)
-	closed := 0
-	for left := rounds(4_000, 1_000_000); left > 0; {
+	closed, whole := 0, 0
+	for frames := rounds(4_000, 1_000_000); whole < frames; {
 		c := w.from(netip.AddrFrom4([4]byte{127, 0, byte(r.IntN(256)), byte(1 + r.IntN(250))}))
 		if r.IntN(2) == 0 {
 			if _, err := c.Allocate(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for range 1 + r.IntN(32) {
-			if _, err := c.Write(r.message(c)); err != nil {
-				closed++ // by the server, for what came before
-				break
-			}
-			left--
+		n, ended := r.stream(c)
+		if whole += n; ended {
+			closed++
 		}
 		if err := drain(c); err != nil {
 			t.Fatal(err)
 		}
 	}
+	t.Logf("%d whole frames; the server closed %d streams while they were written", whole, closed)
 	if closed == 0 {
 		t.Error("the server closed no stream, though frames were cut and their lengths wrong")
 	}
 	w.alive(w.dial("tcp"))
+	waitFor(t, "the server to have looked at every whole frame", func() bool { return w.looked() >= float64(whole) })
 	w.isWell()
+}
+
+// stream writes up to 32 messages and returns how many frames the server has to read: those before the first that is none, behind which it reads nothing more. It also tells
+// whether the server closed the stream meanwhile.
+func (r *nonsense) stream(c *turntest.Client) (whole int, ended bool) {
+	broken := false
+	for range 1 + r.IntN(32) {
+		b := r.message(c)
+		if _, err := c.Write(b); err != nil {
+			return whole, true // for what came before
+		}
+		if broken = broken || !isFrame(b); !broken {
+			whole++
+		}
+	}
+	return whole, false
+}
+
+// isFrame tells whether a message is one whole frame, after which a stream goes on.
+func isFrame(b []byte) bool {
+	if len(b) < 4 {
+		return false
+	}
+	n, err := wire.FrameLength([4]byte(b))
+	return err == nil && n == len(b) && (wire.KindOf(b[0]) == wire.ChannelData || new(wire.Message).Parse(b) == nil)
+}
+
+// looked returns how many messages the server has looked at, which ended in an answer, in silence, or as data.
+func (w *world) looked() (sum float64) {
+	w.t.Helper()
+	for _, name := range []string{"requests_total", "unanswered_total", "repeated_total", "relayed_packets_total", "dropped_packets_total"} {
+		sum += w.metric("signalbox_turn_"+name, "")
+	}
+	return sum
 }
 
 // from is a client with a source address of its own, as a million connections have no ports on one.
@@ -205,8 +277,7 @@ func (w *world) from(source netip.Addr) *turntest.Client {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	user := control.Username(time.Now().Add(time.Minute), "ses_1", 'a')
-	return turntest.New(conn).As(user, control.Password(w.currentSecrets().Current, user))
+	return w.as(turntest.New(conn), "ses_1", 'a')
 }
 
 // drain ends a stream in order and waits until the server has read all of it.

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"signalbox/turn/control"
 	"signalbox/turn/datapath"
 	"signalbox/turn/turntest"
 )
@@ -56,6 +55,5 @@ func (w *world) piped(running *sync.WaitGroup, id string, n int) *turntest.Clien
 	running.Go(func() {
 		w.path.ServeStream(w.t.Context(), theirs, datapath.TLS, netip.MustParseAddrPort("192.0.2.1:443"), remote)
 	})
-	user := control.Username(time.Now().Add(time.Minute), id, 'a')
-	return turntest.New(ours).As(user, control.Password(w.currentSecrets().Current, user))
+	return w.as(turntest.New(ours), id, 'a')
 }

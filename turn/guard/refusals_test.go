@@ -83,7 +83,6 @@ func TestNonce(t *testing.T) {
 func TestAllocateRefused(t *testing.T) {
 	w := newWorld(t)
 	w.open("ses_1")
-	family := func(f byte) turntest.Attr { return turntest.Bytes(wire.AttrRequestedAddressFamily, f, 0, 0, 0) }
 	for _, tc := range []struct {
 		name  string
 		attrs []turntest.Attr

@@ -39,8 +39,9 @@ type world struct {
 	path     *datapath.Path
 	sessions *session.Table
 	reg      *prometheus.Registry
-	udp, tcp string       // where it listens
-	later    atomic.Int64 // nanoseconds by which the guard's clock is ahead
+	udp, tcp string        // where it listens
+	lasts    time.Duration // credentials, from when a client is made
+	later    atomic.Int64  // nanoseconds by which the guard's clock is ahead
 
 	mu      sync.Mutex
 	secrets control.Secrets
@@ -61,7 +62,8 @@ type options struct {
 	Config
 	limits session.Limits
 	relay  []datapath.RelayAddr
-	ports  int // relay ports; 0: all of them
+	ports  int           // relay ports; 0: all of them
+	lasts  time.Duration // credentials
 }
 
 // build returns a world in which nothing runs yet.
@@ -74,11 +76,12 @@ func build(t testing.TB, change ...func(*options)) *world {
 	}
 	o := options{
 		Config: Config{Realm: "signalbox"}, limits: session.Limits{Allocations: 100, SessionAllocations: 16, TechnicianAllocations: 64},
-		relay: []datapath.RelayAddr{{Bind: relayIP()}},
+		relay: []datapath.RelayAddr{{Bind: relayIP()}}, lasts: time.Minute,
 	}
 	for _, c := range change {
 		c(&o)
 	}
+	w.lasts = o.lasts
 	peers := policy.New(policy.Config{Allow: []netip.Prefix{allowed}})
 	w.sessions = session.NewTable(o.limits, peers, time.Now)
 	var err error
@@ -181,8 +184,13 @@ func (w *world) dial(network string) *turntest.Client {
 // client connects a client with the credentials of one side of a session.
 func (w *world) client(network, id string, side byte) *turntest.Client {
 	w.t.Helper()
-	user := control.Username(time.Now().Add(time.Minute), id, side)
-	return w.dial(network).As(user, control.Password(w.currentSecrets().Current, user))
+	return w.as(w.dial(network), id, side)
+}
+
+// as gives a client the credentials of one side of a session.
+func (w *world) as(c *turntest.Client, id string, side byte) *turntest.Client {
+	user := control.Username(time.Now().Add(w.lasts), id, side)
+	return c.As(user, control.Password(w.currentSecrets().Current, user))
 }
 
 // allocated is a client that has an allocation.
