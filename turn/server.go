@@ -54,6 +54,11 @@ type Server struct {
 
 // New builds a server, which starts nothing. The error is ErrConfig where the settings do not fit this machine.
 func New(settings control.Settings, log *zap.Logger, reg prometheus.Registerer) (*Server, error) {
+	return newServer(settings, control.EphemeralFile, log, reg)
+}
+
+// newServer is New with the file that says which ports the system gives away.
+func newServer(settings control.Settings, ephemeral string, log *zap.Logger, reg prometheus.Registerer) (*Server, error) {
 	s := &Server{log: log.Named("turn"), places: newPlaces(MaxStreams, MaxStreamsOfSource), stopping: make(chan struct{}), sessionsTold: make(chan struct{})}
 	s.secrets.Store(&control.Secrets{})
 	var err error
@@ -76,13 +81,13 @@ func New(settings control.Settings, log *zap.Logger, reg prometheus.Registerer) 
 		return nil, err
 	}
 	s.path.SetControl(s.guard)
-	s.warnPorts(settings)
+	s.warnPorts(settings, ephemeral)
 	return s, nil
 }
 
 // warnPorts says so where other sockets may get relay ports from the system.
-func (s *Server) warnPorts(settings control.Settings) {
-	low, high, overlaps := control.EphemeralOverlap(control.EphemeralFile, settings.MinPort, settings.MaxPort)
+func (s *Server) warnPorts(settings control.Settings, ephemeral string) {
+	low, high, overlaps := control.EphemeralOverlap(ephemeral, settings.MinPort, settings.MaxPort)
 	if !overlaps {
 		return
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -14,7 +15,9 @@ import (
 	"github.com/pires/go-proxyproto"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"signalbox/turn/control"
 	"signalbox/turn/turntest"
@@ -191,6 +194,23 @@ func TestSettingsThatDoNotFit(t *testing.T) {
 		change(&s)
 		if _, err := New(s, zaptest.NewLogger(t), prometheus.NewRegistry()); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestPortsOfOthers: a server whose relay ports the system gives to others says so at its start, and no other server does.
+func TestPortsOfOthers(t *testing.T) {
+	for given, want := range map[string]int{"32768 60999": 1, "32768 49151": 0} {
+		file := filepath.Join(t.TempDir(), "range")
+		if err := os.WriteFile(file, []byte(given), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		core, logs := observer.New(zap.WarnLevel)
+		if _, err := newServer(settings(), file, zap.New(core), prometheus.NewRegistry()); err != nil {
+			t.Fatal(err)
+		}
+		if said := logs.FilterMessage("relay ports").All(); len(said) != want {
+			t.Errorf("where others get ports %s there are %d warnings, want %d: %v", given, len(said), want, said)
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 )
 
 // patience bounds waits that end long before where all is well.
@@ -98,7 +99,10 @@ func (s *site) ask(t *testing.T) (pid int, sessions string) {
 
 // TestKilledChild: kill -9 of the child loses none of its sessions nor its sockets, what waits in them included, and new sessions work at once.
 func TestKilledChild(t *testing.T) {
-	s := startSite(t)
+	s := newSite(t, fakeProgram)
+	core, logs := observer.New(zap.WarnLevel)
+	s.log = zap.New(core)
+	s.stop = run(t, s.Client)
 	for _, id := range []string{"a", "b"} {
 		must(t, s.Open(t.Context(), session(id)))
 	}
@@ -127,6 +131,9 @@ func TestKilledChild(t *testing.T) {
 	}
 	if got := counterValue(t, s.metrics.losses); got != 3 {
 		t.Errorf("%v losses were counted, want 3", got)
+	}
+	if said := logs.FilterMessageSnippet("the TURN process is gone").All(); len(said) != 3 {
+		t.Errorf("%d losses were logged, want 3: %v", len(said), said)
 	}
 }
 
