@@ -67,7 +67,8 @@ func (s *Server) registerSessions() {
 	}, s.renewSession)
 	register(s, route{
 		id: "end-session", method: http.MethodDelete, path: "/v1/sessions/{id}", tag: "sessions", summary: "End a remote session",
-		doc:   "Both parties are told, with the reason management_ended. Of a session that has ended before it says how that was.",
+		doc:   "Both parties are told, with the reason management_ended. Of a session that has ended before it says how that was. Its TURN credentials are refused from then on, and what it relays ends: " +
+			"our own TURN server alone can do that, and parties are given no other.",
 		scope: access.ScopeSessions, status: http.StatusOK, problems: []kind{unknownSession, insufficientStorage},
 	}, s.endSession)
 }

@@ -13,7 +13,7 @@ import (
 // TURN is the TURN server of our own, and what is known of others.
 type TURN struct {
 	Own
-	Servers            []string `key:"servers" doc:"Other STUN and TURN servers that clients are told of (XEP-0215), each as host, host:port, or a URI such as turns:turn.example.com:443?transport=tcp; ITSM_TURN_SERVERS in the environment. A host without a scheme stands for STUN, and TURN over UDP and TCP."`
+	Servers            []string `key:"servers" doc:"Other STUN and TURN servers that clients are told of (XEP-0215), each as host, host:port, or a URI such as turns:turn.example.com:443?transport=tcp; ITSM_TURN_SERVERS in the environment. A host without a scheme stands for STUN, and TURN over UDP and TCP. Parties of remote sessions get our own server alone."`
 	ExternalSecretFile string   `key:"external_secret_file" doc:"File with the secret that those TURN servers share with us, 16 bytes or more (coturn: use-auth-secret, static-auth-secret). Clients get credentials for 12 to 13 hours; without it no TURN server is handed out, only STUN."`
 }
 

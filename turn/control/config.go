@@ -31,15 +31,15 @@ type Config struct {
 	SecretFile     string `key:"secret_file" doc:"File with the secret of the credentials, one line of 16 bytes or more; a second line still verifies and no longer signs. Needed where several servers share one TURN server. Empty: random, new every 12 hours and at each start."`
 	RESTSecretFile string `key:"rest_secret_file" doc:"File with a secret that other systems make credentials with (coturn: use-auth-secret, static-auth-secret), 16 bytes or more. Those of one name reach each other, and all of them allow_peers. Empty: only sessions of this server are served."`
 
-	AllowPeers []string `key:"allow_peers" doc:"Addresses and CIDR ranges that every client may send to, beside the other side of its session. Loopback, link-local and metadata addresses, listeners of this server and the database stay closed."`
+	AllowPeers []string `key:"allow_peers" doc:"Addresses and CIDR ranges that every client may send to, beside the other side of its session. Loopback, link-local and metadata addresses, listeners of this server and the database stay closed; 100.64.0.0/10, which networks of providers share, opens by a range inside it alone."`
 	DenyPeers  []string `key:"deny_peers" doc:"Addresses and CIDR ranges that no client may send to; before allow_peers and sessions."`
 
 	MaxAllocations        int `key:"max_allocations" doc:"Allocations in all, 1 to 1000000."`
 	SessionAllocations    int `key:"session_allocations" doc:"Allocations of one session, 1 to 1000000."`
-	TechnicianAllocations int `key:"technician_allocations" doc:"Allocations of all sessions of one technician, 1 to 1000000."`
+	TechnicianAllocations int `key:"technician_allocations" doc:"Allocations of all sessions of one technician, 1 to 1000000. Endpoints and tenants have no quota of their own."`
 
 	SessionRate int `key:"session_rate" doc:"Bytes per second that one session may relay, both directions and the headers of IP and UDP together. 0: no limit."`
-	TotalRate   int `key:"total_rate" doc:"Bytes per second that all sessions together may relay, counted in the same way. 0: no limit."`
+	TotalRate   int `key:"total_rate" doc:"Bytes per second that all sessions together may relay, counted in the same way. 0: no limit. Between one session and all there is no rate: none of a technician, endpoint or tenant."`
 
 	CredentialTTL time.Duration `key:"credential_ttl" doc:"How long new allocations can be made with a credential, 1m to 12h; never after the end of its session. What is allocated then goes on until the session ends."`
 	UDP443        bool          `key:"udp_443" doc:"Whether STUN and TURN are served over UDP on the addresses of listen.tls, too."`
