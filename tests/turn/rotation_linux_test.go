@@ -27,6 +27,7 @@ func TestTechnicianQuota(t *testing.T) {
 	p.allocated("tls", second.a)
 	c := p.greeted("udp", second.b)
 	p.refused486(c, "the fourth of a technician")
+	s.wantMetrics(`signalbox_turn_quota_refusals_total{of="technician"} 1`)
 	p.allocated("udp", other.a)
 	if got := p.do(held, rawturn.Refresh, rawturn.Uint32(rawturn.Lifetime, 0)); got != "success" {
 		t.Fatalf("free one: %s", got)

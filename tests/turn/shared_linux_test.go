@@ -39,6 +39,8 @@ func visitors(account rawturn.Account) []visitor {
 		{"TURN without ALPN", nil, turn},
 		{"HTTP", []string{"http/1.1"}, talkHTTP},
 		{"HTTP without ALPN", nil, talkHTTP},
+		{"console", []string{"http/1.1"}, talkConsole},
+		{"console without ALPN", nil, talkConsole},
 		{"WebSocket", []string{"http/1.1"}, talkWebSocket},
 		{"WebSocket without ALPN", nil, talkWebSocket},
 	}
@@ -49,7 +51,16 @@ func talkXMPP(_ context.Context, c *tls.Conn) error {
 }
 
 func talkHTTP(_ context.Context, c *tls.Conn) error {
-	if _, err := io.WriteString(c, "GET /.well-known/host-meta.json HTTP/1.1\r\nHost: "+rig.Domain+"\r\nConnection: close\r\n\r\n"); err != nil {
+	return fetches(c, "/.well-known/host-meta.json", "xmpp-websocket")
+}
+
+func talkConsole(_ context.Context, c *tls.Conn) error {
+	return fetches(c, "/console/", "<title>Signalbox</title>")
+}
+
+// fetches gets a page, whose text must contain want.
+func fetches(c *tls.Conn, path, want string) error {
+	if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: "+rig.Domain+"\r\nConnection: close\r\n\r\n"); err != nil {
 		return err
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(c), nil)
@@ -58,7 +69,7 @@ func talkHTTP(_ context.Context, c *tls.Conn) error {
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "xmpp-websocket") {
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
 		return fmt.Errorf("%s, %v: %s", resp.Status, err, body)
 	}
 	return nil
@@ -112,7 +123,7 @@ func allocateOn(c *tls.Conn, account rawturn.Account) error {
 	return nil
 }
 
-// TestSharedPort: XMPP, TURN, HTTP and WebSockets share one port; 200 connections in random order, many at the same time, each reach their protocol.
+// TestSharedPort: XMPP, TURN, HTTP, the console and WebSockets share one port; 200 connections in random order, many at the same time, each reach their protocol.
 func TestSharedPort(t *testing.T) {
 	s := newStand(t, settings{})
 	const connections, abreast = 200, 16

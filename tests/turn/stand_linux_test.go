@@ -27,6 +27,7 @@ type stand struct {
 	site    *rig.Site
 	server  *rig.Process
 	serving int                 // id of the process serve
+	at      string              // where TURN is reached over UDP that runs elsewhere; empty: serve has its own
 	addrs   map[string][]string // by listener
 	http    *http.Client
 }
@@ -36,6 +37,7 @@ type settings struct {
 	turn   string   // further lines of the section turn; a session may have 64 allocations unless they say so
 	listen []string // of listen.turn; empty: a free port on loopback
 	files  int      // RLIMIT_NOFILE of both processes; 0: as ours
+	at     string   // where TURN is reached over UDP that runs elsewhere; empty: serve has its own
 }
 
 const configText = `domain: %s
@@ -86,7 +88,7 @@ func newStand(t *testing.T, set settings) *stand {
 	must(t, err)
 	site, err := rig.NewSite(built, dir, filepath.Join(dir, "data"))
 	must(t, err)
-	s := &stand{t: t, site: site, http: &http.Client{Timeout: patience}}
+	s := &stand{t: t, site: site, at: set.at, http: &http.Client{Timeout: patience}}
 	t.Cleanup(s.http.CloseIdleConnections)
 	must(t, os.WriteFile(filepath.Join(dir, "secret"), []byte(secretText+"\n"), 0o600))
 	if !strings.Contains(set.turn, "session_allocations") {
@@ -153,6 +155,9 @@ func (s *stand) answers() error {
 // turn is the first address of UDP and TCP: where the port is left open, both get the same.
 func (s *stand) turn() string {
 	s.t.Helper()
+	if s.at != "" {
+		return s.at
+	}
 	if len(s.addrs["turn_udp"]) == 0 || s.addrs["turn_udp"][0] != s.addrs["turn_tcp"][0] {
 		s.t.Fatalf("no listener turn in %v", s.addrs)
 	}
