@@ -168,7 +168,7 @@ func (a *sessionAttach) viewer(c *cobra.Command, grant client.SessionGrant) (vie
 		trust = &tls.Config{MinVersion: tls.VersionTLS12}
 	}
 	web := &http.Client{Transport: &http.Transport{TLSClientConfig: trust, DialContext: a.dial, Proxy: http.ProxyFromEnvironment}}
-	told := &teller{w: c.ErrOrStderr()}
+	told := newTeller(c.ErrOrStderr())
 	cfg := viewer.Config{
 		Session: grant.ID, Token: grant.Token, HTTP: web, Loopback: a.loopback, Call: viewer.WebSocket(grant.SignallingURL, web), Dial: turnDial(trust),
 		OnState: told.state, OnPath: told.path,

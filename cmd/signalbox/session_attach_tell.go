@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,31 +17,70 @@ import (
 	"signalbox/internal/viewer"
 )
 
-// teller says on a terminal how a session is, as long as that is news.
+// teller says on a terminal how a session is: a line for each thing that is news.
 type teller struct {
 	w    io.Writer
-	last string
+	said map[string]string // the last line of each thing
 }
 
-func (t *teller) say(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if text != t.last {
-		fmt.Fprintf(printable{t.w}, "[%s]", text)
-		fmt.Fprint(t.w, "\r\n") // the terminal may be raw
-		t.last = text
+func newTeller(w io.Writer) *teller { return &teller{w, map[string]string{}} }
+
+// say says something of a thing unless that was its last line; nothing is nothing new.
+func (t *teller) say(thing, text string) {
+	if text == "" || text == t.said[thing] {
+		return
+	}
+	fmt.Fprintf(printable{t.w}, "[%s]", text)
+	fmt.Fprint(t.w, "\r\n") // the terminal may be raw
+	t.said[thing] = text
+}
+
+// state tells what the technician waits for, what the user said, who else watches, and until when the session lasts.
+func (t *teller) state(s signalling.State) {
+	t.say("course", courseText(s))
+	t.say("consent", consentText(s))
+	t.say("watchers", watchersText(s))
+	if !s.Expires.IsZero() {
+		t.say("end", "the session ends at "+timeText(s.Expires))
 	}
 }
 
-// state tells of what the technician waits for.
-func (t *teller) state(s signalling.State) {
+func courseText(s signalling.State) string {
 	switch s.State {
 	case "requested":
-		t.say("waiting for %s", s.Endpoint)
+		return "waiting for " + s.Endpoint
 	case "waiting_for_consent":
-		t.say("the user at %s is asked", s.Endpoint)
+		text := "the user at " + s.Endpoint + " is asked"
+		if s.ConsentEnds != nil {
+			text += " until " + timeText(*s.ConsentEnds)
+		}
+		return text
 	case "reconnecting":
-		t.say("waiting for a lost connection")
+		return "waiting for a lost connection"
 	}
+	return ""
+}
+
+// consentText is how the question to the user ended; while they are asked, courseText says so.
+func consentText(s signalling.State) string {
+	text := map[string]string{
+		signalling.ConsentNotNeeded: "consent is not needed", signalling.ConsentAllowed: "the user allowed it", signalling.ConsentDenied: "the user did not allow it",
+		signalling.ConsentTimedOut: "the user did not answer", signalling.ConsentNobody: "there was nobody to ask",
+	}[s.Consent]
+	desktop := map[string]string{signalling.DesktopNone: ": nobody is logged in", signalling.DesktopLocked: ": the screen is locked"}[s.Desktop]
+	if text == "" {
+		return ""
+	}
+	return text + desktop
+}
+
+// watchersText names the technicians who are in sessions with the endpoint beside this one, whose own name is among the watchers once.
+func watchersText(s signalling.State) string {
+	others := slices.DeleteFunc(slices.Clone(s.Watchers), func(name string) bool { return name == s.Technician })
+	if len(others) == 0 {
+		return "nobody else watches"
+	}
+	return "also here: " + strings.Join(others, ", ")
 }
 
 // path tells by which way the endpoint is reached.
@@ -48,9 +88,9 @@ func (t *teller) path(p signalling.Path) {
 	switch p.Rung {
 	case "":
 	case signalling.RungRelay:
-		t.say("connected over the relay, which can read what passes")
+		t.say("course", "connected over the relay, which can read what passes")
 	default:
-		t.say("connected: %s", p.Rung)
+		t.say("course", "connected: "+p.Rung)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"signalbox/internal/channel"
 	"signalbox/internal/signalling"
@@ -68,16 +69,62 @@ func TestAttachArguments(t *testing.T) {
 	}
 }
 
+// TestAttachTells: each thing is told when it is news, and only then.
 func TestAttachTells(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	asked := at.Add(30 * time.Second)
+	active := signalling.State{
+		State: "active", Endpoint: "pc-1", Technician: "Ada", Consent: signalling.ConsentAllowed, Desktop: signalling.DesktopActive, Expires: at.Add(time.Hour), Watchers: []string{"Ada"},
+	}
+	waiting, watched, longer := active, active, active
+	waiting.State, waiting.Consent, waiting.ConsentEnds = "waiting_for_consent", signalling.ConsentAsking, &asked
+	watched.Watchers = []string{"Bob", "Ada", "\x1b[2JEve"}
+	longer.Expires = at.Add(2 * time.Hour)
+	lost := longer
+	lost.State = "reconnecting"
+	for _, tc := range []struct {
+		name   string
+		states []signalling.State
+		want   []string
+	}{
+		{"from the request on", []signalling.State{{State: "requested", Endpoint: "pc-1"}, {State: "requested", Endpoint: "pc-1"}}, []string{"waiting for pc-1", "nobody else watches"}},
+		{
+			"consent", []signalling.State{waiting, waiting, active, active},
+			[]string{"the user at pc-1 is asked until 2026-01-02T03:04:35Z", "nobody else watches", "the session ends at 2026-01-02T04:04:05Z", "the user allowed it"},
+		},
+		{
+			"nobody to ask", []signalling.State{{State: "active", Technician: "Ada", Watchers: []string{"Ada"}, Consent: signalling.ConsentNobody, Desktop: signalling.DesktopLocked}},
+			[]string{"there was nobody to ask: the screen is locked", "nobody else watches"},
+		},
+		{
+			"who watches", []signalling.State{active, watched, watched, active},
+			[]string{"the user allowed it", "nobody else watches", "the session ends at 2026-01-02T04:04:05Z", "also here: Bob, ?[2JEve", "nobody else watches"},
+		},
+		{
+			"another end, and a loss", []signalling.State{active, longer, lost},
+			[]string{"the user allowed it", "nobody else watches", "the session ends at 2026-01-02T04:04:05Z", "the session ends at 2026-01-02T05:04:05Z", "waiting for a lost connection"},
+		},
+	} {
+		var b strings.Builder
+		said := newTeller(&b)
+		for _, s := range tc.states {
+			said.state(s)
+		}
+		if got, want := b.String(), "["+strings.Join(tc.want, "]\r\n[")+"]\r\n"; got != want {
+			t.Errorf("%s: said %q, want %q", tc.name, got, want)
+		}
+	}
+}
+
+// TestAttachTellsThePath tells each change of it, also back to one that was before.
+func TestAttachTellsThePath(t *testing.T) {
 	var b strings.Builder
-	said := &teller{w: &b}
-	said.state(signalling.State{State: "requested", Endpoint: "pc-1"})
-	said.state(signalling.State{State: "requested", Endpoint: "pc-1"})
-	said.state(signalling.State{State: "active", Endpoint: "pc-1"})
-	said.path(signalling.Path{Rung: signalling.RungDirect})
-	said.path(signalling.Path{})
-	said.path(signalling.Path{Rung: signalling.RungRelay})
-	want := "[waiting for pc-1]\r\n[connected: direct]\r\n[connected over the relay, which can read what passes]\r\n"
+	said := newTeller(&b)
+	direct := signalling.Path{Rung: signalling.RungDirect}
+	for _, p := range []signalling.Path{direct, {}, direct, {Rung: signalling.RungRelay}, direct} {
+		said.path(p)
+	}
+	want := "[connected: direct]\r\n[connected over the relay, which can read what passes]\r\n[connected: direct]\r\n"
 	if got := b.String(); got != want {
 		t.Errorf("said %q, want %q", got, want)
 	}
