@@ -111,8 +111,11 @@ func TestDirect(t *testing.T) {
 	if s.relayed() != 0 {
 		t.Errorf("%d channels went over the relay", s.relayed())
 	}
+	b.matches(roundTrip, `^[1-9][0-9]* ms$`)
+	b.Holds(`!document.querySelector(".bar-note")`)
 	b.Picture("direct")
 	b.Click("[role=tab]", "Files")
+	b.Sees(".panel-files .note", "Files go through this server's relay, which could read them.")
 	b.Sees(".folder", "notes.txt")
 	if s.relayed() != 1 {
 		t.Errorf("%d channels went over the relay, want that of files alone", s.relayed())
@@ -130,6 +133,7 @@ func TestFallback(t *testing.T) {
 	b.Sees(".xterm-rows", "$")
 	b.Click(".bar button", "Path")
 	b.Sees(".rungs", "The endpoint sent no address to try.")
+	b.Sees(".why .verdict", "The endpoint is online.")
 	await(t, func() bool { return s.path()["rung"] == "relay" }, "the page did not report its path")
 	b.Picture("fallback")
 }
