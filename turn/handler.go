@@ -1,6 +1,8 @@
 package turn
 
 import (
+	"net/netip"
+
 	"signalbox/turn/control"
 	"signalbox/turn/session"
 )
@@ -8,6 +10,13 @@ import (
 // The methods below are what the server that controls this process asks for: control.Handler.
 
 var _ control.Handler = (*Server)(nil)
+
+// Own says which listeners the server of an owner has: no peer may be any of them, from now on also where sessions have relayed to one already.
+func (s *Server) Own(owner string, listeners []netip.AddrPort) {
+	if s.peers.Protect(owner, listeners) {
+		s.sessions.Reconsider()
+	}
+}
 
 // Secrets replaces the keys of passwords.
 func (s *Server) Secrets(secrets control.Secrets) { s.secrets.Store(&secrets) }

@@ -40,6 +40,7 @@ type Sockets struct {
 type Server struct {
 	log      *zap.Logger
 	metrics  *metrics
+	peers    *policy.Policy
 	sessions *session.Table
 	path     *datapath.Path
 	guard    *guard.Guard
@@ -68,8 +69,8 @@ func newServer(settings control.Settings, ephemeral string, log *zap.Logger, reg
 	if err := checkRelay(settings.Relay); err != nil {
 		return nil, err
 	}
-	peers := policy.New(policy.Config{Allow: settings.AllowPeers, Deny: settings.DenyPeers, Own: settings.Own, Local: func() []netip.Addr { return ownAddrs(settings.Relay) }})
-	s.sessions = session.NewTable(limits(settings), peers, time.Now)
+	s.peers = policy.New(policy.Config{Allow: settings.AllowPeers, Deny: settings.DenyPeers, Own: settings.Own, Local: func() []netip.Addr { return ownAddrs(settings.Relay) }})
+	s.sessions = session.NewTable(limits(settings), s.peers, time.Now)
 	if err := sessionMetrics(reg, s.sessions.Stats); err != nil {
 		return nil, err
 	}

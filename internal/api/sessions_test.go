@@ -130,6 +130,7 @@ func (f *fakeSessions) End(_ context.Context, _ string, id remote.ID, reason str
 	s, err := f.open(id, by)
 	if err == nil {
 		s.State, s.Reason, s.Ended, s.Rung, s.BytesUp = remote.Ended, reason, sessionTime.Add(time.Minute), signalling.RungTURNUDP, 7
+		s.Turn = 1
 		return *s, nil
 	}
 	var ended *remote.EndedError
@@ -175,7 +176,7 @@ func TestSessions(t *testing.T) {
 	if c := w.sessions.changed; c.MaxDuration == nil || *c.MaxDuration != 2*time.Hour || c.MaxIdle != nil || c.MaxBytes == nil || *c.MaxBytes != 0 {
 		t.Errorf("change = %+v", c)
 	}
-	over := `{"id":"` + id + `","state":"ended","reason":"management_ended",` + facts + `"ended_at":"2026-01-02T03:05:05Z","path":"turn_udp","capabilities":[],"bytes_up":7,"bytes_down":0}`
+	over := `{"id":"` + id + `","state":"ended","reason":"management_ended",` + facts + `"ended_at":"2026-01-02T03:05:05Z","path":"turn_udp","capabilities":[],"bytes_up":7,"bytes_down":0,"turn_session":"trn_0000000000001"}`
 	for range 2 {
 		if got := strings.TrimSpace(string(w.do("DELETE", "/v1/sessions/"+id, "").ok(http.StatusOK).body)); got != over {
 			t.Errorf("ended %s\nwant  %s", got, over)

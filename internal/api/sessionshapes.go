@@ -115,6 +115,7 @@ type sessionBody struct {
 	Capabilities []string       `json:"capabilities" nullable:"false" doc:"Channels that the endpoint has, once it has accepted."`
 	BytesUp      int64          `json:"bytes_up" doc:"From the technician to the endpoint, as the parties last said."`
 	BytesDown    int64          `json:"bytes_down"`
+	TURNSession  string         `json:"turn_session,omitempty" doc:"Its session on the TURN server, the last if it had several: GET /v1/turn/sessions/{id} has its counters. Absent: it has none." example:"trn_0123456789abc"`
 }
 
 type technicianBody struct {
@@ -176,7 +177,7 @@ func (s *Server) showOpened(o *remote.Opened) sessionGrantBody {
 }
 
 func showSession(s *remote.Session) sessionBody {
-	return sessionBody{
+	b := sessionBody{
 		ID: s.ID.String(), State: s.State, Reason: s.Reason, Detail: s.Detail, Endpoint: s.Endpoint, Technician: showTechnician(s.Technician),
 		OpenedBy: s.By.Name, Why: s.Why, Kinds: append([]string{}, s.Kinds...), Permissions: append([]string{}, s.Permissions...), NotifyUser: s.NotifyUser, Transport: s.Transport,
 		Consent:     sessionAsked{Mode: s.Spec.Consent.Mode, Timeout: int64(s.Spec.Consent.Timeout / time.Second), Message: s.Spec.Consent.Message, State: s.Consent, Desktop: s.Desktop},
@@ -184,4 +185,8 @@ func showSession(s *remote.Session) sessionBody {
 		AcceptedAt: showTime(s.Accepted), ActiveAt: showTime(s.Active), EndedAt: showTime(s.Ended), Path: s.Rung, Capabilities: append([]string{}, s.Capabilities...),
 		BytesUp: s.BytesUp, BytesDown: s.BytesDown,
 	}
+	if s.Turn != 0 {
+		b.TURNSession = s.Turn.String()
+	}
+	return b
 }

@@ -64,6 +64,8 @@ func (a *App) openTURN(ctx context.Context) error {
 		if err := a.openTURNSockets(ctx); err != nil {
 			return err
 		}
+	} else {
+		a.turn.Protect(a.ownAddrs())
 	}
 	a.turn.Announce(a.publicName(), a.listen.Addrs()["tls"])
 	return nil

@@ -1,14 +1,16 @@
 package remote
 
 import (
+	"errors"
 	"time"
 
 	"signalbox/internal/audit"
 	"signalbox/internal/signalling"
 	"signalbox/internal/telemetry"
+	"signalbox/internal/turnsession"
 )
 
-// end ends the session, unless it has ended before: the relay and its parties first, so that all is silent whatever the store says. The error is that of the store, which gets
+// end ends the session, unless it has ended before: both relays and its parties first, so that all is silent whatever the store says. The error is that of the store, which gets
 // the end later then.
 func (l *live) end(reason Reason, detail, actor string) error {
 	if !l.record.Open() {
@@ -30,26 +32,31 @@ func (l *live) end(reason Reason, detail, actor string) error {
 	l.service.over(l)
 	l.service.metrics.ended.WithLabelValues(reason.Name).Inc()
 	entry := l.entry(actor, audit.SessionEnded, endedDetail{
-		Reason: r.Reason, Detail: r.Detail, Seconds: int64(r.Ended.Sub(r.Created).Seconds()), BytesUp: r.BytesUp, BytesDown: r.BytesDown, Path: r.Rung,
+		Reason: r.Reason, Detail: r.Detail, Seconds: int64(r.Ended.Sub(r.Created).Seconds()), BytesUp: r.BytesUp, BytesDown: r.BytesDown, Path: r.Rung, TURN: l.endTURN(),
 	})
-	err := l.commit(&entry, true)
-	l.post(l.endTURN) // whoever waits for the end need not wait for that
-	return err
+	return l.commit(&entry, true)
 }
 
 // endNoted is end where nobody wants to know.
 func (l *live) endNoted(reason Reason, detail, actor string) { l.warn(l.end(reason, detail, actor)) }
 
-// endTURN ends the session's place on the TURN server.
-func (l *live) endTURN() {
+// endTURN ends the session's place on the TURN server, and returns what it came to; nil: there was none. A server on another host that does not answer holds up the end of this
+// session by a few seconds, and of no other.
+func (l *live) endTURN() *turnDetail {
 	if l.record.Turn == 0 {
-		return
+		return nil
 	}
 	ctx, cancel := patiently()
 	defer cancel()
-	if _, err := l.service.deps.TURN.End(ctx, l.key.Domain, l.record.Turn); err != nil {
-		l.service.log.Warn("the end of the TURN session of a remote session is not stored", telemetry.RemoteSession(l.id.String()), telemetry.Cause(err))
+	detail := &turnDetail{Session: l.record.Turn.String()}
+	ended, err := l.service.deps.TURN.Silence(ctx, l.key.Domain, l.record.Turn)
+	switch {
+	case err == nil && !ended.Counted.IsZero():
+		detail.Counters = &ended.Counters
+	case err != nil && !errors.Is(err, turnsession.ErrUnknown): // it may have ended by itself
+		l.service.log.Warn("the TURN session of a remote session that has ended goes on", telemetry.RemoteSession(l.id.String()), telemetry.Cause(err))
 	}
+	return detail
 }
 
 const (

@@ -8,6 +8,7 @@ import (
 	"signalbox/internal/audit"
 	"signalbox/internal/signalling"
 	"signalbox/internal/telemetry"
+	"signalbox/internal/turnsession"
 )
 
 // actor is how the audit names a caller.
@@ -71,12 +72,17 @@ type (
 		MaxBytes int64     `json:"max_bytes"`
 	}
 	endedDetail struct {
-		Reason    string `json:"reason"`
-		Detail    string `json:"detail,omitempty"`
-		Seconds   int64  `json:"seconds"`
-		BytesUp   int64  `json:"bytes_up"`
-		BytesDown int64  `json:"bytes_down"`
-		Path      string `json:"path,omitempty"`
+		Reason    string      `json:"reason"`
+		Detail    string      `json:"detail,omitempty"`
+		Seconds   int64       `json:"seconds"`
+		BytesUp   int64       `json:"bytes_up"`
+		BytesDown int64       `json:"bytes_down"`
+		Path      string      `json:"path,omitempty"`
+		TURN      *turnDetail `json:"turn,omitempty"`
+	}
+	turnDetail struct { // of its TURN session, the last if it had several
+		Session  string                `json:"session"`            // id
+		Counters *turnsession.Counters `json:"counters,omitempty"` // as the TURN server said last; nil: it never did
 	}
 	refusedDetail struct {
 		Why string `json:"why"`

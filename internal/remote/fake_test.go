@@ -241,6 +241,8 @@ type fakeTURN struct {
 	life     time.Duration // of credentials; 0: they do not end
 	made     int           // pairs of credentials
 	broken   error
+	moved    turnsession.Counters
+	hold     chan struct{} // non-nil: Silence waits for it
 }
 
 func (f *fakeTURN) fail(err error) {
@@ -290,14 +292,21 @@ func (f *fakeTURN) Observe(id turnsession.ID, side turnsession.Side, at netip.Ad
 	}
 }
 
-func (f *fakeTURN) End(_ context.Context, _ string, id turnsession.ID) (turnsession.Session, error) {
+func (f *fakeTURN) Silence(_ context.Context, _ string, id turnsession.ID) (turnsession.Session, error) {
+	f.mu.Lock()
+	hold := f.hold
+	f.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, ok := f.open[id]; ok {
-		f.ended++
+	if _, ok := f.open[id]; !ok {
+		return turnsession.Session{}, turnsession.ErrUnknown
 	}
+	f.ended++
 	delete(f.open, id)
-	return turnsession.Session{ID: id}, nil
+	return turnsession.Session{ID: id, Counters: f.moved, Counted: time.Now()}, f.broken
 }
 
 // count returns how many sessions are open.

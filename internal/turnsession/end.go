@@ -22,6 +22,27 @@ func (s *Service) end(ctx context.Context, l *live, reason string) (Session, err
 	return s.note(ctx, l)
 }
 
+// Silence ends a session at the TURN server, if it has not ended before, and returns it with its final counters: nothing of it is relayed any more. The end is stored behind that,
+// for which it does not wait: whoever goes on must not wait for a disk. Where the TURN server is on another host that does not answer, Silence waits a few seconds for it, and the
+// session goes on there until it hears of the end. Errors: ErrUnknown, also where the end is stored already; that of ctx, with which the session goes on.
+func (s *Service) Silence(ctx context.Context, domain string, id ID) (Session, error) {
+	l := s.find(domain, id)
+	if l == nil {
+		return Session{}, ErrUnknown
+	}
+	if err := l.acquire(ctx); err != nil {
+		return Session{}, err
+	}
+	if !s.ended(l) {
+		s.silence(context.WithoutCancel(ctx), l, ReasonRequested)
+	}
+	l.release()
+	s.nudge() // Run stores it
+	record := l.Session
+	s.show(l, &record)
+	return record, nil
+}
+
 // silenceWithin is how long the TURN server may take to end a session, which waits for one on another host: the rest of within is the store's.
 const silenceWithin = within / 2
 

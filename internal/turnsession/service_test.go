@@ -155,6 +155,50 @@ func TestEndWhileTURNIsAway(t *testing.T) {
 	})
 }
 
+// TestSilence: a session that is silenced is so although the store takes nothing, says what it came to, and is noted when the store does.
+func TestSilence(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, b *bench) {
+		s := b.opened(Spec{})
+		b.turn.count(Counters{BytesUp: 9})
+		b.store.fail("end", errBroken)
+		for range 2 {
+			if got, err := b.Silence(t.Context(), domain, s.ID); err != nil || got.Open() || got.Reason != ReasonRequested || got.Counters.BytesUp != 9 || got.Counted.IsZero() {
+				t.Errorf("Silence = %+v, %v, want what ended with its counters", got, err)
+			}
+		}
+		if _, served := b.turn.grant(s.ID); served || len(b.turn.reasons()) != 1 {
+			t.Errorf("served still: %v; it was ended %d times at the TURN server", served, len(b.turn.reasons()))
+		}
+		b.store.fail("end", nil)
+		after(2 * time.Second)
+		if r := b.record(s.ID); r.Reason != ReasonRequested || r.Counters.BytesUp != 9 {
+			t.Errorf("record = %+v", r)
+		}
+		for name, id := range map[string]ID{"that is stored as ended": s.ID, "that there is not": s.ID + 1} {
+			if _, err := b.Silence(t.Context(), domain, id); !errors.Is(err, ErrUnknown) {
+				t.Errorf("Silence of one %s = %v, want ErrUnknown", name, err)
+			}
+		}
+	})
+}
+
+// TestSilenceWhileTURNIsAway: a TURN server that does not answer is waited for a few seconds, and the session has ended then.
+func TestSilenceWhileTURNIsAway(t *testing.T) {
+	inBubble(t, nil, func(t *testing.T, b *bench) {
+		s := b.opened(Spec{})
+		b.turn.mu.Lock()
+		b.turn.away = true
+		b.turn.mu.Unlock()
+		begun := time.Now()
+		if got, err := b.Silence(t.Context(), domain, s.ID); err != nil || got.Open() || !got.Counted.IsZero() {
+			t.Errorf("Silence = %+v, %v, want one that ended, without counters", got, err)
+		}
+		if took := time.Since(begun); took != silenceWithin {
+			t.Errorf("it took %v, want %v", took, silenceWithin)
+		}
+	})
+}
+
 // TestEndIsNotedLater: a session whose end cannot be stored is silent at once, shows as ended, and is noted when the store takes it.
 func TestEndIsNotedLater(t *testing.T) {
 	inBubble(t, nil, func(t *testing.T, b *bench) {

@@ -29,9 +29,9 @@ type far struct {
 }
 
 // newFar runs both until the test ends.
-func newFar(t *testing.T) *far {
+func newFar(t *testing.T, changes ...func(*config.Config)) *far {
 	t.Helper()
-	f := &far{t: t, server: harness.New(t), front: harness.NewFront(t)}
+	f := &far{t: t, server: harness.New(t, changes...), front: harness.NewFront(t)}
 	files := f.server.ControlFiles()
 	files.Listen = "127.0.0.1:0"
 	f.front.Toward(f.run(files))

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"signalbox/internal/client"
 	"signalbox/internal/config"
@@ -40,33 +41,91 @@ func seat(t *testing.T, s *harness.Server, session, token, from string) (*harnes
 	return st, nextOf(st, "state")
 }
 
+// remoteSession is one as the API says that it was opened.
+type remoteSession struct {
+	ID, Token string
+	Servers   []struct {
+		URLs                 []string
+		Username, Credential string
+	} `json:"ice_servers"`
+}
+
+// openRemote opens a remote session with pc-1, whose user is not asked.
+func openRemote(t *testing.T, s *harness.Server) (opened remoteSession) {
+	t.Helper()
+	_, body := s.Call(t, "POST", "/v1/sessions", `{"endpoint":"pc-1","technician":{"id":"ann"},"kinds":["terminal"],"consent":{"mode":"none"}}`, http.StatusCreated)
+	must(t, json.Unmarshal([]byte(body), &opened))
+	if len(opened.Servers) != 2 || !strings.HasPrefix(opened.Servers[0].URLs[0], "stun:") {
+		t.Fatalf("the technician gets %+v", opened.Servers)
+	}
+	return opened
+}
+
+// endRemote ends one and returns how long the answer took.
+func endRemote(t *testing.T, s *harness.Server, id string) time.Duration {
+	t.Helper()
+	begun := time.Now()
+	s.Call(t, "DELETE", "/v1/sessions/"+id, "", http.StatusOK)
+	return time.Since(begun)
+}
+
+// signal says something in a session.
+func signal(st *harness.Stream, session, element, attributes, text string) {
+	st.Send("<iq xmlns='jabber:client' type='set' id='" + element + "' to='" + harness.Domain + "'><" + element + " xmlns='urn:signalbox:session:1' id='" + session + "'" + attributes + ">" + text + "</" + element + "></iq>")
+}
+
+// exchange has both parties tell the other of an address: the technician's candidate is at forEndpoint, the endpoint's at forTechnician. Both have arrived when it returns.
+func exchange(session string, pc, technician *harness.Stream, forEndpoint, forTechnician string) {
+	candidate := func(at string) string { return "candidate:1 1 udp 2130706431 " + at + " 9 typ host" }
+	signal(pc, session, "accept", "", "<capability>terminal</capability>")
+	nextOf(technician, "accept")
+	signal(technician, session, "sdp", " kind='offer' peer='1'", "v=0")
+	nextOf(pc, "sdp")
+	signal(technician, session, "candidate", " mid='0' line='0' peer='1'", candidate(forEndpoint))
+	nextOf(pc, "candidate")
+	signal(pc, session, "candidate", " mid='0' line='0' peer='1'", candidate(forTechnician))
+	nextOf(technician, "candidate")
+}
+
+// passes has one client send to another, at its relayed address.
+func passes(t *testing.T, from, to *turntest.Client, relayed netip.AddrPort) {
+	t.Helper()
+	must(t, from.Send(relayed, []byte("hello")))
+	if d, err := to.Receive(); err != nil || string(d.Payload) != "hello" {
+		t.Fatalf("%q arrived, %v", d.Payload, err)
+	}
+}
+
+// silent fails if what one client sends to another still arrives. The server works on what comes by one socket in order: when it has refused the request behind the data, the
+// data has arrived, or never will.
+func silent(t *testing.T, from, to *turntest.Client, relayed netip.AddrPort) {
+	t.Helper()
+	must(t, from.Send(relayed, []byte("after")))
+	if code := turntest.Code(from.Refresh(600)); code <= 0 {
+		t.Errorf("Refresh after the end is answered with %d, want a refusal", code)
+	}
+	must(t, to.SetReadDeadline(time.Now().Add(50*time.Millisecond)))
+	if n, err := to.Read(make([]byte, 2000)); err == nil {
+		t.Errorf("%d bytes arrived after the end", n)
+	}
+}
+
 // TestRemoteSessionOverTURN: both parties of a remote session get credentials; the endpoint may reach the technician where they are seen, wherever they go, and the technician
-// the endpoint; the end silences all of it.
+// the endpoint, and neither an address that somebody only said. When the end is answered, within a second, all of it is silent, and the audit has what went that way.
 func TestRemoteSessionOverTURN(t *testing.T) {
 	s := harness.StartTURN(t, func(c *config.Config) { c.Listen.TrustedProxies = []string{harness.Balancer} })
 	pc := s.ConnectFrom(t, "pc-1", "203.0.113.1")
 	login(t, s, pc, "pc-1")
 	pc.Send("<presence/>")
 	s.AwaitPresence(t, "pc-1", "online")
-	_, body := s.Call(t, "POST", "/v1/sessions", `{"endpoint":"pc-1","technician":{"id":"ann"},"kinds":["terminal"],"consent":{"mode":"none"}}`, http.StatusCreated)
-	var opened struct {
-		ID, Token string
-		Servers   []struct {
-			URLs                 []string
-			Username, Credential string
-		} `json:"ice_servers"`
-	}
-	must(t, json.Unmarshal([]byte(body), &opened))
-	if len(opened.Servers) != 2 || !strings.HasPrefix(opened.Servers[0].URLs[0], "stun:") {
-		t.Fatalf("the technician gets %+v", opened.Servers)
-	}
+	opened := openRemote(t, s)
 	offer := nextOf(pc, "offer")
 	a := join(t, s, client.TURNCredentials{Username: between(offer, "username='", "'"), Credential: between(offer, "credential='", "'")})
 	b := join(t, s, client.TURNCredentials{Username: opened.Servers[1].Username, Credential: opened.Servers[1].Credential})
-	for _, c := range []*turntest.Client{a, b} {
-		_, err := c.Allocate()
-		must(t, err)
-	}
+	relayedA, err := a.Allocate()
+	must(t, err)
+	relayedB, err := b.Allocate()
+	must(t, err)
 	permits := func(c *turntest.Client, peer string) int {
 		return turntest.Code(c.Permit(netip.AddrPortFrom(netip.MustParseAddr(peer), 9)))
 	}
@@ -78,12 +137,44 @@ func TestRemoteSessionOverTURN(t *testing.T) {
 	}
 	st, state := seat(t, s, opened.ID, opened.Token, "198.51.100.7")
 	harness.Await(t, func() bool { return permits(a, "198.51.100.7") == 0 }, func() string { return "the technician's address is not known" })
+	exchange(opened.ID, pc, st, "192.0.2.77", "192.0.2.78")
+	for _, said := range []string{"192.0.2.77", "192.0.2.78"} {
+		if codes := [2]int{permits(a, said), permits(b, said)}; codes != [2]int{wire.CodeForbidden, wire.CodeForbidden} {
+			t.Errorf("%s, which a candidate named, is answered with %d", said, codes)
+		}
+	}
 	st.Close()
 	seat(t, s, opened.ID, "reattach:"+between(state, "reattach='", "'"), "198.51.100.8")
 	harness.Await(t, func() bool { return permits(a, "198.51.100.8") == 0 }, func() string { return "the technician's new address is not known" })
 	if code := permits(a, "198.51.100.7"); code != wire.CodeForbidden {
 		t.Errorf("the technician's old address is answered with %d", code)
 	}
-	s.Call(t, "DELETE", "/v1/sessions/"+opened.ID, "", http.StatusOK)
-	harness.Await(t, func() bool { return permits(a, "198.51.100.8") != 0 }, func() string { return "its TURN session goes on" })
+	must(t, a.Permit(relayedB))
+	must(t, b.Permit(relayedA))
+	passes(t, a, b, relayedB)
+	passes(t, b, a, relayedA)
+	turn := strings.Split(opened.Servers[1].Username, ":")[1]
+	awaitBytes(t, s, turn, 10)
+	idle := endRemote(t, s, openRemote(t, s).ID) // what one takes that relays nothing, on a machine as busy
+	if took := endRemote(t, s, opened.ID); took > max(time.Second, 3*idle) {
+		t.Errorf("the end took %v, want at most 1 s; that of an idle session took %v", took, idle)
+	}
+	silent(t, a, b, relayedB)
+	silent(t, b, a, relayedA)
+	wantTURNInAudit(t, s, opened.ID, turn)
+}
+
+// wantTURNInAudit fails unless the session shows its TURN session, and the audit of its end what that did.
+func wantTURNInAudit(t *testing.T, s *harness.Server, session, turn string) {
+	t.Helper()
+	if _, body := s.Call(t, "GET", "/v1/sessions/"+session, "", http.StatusOK); !strings.Contains(body, `"turn_session":"`+turn+`"`) {
+		t.Errorf("the session is shown as %s, want its TURN session %s", body, turn)
+	}
+	_, body := s.Call(t, "GET", "/v1/audit?action=session.ended&subject="+session, "", http.StatusOK)
+	for _, part := range []string{`"turn":{"session":"` + turn + `"`, `"allocations":2`, `"open_allocations":0`, `"bytes_up":10`, `"192.0.2.77":2`} {
+		if !strings.Contains(body, part) {
+			t.Errorf("the audit of the end lacks %s: %s", part, body)
+		}
+	}
+	harness.Await(t, func() bool { return shown(t, s, turn).State == "ended" }, func() string { return "the end of the TURN session is not stored" })
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -46,6 +47,8 @@ type Client struct {
 	way      way
 	child    *childWay // way, if it is that
 	names    names
+
+	listeners []netip.AddrPort // see Protect
 
 	waiting gate // streams that wait for the TURN process
 

@@ -50,12 +50,15 @@ type fakeTURN struct {
 	mu       sync.Mutex
 	secrets  Secrets // that it was told last
 	sessions map[string]Session
-	ended    []string // id and reason
-	counters Counters // of every session
-	refuse   error    // every session
+	ended    []string                    // id and reason
+	own      map[string][]netip.AddrPort // listeners of servers, by owner
+	counters Counters                    // of every session
+	refuse   error                       // every session
 }
 
-func newFakeTURN() *fakeTURN { return &fakeTURN{sessions: map[string]Session{}} }
+func newFakeTURN() *fakeTURN {
+	return &fakeTURN{sessions: map[string]Session{}, own: map[string][]netip.AddrPort{}}
+}
 
 func newFakeServer(f *fakeTURN) *Server {
 	reg := prometheus.NewRegistry()
@@ -65,6 +68,19 @@ func newFakeServer(f *fakeTURN) *Server {
 		reg.MustRegister(g)
 	}
 	return NewServer(f, reg, nil, zap.NewNop())
+}
+
+func (f *fakeTURN) Own(owner string, listeners []netip.AddrPort) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.own[owner] = listeners
+}
+
+// listeners returns those of a server.
+func (f *fakeTURN) listeners(owner string) []netip.AddrPort {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.own[owner]
 }
 
 func (f *fakeTURN) Secrets(s Secrets) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/netip"
 )
 
 // Bounds of one message, which is a line of JSON. The other end is one of ours; a line beyond them is a fault of it, and ends the connection.
@@ -51,10 +52,11 @@ type message struct {
 
 // hello is how the two ends introduce themselves.
 type hello struct {
-	Version  int      `json:"version"`
-	Owner    string   `json:"owner,omitempty"`    // of the server: whose sessions these are
-	Instance string   `json:"instance,omitempty"` // of the TURN process: another one has counted nothing yet
-	Listen   []Socket `json:"listen,omitempty"`   // of the TURN process: where clients reach it
+	Version  int              `json:"version"`
+	Owner    string           `json:"owner,omitempty"`    // of the server: whose sessions these are
+	Own      []netip.AddrPort `json:"own,omitempty"`      // of the server: its listeners, which no peer may be; one of an earlier version says nothing
+	Instance string           `json:"instance,omitempty"` // of the TURN process: another one has counted nothing yet
+	Listen   []Socket         `json:"listen,omitempty"`   // of the TURN process: where clients reach it
 }
 
 // errMessage marks lines that no message is.

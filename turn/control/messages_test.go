@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ import (
 func everything() message {
 	return message{
 		Number: 7, Do: doOpen, ID: "x", Reason: "revoked", Owner: "node", IDs: []string{"a", "b"}, Found: true, Error: "no\nnewline",
-		Hello:    &hello{Version: 1, Owner: "n", Instance: "i", Listen: []Socket{{SocketUDP, ":3478"}}},
+		Hello:    &hello{Version: 1, Owner: "n", Own: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.1:443")}, Instance: "i", Listen: []Socket{{SocketUDP, ":3478"}}},
 		Secrets:  &Secrets{Current: []byte{0, 1}, Previous: []byte{2}},
 		Counters: &Counters{Allocations: 1, PacketsUp: 1 << 63, Drops: map[string]uint64{"rate": 3}},
 		Metrics:  []byte{0xff, '\n'},
@@ -110,7 +111,8 @@ func FuzzMessages(f *testing.F) {
 	f.Add([]byte(`{"n":1,"do":"hello","hello":{"version":1,"owner":"n"}}` + "\n" + `{"n":2,"do":"open","session":{"id":"a","expires":"2030-01-01T00:00:00Z"}}` + "\n"))
 	f.Add([]byte(`{"do":"end","id":"a"}` + "\n[[[[\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		a := &attendance{server: newFakeServer(newFakeTURN())}
+		conn, _ := net.Pipe()
+		a := &attendance{server: newFakeServer(newFakeTURN()), conn: conn}
 		r := bufio.NewReader(bytes.NewReader(text))
 		for {
 			m, err := readMessage(r)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -30,6 +31,8 @@ var metricsFormat = expfmt.NewFormat(expfmt.TypeProtoDelim)
 
 // Handler is what the TURN process does for a server. Its methods are called one after the other on each connection and must not wait for the network.
 type Handler interface {
+	// Own says which listeners the server of an owner has, on its own machine, in place of those that it had: no peer may be any of them.
+	Own(owner string, listeners []netip.AddrPort)
 	// Secrets replaces the keys of passwords.
 	Secrets(Secrets)
 	// Open opens a session, or changes one that is open: its peers, addresses, limits and end.
@@ -152,6 +155,8 @@ func (a *attendance) hello(m message) (message, error) {
 	switch {
 	case m.Hello == nil || m.Hello.Owner == "" || len(m.Hello.Owner) > MaxID:
 		return message{}, errors.New("a hello without its name")
+	case len(m.Hello.Own) > maxOwn:
+		return message{}, fmt.Errorf("a hello with more than %d listeners", maxOwn)
 	case a.owner != "":
 		return message{}, errors.New("a second hello")
 	case m.Hello.Version != protocolVersion:
@@ -159,6 +164,7 @@ func (a *attendance) hello(m message) (message, error) {
 	}
 	a.owner = m.Hello.Owner
 	a.server.attend(a, a.owner)
+	a.server.handler.Own(a.owner, alsoAt(m.Hello.Own, remoteOf(a.conn).Addr()))
 	a.server.log.Info("controlled by a server", telemetry.Detail(a.owner))
 	return message{Hello: &hello{Version: protocolVersion, Instance: a.server.instance, Listen: a.server.listen}}, nil
 }

@@ -68,7 +68,7 @@ func (c *Client) attend(ctx context.Context) (err error) {
 func (c *Client) greet(ctx context.Context, p *caller) (hello, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	answer, err := p.call(ctx, message{Do: doHello, Hello: &hello{Version: protocolVersion, Owner: c.owner}})
+	answer, err := p.call(ctx, message{Do: doHello, Hello: &hello{Version: protocolVersion, Owner: c.owner, Own: everywhere(c.listeners, localAddrs())}})
 	switch {
 	case err != nil:
 		return hello{}, fmt.Errorf("greet the TURN process: %w", err)

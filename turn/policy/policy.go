@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -34,6 +35,10 @@ type Policy struct {
 	everywhere  []uint16 // ports of Own that listen on all addresses
 	local       func() []netip.Addr
 	known       atomic.Pointer[localAddrs] // what local said last; nil: it was not asked yet
+
+	others atomic.Pointer[map[netip.AddrPort]bool] // listeners of other machines, canonical; nil: none
+	mu     sync.Mutex
+	told   map[string][]netip.AddrPort // guarded by mu; the same by the server who said so
 }
 
 // localAddrs are the addresses of this machine as they were at a time.
@@ -107,7 +112,8 @@ func (p *Policy) Allows(peer netip.AddrPort, extra func(netip.Addr) bool) Reason
 
 // isOwn tells whether a canonical address and port are one of our listeners or the database.
 func (p *Policy) isOwn(a netip.Addr, port uint16) bool {
-	if p.own[netip.AddrPortFrom(a, port)] {
+	at := netip.AddrPortFrom(a, port)
+	if others := p.others.Load(); p.own[at] || others != nil && (*others)[at] {
 		return true
 	}
 	if !slices.Contains(p.everywhere, port) {
@@ -115,6 +121,28 @@ func (p *Policy) isOwn(a netip.Addr, port uint16) bool {
 	}
 	local := p.localNow()
 	return len(local) == 0 || slices.Contains(local, a)
+}
+
+// Protect closes the listeners of a server on another machine as those of Config.Own are closed, in place of what it said before, and reports whether anything is new. Addresses are
+// those under which peers would reach them. It may be called while the policy is used.
+func (p *Policy) Protect(server string, listeners []netip.AddrPort) (news bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if slices.Equal(p.told[server], listeners) {
+		return false
+	}
+	if p.told == nil {
+		p.told = map[string][]netip.AddrPort{}
+	}
+	p.told[server] = slices.Clone(listeners)
+	all := map[netip.AddrPort]bool{}
+	for _, some := range p.told {
+		for _, l := range some {
+			all[netip.AddrPortFrom(Canonical(l.Addr()), l.Port())] = true
+		}
+	}
+	p.others.Store(&all)
+	return true
 }
 
 // localNow returns the addresses of this machine, canonical, as they were at most localKept ago.

@@ -223,6 +223,37 @@ func TestOwnListeners(t *testing.T) {
 	}
 }
 
+// TestProtect: the listeners of servers on other machines are closed as our own are, each server's until it names others, and nothing else of those machines.
+func TestProtect(t *testing.T) {
+	p := open(Config{})
+	listeners := func(texts ...string) (all []netip.AddrPort) {
+		for _, text := range texts {
+			all = append(all, netip.MustParseAddrPort(text))
+		}
+		return all
+	}
+	check := func(when string, closed, opened []netip.AddrPort) {
+		t.Helper()
+		for want, some := range map[Reason][]netip.AddrPort{OwnListener: closed, OK: opened} {
+			for _, peer := range some {
+				if got := p.Allows(peer, nil); got != want {
+					t.Errorf("%s, %s: %q, want %q", when, peer, got, want)
+				}
+			}
+		}
+	}
+	check("before", nil, listeners("10.0.0.1:443", "10.0.0.2:443"))
+	if !p.Protect("one", listeners("10.0.0.1:443", "[2001:db8::5]:8080")) || !p.Protect("two", listeners("[::ffff:10.0.0.2]:443")) {
+		t.Error("what two servers say is nothing new")
+	}
+	check("two servers", listeners("10.0.0.1:443", "[64:ff9b::10.0.0.1]:443", "[2001:db8::5]:8080", "10.0.0.2:443"), listeners("10.0.0.1:8080", "10.0.0.3:443", "[2001:db8::5]:443"))
+	if p.Protect("one", listeners("10.0.0.1:443", "[2001:db8::5]:8080")) {
+		t.Error("the same again is something new")
+	}
+	p.Protect("one", listeners("10.0.0.1:444"))
+	check("one has others", listeners("10.0.0.1:444", "10.0.0.2:443"), listeners("10.0.0.1:443", "[2001:db8::5]:8080"))
+}
+
 // TestLocalIsKept: the system is asked for our addresses now and then, not for each packet, and while it does not say our ports are closed everywhere.
 func TestLocalIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

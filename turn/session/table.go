@@ -91,6 +91,15 @@ func (t *Table) addLocked(s control.Session, before *session) *session {
 	return one
 }
 
+// Reconsider makes void what was decided of peers before, in all sessions: the policy has changed.
+func (t *Table) Reconsider() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, s := range t.sessions {
+		s.generation.Add(1)
+	}
+}
+
 // Side returns a side, control.SideA or control.SideB, of an open session; always the same one as long as the session is open. nil: the session is unknown, has ended or
 // expired.
 func (t *Table) Side(id string, side byte) *Side {

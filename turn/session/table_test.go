@@ -32,6 +32,22 @@ func TestSides(t *testing.T) {
 	}
 }
 
+// TestReconsider: where the policy has changed, nothing that was decided before counts.
+func TestReconsider(t *testing.T) {
+	w := newWorld(t, Limits{}, policy.Config{Allow: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}})
+	a, _ := w.open(control.Session{ID: "s"})
+	peer := netip.MustParseAddrPort("192.0.2.1:443")
+	generation := a.Generation()
+	if !a.Allows(peer) {
+		t.Error("the peer is refused before")
+	}
+	w.policy.Protect("server", []netip.AddrPort{peer})
+	w.Reconsider()
+	if a.Allows(peer) || a.Generation() == generation {
+		t.Errorf("a listener is allowed: %v; the generation was %d and is %d", a.Allows(peer), generation, a.Generation())
+	}
+}
+
 func TestOpenIsIdempotent(t *testing.T) {
 	w := newWorld(t, Limits{}, policy.Config{})
 	s := control.Session{ID: "s", Owner: "one", AllowPeers: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, MaxAllocations: 1}
