@@ -21,6 +21,7 @@ func aSession() client.Session {
 		OpenedBy: "management", Why: "ticket 4711", Kinds: []string{"terminal", "files"}, Permissions: []string{"terminal.type"},
 		Consent: client.Consent{Mode: "ask_deny", Timeout: 30, State: "allowed", Desktop: "active"}, NotifyUser: true, Transport: "auto", MaxDuration: 3600, MaxIdle: 120, MaxBytes: 9,
 		CreatedAt: at, ExpiresAt: at.Add(time.Hour), AcceptedAt: &accepted, EndedAt: &end, Path: "turn_udp", BytesUp: 5, BytesDown: 7,
+		TURNSession: "trn_0sa4jhbsg0002",
 	}
 }
 
@@ -54,6 +55,7 @@ created      2026-01-02T03:04:05Z
 accepted     2026-01-02T03:04:10Z
 ended        2026-01-02T03:05:05Z
 bytes        5 up, 7 down
+turn         trn_0sa4jhbsg0002
 `},
 		{list.String(), `ID                 STATE              ENDPOINT  TECHNICIAN  KINDS           PATH      CREATED               ENDED
 ses_0sa4jhbsg0000  ended, user_ended  pc-1      ann         terminal,files  turn_udp  2026-01-02T03:04:05Z  2026-01-02T03:05:05Z

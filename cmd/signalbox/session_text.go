@@ -68,6 +68,7 @@ func writeSession(w io.Writer, s client.Session) error {
 		line("ends", timeText(s.ExpiresAt))
 	}
 	line("bytes", fmt.Sprintf("%d up, %d down", s.BytesUp, s.BytesDown))
+	line("turn", s.TURNSession)
 	return t.Flush()
 }
 

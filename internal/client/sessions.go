@@ -84,6 +84,7 @@ type Session struct {
 	Capabilities []string   `json:"capabilities"`
 	BytesUp      int64      `json:"bytes_up"`
 	BytesDown    int64      `json:"bytes_down"`
+	TURNSession  string     `json:"turn_session,omitempty"` // id of its TURN session; empty: it has none
 }
 
 // Consent says how the user was asked, and what came of it.
