@@ -23,8 +23,8 @@ type Config struct {
 const (
 	MinDuration = time.Minute
 	TopDuration = 24 * time.Hour
-	MinConsent  = 5 * time.Second
-	MaxConsent  = 10 * time.Minute
+	MinConsent  = signalling.MinConsent
+	MaxConsent  = signalling.MaxConsent
 	MaxOpen     = 10000 // sessions that are open at the same time
 )
 

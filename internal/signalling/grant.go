@@ -27,6 +27,12 @@ type Technician struct {
 	Name string `json:"name"`
 }
 
+// Bounds of the time in which a user answers: of what may be asked for, of what an endpoint waits, and of how long its window stands.
+const (
+	MinConsent = 5 * time.Second
+	MaxConsent = 10 * time.Minute
+)
+
 // ConsentMode says whether the user is asked.
 type ConsentMode struct {
 	Mode    string        `json:"mode"` // ConsentNone, ConsentAskAllow, ConsentAskDeny

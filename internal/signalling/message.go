@@ -85,7 +85,7 @@ const (
 	ConsentAsking    = "asking"
 	ConsentAllowed   = "allowed"
 	ConsentDenied    = "denied"
-	ConsentTimedOut  = "timed_out" // with what the mode makes of it: an Accept or a Deny follows
+	ConsentTimedOut  = "timed_out" // or the question could not be shown; with what the mode makes of it: an Accept or a Deny follows
 	ConsentNobody    = "nobody"    // there was nobody to ask; an Accept or a Deny follows
 
 	DesktopNone    = "none"    // nobody is logged in

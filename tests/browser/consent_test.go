@@ -8,7 +8,7 @@ import (
 
 	"signalbox/internal/config"
 	"signalbox/internal/signalling"
-	"signalbox/tests/page"
+	"signalbox/tests/screen"
 )
 
 // asks has the server ask users in a mode, and wait so long for their answers.
@@ -25,7 +25,7 @@ func TestConsent(t *testing.T) {
 		s.connect(p, "terminal", "auto")
 		p.Sees(".bar", "Waiting for the user")
 		p.Picture("asked")
-		d.press(deny)
+		d.Press(screen.Deny)
 		p.Sees(".ended", "The user did not allow the session.")
 		p.Picture("denied")
 		s.ended("consent_denied")
@@ -34,12 +34,12 @@ func TestConsent(t *testing.T) {
 		s, p := s.on(t), browse(t)
 		s.connect(p, "terminal", "auto")
 		p.Sees(".bar", "Waiting for the user")
-		d.press(allow)
+		d.Press(screen.Allow)
 		p.computes()
 		p.Run(chromedp.Reload())
 		p.prints("42")
 		p.Picture("allowed")
-		d.press(end)
+		d.Press(screen.End)
 		p.Sees(".ended", "The user at the endpoint ended the session.")
 		s.ended("user_ended")
 	})

@@ -6,7 +6,7 @@ import (
 
 	"signalbox/internal/signalling"
 	"signalbox/tests/harness"
-	"signalbox/tests/page"
+	"signalbox/tests/screen"
 )
 
 // TestSilence: what it means that nobody answers is a matter of the mode, whether the user says nothing, has locked the screen, where nothing is shown then, or is not there at all.
@@ -27,7 +27,7 @@ func TestSilence(t *testing.T) {
 				d.user.Store(row.user)
 				s.connect(p, "terminal", "auto")
 				if row.user == there {
-					d.window()
+					d.Window()
 					p.Sees(".bar", "Waiting for the user")
 				}
 				s.goesBy(p, mode)
@@ -35,7 +35,7 @@ func TestSilence(t *testing.T) {
 				if got := s.session().Consent; got.State != row.state || got.Desktop != row.desktop {
 					t.Errorf("the record says %+v, want %s by a desktop that was %s", got, row.state, row.desktop)
 				}
-				harness.Await(t, func() bool { return len(d.windows()) == 0 }, func() string { return "a window outlives the session" })
+				harness.Await(t, func() bool { return len(d.Windows()) == 0 }, func() string { return "a window outlives the session" })
 			})
 		}
 	}
@@ -60,7 +60,7 @@ func TestNoIsNo(t *testing.T) {
 	d := newDesktop(t)
 	s, p := newStage(t, d.environment(), asks(signalling.ModeAskAllow, page.Within)), browse(t)
 	s.connect(p, "terminal", "auto")
-	d.press(deny)
+	d.Press(screen.Deny)
 	p.Sees(".ended", "The user did not allow the session.")
 	s.ended("consent_denied")
 }

@@ -80,7 +80,7 @@ var confined = map[string][]string{
 	"github.com/coder/websocket":     {"xmpp/websocket", "internal/agent/path", "internal/channel/wsconn", "internal/console", "internal/viewer", "relay", "tests"},
 	"github.com/creack/pty":          {"internal/agent/capability/terminal"},
 	"github.com/shirou/gopsutil":     {"internal/agent/capability"},
-	"github.com/jezek/xgb":           {"internal/agent/consent"},
+	"github.com/jezek/xgb":           {"internal/agent/consent", "tests/screen"},
 	"github.com/godbus/dbus":         {"internal/agent/consent", "tests/logind"},
 	"golang.org/x/image":             {"internal/agent/consent"},
 	"github.com/kardianos/service":   {"cmd/signalbox-agent"},

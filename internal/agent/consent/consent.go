@@ -107,7 +107,8 @@ func (u *Users) Desktop(ctx context.Context) string {
 	return signalling.DesktopNone
 }
 
-// Ask implements remote.Consent. A locked screen shows nothing, so behind one there is nobody who could answer.
+// Ask implements remote.Consent. A locked screen shows nothing, so behind one there is nobody who could answer. A user whom the question cannot be shown is not nobody: such a question lasts as long as any
+// other that is not answered.
 func (u *Users) Ask(ctx context.Context, q remote.Question) remote.Answer {
 	open, _, _ := u.look(ctx)
 	for _, s := range open {
@@ -123,7 +124,11 @@ func (u *Users) Ask(ctx context.Context, q remote.Question) remote.Answer {
 		}
 		return signalling.ConsentTimedOut
 	}
-	return signalling.ConsentNobody
+	if len(open) == 0 {
+		return signalling.ConsentNobody
+	}
+	<-ctx.Done()
+	return remote.NotShown
 }
 
 // question is what the window says.

@@ -19,8 +19,11 @@ type Question struct {
 	Allows      bool          // what no answer means
 }
 
-// Answer is what became of a question: signalling.ConsentAllowed, ConsentDenied, ConsentTimedOut or ConsentNobody.
+// Answer is what became of a question: signalling.ConsentAllowed, ConsentDenied, ConsentTimedOut or ConsentNobody, or NotShown.
 type Answer string
+
+// NotShown is the Answer where a user is there who did not see the question. To the technician it is one that nobody answered in time.
+const NotShown Answer = "not_shown"
 
 // Notice is what the user is shown while a session runs.
 type Notice struct {
@@ -53,12 +56,8 @@ func (Nobody) Ask(context.Context, Question) Answer { return signalling.ConsentN
 // Notify implements Consent.
 func (Nobody) Notify(Notice) func() { return func() {} }
 
-// Bounds of the time for an answer, and what it is if a grant does not say.
-const (
-	minQuestion     = 5 * time.Second
-	maxQuestion     = 10 * time.Minute
-	defaultQuestion = 30 * time.Second
-)
+// defaultQuestion is the time for an answer if a grant does not say.
+const defaultQuestion = 30 * time.Second
 
 // question returns what is asked for a session.
 func (s *session) question(mode string) Question {
@@ -68,7 +67,7 @@ func (s *session) question(mode string) Question {
 	}
 	return Question{
 		Session: s.grant.ID, Technician: s.grant.Technician, Why: s.grant.Why, Message: s.grant.Consent.Message, Kinds: s.kinds, Permissions: s.grant.Permissions,
-		Timeout: min(max(timeout, minQuestion), maxQuestion), Allows: mode == signalling.ModeAskAllow,
+		Timeout: min(max(timeout, signalling.MinConsent), signalling.MaxConsent), Allows: mode == signalling.ModeAskAllow,
 	}
 }
 
@@ -99,6 +98,9 @@ func (s *session) answered(a Answer, desktop string, silenceAllows bool) {
 	case signalling.ConsentAllowed:
 	case signalling.ConsentTimedOut:
 		e.reason, e.detail = consentTimeout, "nobody answered the question at the endpoint in time"
+	case NotShown:
+		a = signalling.ConsentTimedOut
+		e.reason, e.detail = consentTimeout, "the question could not be shown to the user at the endpoint"
 	case signalling.ConsentNobody:
 		e.reason, e.detail = consentTimeout, "nobody is there who could be asked"
 	default:

@@ -46,7 +46,7 @@ func told(m signalling.Message) string {
 	case signalling.Accept:
 		return fmt.Sprintf("accept %v", m.Capabilities)
 	case signalling.Deny:
-		return "deny " + m.Reason
+		return "deny " + m.Reason + ": " + m.Detail
 	}
 	return fmt.Sprintf("%#v", m)
 }
@@ -60,15 +60,20 @@ func TestConsent(t *testing.T) {
 	}{
 		{"nobody is asked", "none", "", &user{}, []string{"not_needed 0", accept}},
 		{"allowed", "ask_deny", "", &user{answer: "allowed"}, []string{"asking 30 active", "allowed 0 active", accept}},
-		{"denied", "ask_allow", "", &user{answer: "denied"}, []string{"asking 30 active", "denied 0 active", "deny consent_denied"}},
+		{"denied", "ask_allow", "", &user{answer: "denied"}, []string{"asking 30 active", "denied 0 active", "deny consent_denied: the user at the endpoint said no"}},
 		{"silence allows", "ask_allow", "", &user{after: time.Hour}, []string{"asking 30 active", "timed_out 0 active", accept}},
-		{"silence denies", "ask_deny", "", &user{after: time.Hour}, []string{"asking 30 active", "timed_out 0 active", "deny consent_timeout"}},
+		{"silence denies", "ask_deny", "", &user{after: time.Hour}, []string{"asking 30 active", "timed_out 0 active", "deny consent_timeout: nobody answered the question at the endpoint in time"}},
 		{"nobody to ask allows", "ask_allow", "", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", accept}},
-		{"nobody to ask denies", "ask_deny", "", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", "deny consent_timeout"}},
-		{"an answer of another sort", "ask_allow", "", &user{answer: "perhaps"}, []string{"asking 30 active", "denied 0 active", "deny consent_denied"}},
-		{"the endpoint is stricter", "none", "ask_deny", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", "deny consent_timeout"}},
-		{"the endpoint is laxer", "ask_deny", "none", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", "deny consent_timeout"}},
-		{"a mode of another sort", "whatever", "", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", "deny consent_timeout"}},
+		{"nobody to ask denies", "ask_deny", "", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", "deny consent_timeout: nobody is there who could be asked"}},
+		{"a question that is not shown allows", "ask_allow", "", &user{answer: NotShown}, []string{"asking 30 active", "timed_out 0 active", accept}},
+		{
+			"a question that is not shown denies", "ask_deny", "", &user{answer: NotShown},
+			[]string{"asking 30 active", "timed_out 0 active", "deny consent_timeout: the question could not be shown to the user at the endpoint"},
+		},
+		{"an answer of another sort", "ask_allow", "", &user{answer: "perhaps"}, []string{"asking 30 active", "denied 0 active", "deny consent_denied: the user at the endpoint said no"}},
+		{"the endpoint is stricter", "none", "ask_deny", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", "deny consent_timeout: nobody is there who could be asked"}},
+		{"the endpoint is laxer", "ask_deny", "none", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", "deny consent_timeout: nobody is there who could be asked"}},
+		{"a mode of another sort", "whatever", "", Nobody{}, []string{"asking 30 unknown", "nobody 0 unknown", "deny consent_timeout: nobody is there who could be asked"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

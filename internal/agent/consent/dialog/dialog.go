@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"signalbox/internal/signalling"
 )
 
 // Task is what is shown.
@@ -26,7 +28,7 @@ type Task struct {
 const (
 	MaxLines   = 16
 	MaxText    = 1024 // bytes of a line, the title or a button
-	MaxSeconds = 300
+	MaxSeconds = int(signalling.MaxConsent / time.Second)
 )
 
 // Answers that are not the index of a button.
