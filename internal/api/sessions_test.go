@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"reflect"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -342,4 +344,14 @@ func TestAudit(t *testing.T) {
 	w.do("GET", "/v1/audit?from=yesterday&until=now", "").want(validationFailed, "from", "until")
 	w.do("GET", "/v1/audit?cursor=c1eA", "").want(validationFailed, "cursor")
 	w.send(request("GET", "/v1/audit", w.tokens[access.ScopeRead], "")).want(insufficientScope)
+}
+
+// The time that a user has is said with the bounds that hold.
+func TestConsentTimeIsSaid(t *testing.T) {
+	field, _ := reflect.TypeFor[sessionConsent]().FieldByName("Timeout")
+	for name, want := range map[string]time.Duration{"minimum": remote.MinConsent, "maximum": remote.MaxConsent} {
+		if got := field.Tag.Get(name); got != strconv.Itoa(int(want.Seconds())) {
+			t.Errorf("%s = %s, want %v", name, got, want)
+		}
+	}
 }

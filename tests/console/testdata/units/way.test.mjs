@@ -16,7 +16,10 @@ class Connection {
     this.signalingState = d?.type === "rollback" ? "stable" : "have-local-offer";
     this.localDescription = { sdp: "v=0" };
   }
-  restartIce() {}
+  restarts = 0;
+  restartIce() {
+    this.restarts++;
+  }
   close() {
     this.closed = true;
   }
@@ -140,6 +143,46 @@ test("from the relay a better way is looked for ever more rarely, while channels
   w.end();
 });
 
+test("when the network has changed addresses are gathered anew, and where that does not help another connection is made", async () => {
+  const { w, offers } = way();
+  w.begin();
+  await settled();
+  connections[0].become("connected");
+  w.networkChanged();
+  await settled();
+  assert.deepEqual(offers(), [1, 1]);
+  assert.deepEqual([connections[0].restarts, connections[0].closed], [1, undefined], "channels go on meanwhile");
+  let lost = 0;
+  w.on("lost", () => lost++);
+  await tick(8_000);
+  assert.deepEqual(offers(), [1, 1, 2]);
+  assert.deepEqual([lost, connections[0].closed], [1, true]);
+  connections[1].become("connected");
+  await tick(60_000);
+  assert.deepEqual(offers(), [1, 1, 2]);
+  assert.equal(w.mode, "peer");
+  w.end();
+});
+
+test("when the network has changed a way better than the relay is looked for at once, and then as often as at first", async () => {
+  const { w, offers } = way();
+  w.begin();
+  await tick(8_000);
+  await tick(30_000);
+  await tick(8_000);
+  assert.deepEqual(offers(), [1, 2]);
+  w.networkChanged();
+  await settled();
+  assert.deepEqual(offers(), [1, 2, 3]);
+  assert.equal(w.mode, "relay", "which stays meanwhile");
+  await tick(8_000);
+  await tick(29_000);
+  assert.deepEqual(offers(), [1, 2, 3]);
+  await tick(1_000);
+  assert.deepEqual(offers(), [1, 2, 3, 4]);
+  w.end();
+});
+
 test("what goes over the relay is opened anew when a party is back, but for files", async () => {
   const { w, sent } = way("websocket_only");
   w.begin();
@@ -163,6 +206,8 @@ test("a session that may use the relay alone looks for nothing else", async () =
   const { w } = way("websocket_only");
   w.begin();
   await tick(3_600_000);
+  w.networkChanged();
+  await settled();
   assert.equal(connections.length, 0);
   w.end();
 });
