@@ -61,15 +61,20 @@ func (v *Viewer) look(now time.Time) {
 		v.doubt()
 		v.offer(true)
 	case another:
+		v.doubt()
 		v.replace()
 	case none:
 		v.noWay("")
 	}
 }
 
-// doubt finds out whether the server is there: it may be the network of this side that is lost, and a line that waits for TCP comes back as late again as the loss lasted.
+// doubt finds out whether the server is there: it may be the network of this side that is lost. A line that waits for TCP comes back as late again as the loss lasted, and not for a quarter of an hour where
+// this side has another address since.
 func (v *Viewer) doubt() {
 	l := v.line
+	if l == nil {
+		return
+	}
 	v.work.Go(func() {
 		ctx, cancel := context.WithTimeout(v.life, checkWithin)
 		defer cancel()

@@ -1,6 +1,7 @@
 package viewer
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -166,4 +167,29 @@ func TestTakesOver(t *testing.T) {
 	if _, asked, offers := w.counts(); !slices.Equal(offers, []int{1, 2}) || len(asked) != 0 {
 		t.Errorf("the relay was asked for %v, connections %v were offered; want 1 and 2", asked, offers)
 	}
+}
+
+// Whoever loses the way to the endpoint, or finds none, may have lost the server as well: it is asked for a sign of life, once.
+func TestLostWayIsDoubted(t *testing.T) {
+	t.Run("lost", func(t *testing.T) {
+		w := newWorld(t, signalling.TransportAuto)
+		v, _ := w.run()
+		w.offer()
+		w.echoes(w.open(v, channel.Terminal), "ls")
+		v.within(t, func() {
+			v.way.peer.Close()
+			v.tick(time.Now())
+		})
+		w.echoes(w.open(v, channel.Terminal), "pwd")
+		await(t, "the server was not asked for one sign of life", func() bool { return w.checks.Load() == 1 })
+	})
+	t.Run("none", func(t *testing.T) {
+		w := newWorld(t, signalling.TransportTURNOnly)
+		v, _ := w.run(func(c *Config) { c.Patience = 500 * time.Millisecond })
+		w.offer()
+		if _, err := v.Open(t.Context(), channel.Terminal); !errors.Is(err, ErrNoWay) {
+			t.Errorf("Open() = %v, want %v", err, ErrNoWay)
+		}
+		await(t, "the server was not asked for a sign of life", func() bool { return w.checks.Load() == 1 })
+	})
 }

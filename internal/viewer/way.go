@@ -83,8 +83,9 @@ func (v *Viewer) overdue(number int) {
 	}
 }
 
-// noWay has those who wait go over the relay, or nowhere.
+// noWay has those who wait go over the relay, or nowhere. What was said to find a way may have reached nobody.
 func (v *Viewer) noWay(why string) {
+	v.doubt()
 	if v.way.peer != nil {
 		v.way.failed = v.way.peer.Way().Failed
 	}
