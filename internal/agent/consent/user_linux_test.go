@@ -39,7 +39,10 @@ func newStranger(t *testing.T) *stranger {
 		t.Skip("LEFT OUT: questions to a user who is not the agent's: they need root")
 	}
 	s := &stranger{uid: 65534}
-	var err error
+	own, err := syscall.Getgroups()
+	must(t, err)
+	must(t, syscall.Setgroups([]int{0})) // as services of root have it, and not every test
+	t.Cleanup(func() { must(t, syscall.Setgroups(own)) })
 	if s.home, err = os.MkdirTemp("", "consent-"); err != nil { // that of the test is closed to others
 		t.Fatal(err)
 	}
