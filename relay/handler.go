@@ -33,7 +33,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		l.pair.end(ReasonLost) // the ticket is used
 		return
 	}
-	if !l.pair.enter(l, ws) {
+	if !l.pair.enter(l, ws, source(r)) {
 		end := l.pair.ended()
 		_ = ws.Close(end.code(), string(end))
 		return
@@ -64,7 +64,7 @@ func (s *Server) take(ticket string) (*leg, Reason) {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, reason Reason, status int) {
 	s.metrics.refused.WithLabelValues(string(reason)).Inc()
 	if reason == ReasonUnknownTicket {
-		s.refused(reason, source(r))
+		s.refused(Refusal{Reason: reason, Source: source(r)})
 	}
 	if status == http.StatusUpgradeRequired {
 		w.Header().Set("Upgrade", "websocket")

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,6 +46,7 @@ type leg struct {
 
 	ticket [sha256.Size]byte // its hash
 	ws     *websocket.Conn   // set before the pair is joined, or nil
+	source netip.AddrPort    // likewise
 
 	heard   atomic.Int64 // when something came from it last, in nanoseconds since 1970
 	waiting atomic.Int64 // since when a message for it has not been taken; 0: there is none
@@ -61,13 +63,13 @@ func newPair(s *Server, own *session) *pair {
 }
 
 // enter joins a side; false: the channel has ended.
-func (p *pair) enter(l *leg, ws *websocket.Conn) bool {
+func (p *pair) enter(l *leg, ws *websocket.Conn, source netip.AddrPort) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.reason != "" {
 		return false
 	}
-	l.ws = ws
+	l.ws, l.source = ws, source
 	l.heard.Store(time.Now().UnixNano())
 	if p.came++; p.came == len(p.legs) {
 		p.expiry.Stop()
@@ -111,7 +113,11 @@ func (l *leg) serve() {
 	}()
 	select {
 	case <-p.joined:
-		p.end(l.move(p.legs[1-l.side]))
+		r := l.move(p.legs[1-l.side])
+		if r == ReasonTooLarge {
+			p.server.refused(Refusal{r, l.source, p.session.id, l.side == 0})
+		}
+		p.end(r)
 	case <-p.over.Done():
 	}
 	<-closed

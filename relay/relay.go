@@ -34,15 +34,21 @@ type Counters struct {
 	Down int64
 }
 
-// Refusal tells of a ticket that opened nothing. It must not block.
-type Refusal func(reason Reason, source netip.AddrPort)
+// Refusal is what whoever keeps an audit trail wants to know of.
+type Refusal struct {
+	Reason Reason         // ReasonUnknownTicket: a ticket opened nothing; ReasonTooLarge: a message ended its channel
+	Source netip.AddrPort // who showed the ticket, or sent the message
+	// Of a message:
+	Session string
+	First   bool // the side that sent it
+}
 
 // Server relays. All methods may be called concurrently.
 type Server struct {
 	cfg     Config
 	log     *zap.Logger
 	metrics metrics
-	refused Refusal
+	refused func(Refusal)
 
 	running sync.WaitGroup // handlers of sides
 
@@ -56,19 +62,20 @@ type Server struct {
 // session is what the channels of one remote session share. Guarded by Server.mu, but for the counters.
 type session struct {
 	quota atomic.Int64 // bytes in both directions; 0: no bound
+	id    string
 	over  func()
 	pairs map[*pair]struct{}
 	ended bool
 	meter meter
 }
 
-// New returns a relay that has started nothing. A nil refused tells nobody.
-func New(cfg Config, refused Refusal, log *zap.Logger, reg prometheus.Registerer) (*Server, error) {
+// New returns a relay that has started nothing. refused is told of each Refusal, and must not block; nil: nobody is.
+func New(cfg Config, refused func(Refusal), log *zap.Logger, reg prometheus.Registerer) (*Server, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if refused == nil {
-		refused = func(Reason, netip.AddrPort) {}
+		refused = func(Refusal) {}
 	}
 	return &Server{
 		cfg: cfg, log: log.Named("relay"), metrics: newMetrics(reg), refused: refused,
@@ -83,7 +90,7 @@ func (s *Server) Open(id string, quota int64, over func()) {
 	defer s.mu.Unlock()
 	own := s.sessions[id]
 	if own == nil {
-		own = &session{over: over, pairs: map[*pair]struct{}{}}
+		own = &session{id: id, over: over, pairs: map[*pair]struct{}{}}
 		s.sessions[id] = own
 	}
 	own.quota.Store(quota)

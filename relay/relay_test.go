@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"runtime"
 	"strings"
 	"sync"
@@ -35,7 +34,7 @@ type world struct {
 	client *http.Client
 
 	mu      sync.Mutex
-	refused []Reason
+	refused []Refusal
 }
 
 func newWorld(t testing.TB, change func(*Config)) *world {
@@ -65,7 +64,7 @@ func newWorld(t testing.TB, change func(*Config)) *world {
 	return w
 }
 
-func (w *world) note(r Reason, _ netip.AddrPort) {
+func (w *world) note(r Refusal) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.refused = append(w.refused, r)
@@ -283,6 +282,11 @@ func TestTooLarge(t *testing.T) {
 	_ = first.Send(t.Context(), channel.Message{Data: make([]byte, channel.MaxMessage+1)})
 	if err := w.ended(second); err == nil || !strings.Contains(err.Error(), string(ReasonTooLarge)) {
 		t.Errorf("the other side reads %v, want %s", err, ReasonTooLarge)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if len(w.refused) != 1 || w.refused[0].Reason != ReasonTooLarge || w.refused[0].Session != "ses_1" || !w.refused[0].First || !w.refused[0].Source.IsValid() {
+		t.Errorf("told of %+v, want the message of the first side", w.refused)
 	}
 }
 

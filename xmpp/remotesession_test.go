@@ -22,6 +22,10 @@ func (h *heard) FromEndpoint(_ context.Context, k endpoint.Key, m signalling.Mes
 	return nil
 }
 
+func (h *heard) RefusedEndpoint(k endpoint.Key, _ string, code signalling.Code) {
+	h.said = append(h.said, fmt.Sprintf("%s %s", k.ID, code))
+}
+
 // sessionBench is a server whose endpoints take part in remote sessions.
 func sessionBench(t testing.TB) (*bench, *feature.RemoteSessions, *heard) {
 	t.Helper()

@@ -94,11 +94,12 @@ func (t *seat) take(el *scan.Stanza) feature.Answer {
 	for payload := range el.Element().Children() {
 		m, err = signalling.ParseXML(payload, signalling.FromTechnician)
 	}
-	switch {
-	case err != nil:
-	case m.SessionID()+"@"+t.st.srv.domain != t.bare:
+	if err == nil && m.SessionID()+"@"+t.st.srv.domain != t.bare {
 		err = signalling.ErrNotParty
-	default:
+	}
+	if err != nil {
+		t.side.Refused(signalling.CodeOf(err))
+	} else {
 		err = t.side.Take(&patience, m)
 	}
 	return feature.SessionAnswer(err, t.st.srv.log)

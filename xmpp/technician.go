@@ -27,6 +27,8 @@ type Technicians interface {
 type Technician interface {
 	// Take takes a message of theirs; it may wait for the store until ctx is done. Errors as those of Attach.
 	Take(ctx context.Context, m signalling.Message) error
+	// Refused says that they sent a message that was refused before it could be taken. It does not block.
+	Refused(code signalling.Code)
 	// Detach says that their stream is over.
 	Detach()
 }

@@ -32,6 +32,7 @@ type broker struct {
 	send     func(signalling.Message) bool
 	closed   func(string)
 	taken    []signalling.Message
+	refused  []signalling.Code
 	detached int
 }
 
@@ -53,6 +54,8 @@ func (b *broker) Take(_ context.Context, m signalling.Message) error {
 	b.taken = append(b.taken, m)
 	return b.takes
 }
+
+func (b *broker) Refused(code signalling.Code) { b.refused = append(b.refused, code) }
 
 func (b *broker) Detach() { b.detached++ }
 
@@ -263,6 +266,9 @@ func TestTechnicianSays(t *testing.T) {
 			got := k.wire.take()
 			if !strings.Contains(got, tc.want) || tc.want == "" && got != "" || len(side.taken) != tc.taken {
 				t.Errorf("answer: %s, %d taken; want %s, %d", got, len(side.taken), tc.want, tc.taken)
+			}
+			if refused := strings.HasPrefix(tc.want, "code=") && tc.taken == 0; len(side.refused) == 1 != refused {
+				t.Errorf("the broker is told that %q were refused, want one: %v", side.refused, refused)
 			}
 			if got := online.wire.take(); got != "" || b.changes.String() != "bound available" || len(b.answers.text) != 0 {
 				t.Errorf("the endpoint got %s; changes %s; answers %v", got, b.changes, b.answers.text)

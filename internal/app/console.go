@@ -80,3 +80,6 @@ func (s seats) Attach(ctx context.Context, a signalling.Attach, from netip.Addr,
 	}
 	return t, nil
 }
+
+// Refused implements console.Seats.
+func (s seats) Refused(from netip.Addr, code signalling.Code) { s.broker.RefusedStranger(from, code) }

@@ -18,7 +18,7 @@ import (
 
 // buildRemote builds the broker of remote sessions and the relay of their channels.
 func (a *App) buildRemote() (err error) {
-	if a.relays, err = relay.New(a.cfg.Relay, a.ticketRefused, a.log, a.registry); err != nil {
+	if a.relays, err = relay.New(a.cfg.Relay, a.relayRefused, a.log, a.registry); err != nil {
 		return err
 	}
 	a.signals = feature.NewRemoteSessions(a.cfg.Domain, xmpp.Clients(a.endpoint), a.log)
@@ -35,14 +35,18 @@ func (a *App) buildRemote() (err error) {
 // relayURL is what the URLs of the relay begin with.
 func (a *App) relayURL() string { return "wss" + strings.TrimPrefix(a.webURL(), "https") + relay.Path }
 
-// ticketRefused has the audit trail tell of a ticket that opened nothing.
-func (a *App) ticketRefused(r relay.Reason, source netip.AddrPort) {
-	detail, err := json.Marshal(map[string]string{"why": string(r)})
+// relayRefused has the audit trail tell of a ticket that opened nothing, and of a message that was too large. The first side of a pair is the technician's.
+func (a *App) relayRefused(r relay.Refusal) {
+	if r.Reason == relay.ReasonTooLarge {
+		a.remote.RefusedLeg(r.Session, r.First)
+		return
+	}
+	detail, err := json.Marshal(map[string]string{"why": string(r.Reason)})
 	if err != nil {
 		return // of a map of texts it never fails
 	}
 	_ = a.audit.Record(context.Background(), audit.Entry{ // of what strangers cause it waits for nothing, and tells its own trouble
-		Domain: a.cfg.Domain, Actor: audit.Stranger(source.Addr()), Action: audit.SessionRefused, Subject: "relay", Detail: detail,
+		Domain: a.cfg.Domain, Actor: audit.Stranger(r.Source.Addr()), Action: audit.SessionRefused, Subject: "relay", Detail: detail,
 	})
 }
 

@@ -16,7 +16,7 @@ const (
 	SessionChanged   = "session.changed"   // its limits
 	SessionRenewed   = "session.renewed"   // a new token and new credentials were handed out
 	SessionEnded     = "session.ended"     // why, how long, how much
-	SessionRefused   = "session.refused"   // a ticket, a token, an endpoint or a technician without the right
+	SessionRefused   = "session.refused"   // a ticket, a token, an endpoint or a technician without the right; a message that breaks the rules
 
 	TokenCreated = "token.created"
 	TokenRevoked = "token.revoked"

@@ -20,6 +20,7 @@ type fakeBroker struct {
 	ended    []string      // reasons, and by whom
 	broken   error
 	attached chan *fakeSeat
+	refused  chan signalling.Code // of who has no seat
 }
 
 // fakeSeat is a technician's side. It implements Seat.
@@ -30,11 +31,12 @@ type fakeSeat struct {
 	closed   func(string)
 	took     chan signalling.Message
 	detached chan struct{}
+	refused  chan signalling.Code
 	broken   error
 }
 
 func newFakeBroker() *fakeBroker {
-	return &fakeBroker{last: 1000, all: map[remote.ID]*remote.Session{}, attached: make(chan *fakeSeat, 100)}
+	return &fakeBroker{last: 1000, all: map[remote.ID]*remote.Session{}, attached: make(chan *fakeSeat, 100), refused: make(chan signalling.Code, 100)}
 }
 
 func (f *fakeBroker) fail(err error) {
@@ -113,7 +115,7 @@ func (f *fakeBroker) Attach(_ context.Context, a signalling.Attach, from netip.A
 	if f.broken != nil {
 		return nil, f.broken
 	}
-	s := &fakeSeat{attach: a, from: from, send: send, closed: closed, took: make(chan signalling.Message, 1000), detached: make(chan struct{})}
+	s := &fakeSeat{attach: a, from: from, send: send, closed: closed, took: make(chan signalling.Message, 1000), detached: make(chan struct{}), refused: make(chan signalling.Code, 1)}
 	send(signalling.State{About: a.About, State: "requested", Endpoint: "pc-1", Transport: "auto", Expires: time.Unix(1767369600, 0).UTC()})
 	f.attached <- s
 	return s, nil
@@ -126,5 +128,13 @@ func (s *fakeSeat) Take(_ context.Context, m signalling.Message) error {
 	s.took <- m
 	return nil
 }
+
+func (f *fakeBroker) Refused(from netip.Addr, code signalling.Code) {
+	if from.IsLoopback() {
+		f.refused <- code
+	}
+}
+
+func (s *fakeSeat) Refused(code signalling.Code) { s.refused <- code }
 
 func (s *fakeSeat) Detach() { close(s.detached) }

@@ -42,12 +42,16 @@ type Seats interface {
 	// Attach takes a side. send is called with what the technician is to be told, in order; it does not block, and is false when no more can be taken. closed is called once,
 	// when the connection has no session any more, with the name of the reason.
 	Attach(ctx context.Context, a signalling.Attach, from netip.Addr, send func(signalling.Message) bool, closed func(reason string)) (Seat, error)
+	// Refused says that somebody without a seat sent a message that was refused, which ended the connection. It does not block.
+	Refused(from netip.Addr, code signalling.Code)
 }
 
 // Seat is a technician's side of a session while it is attached.
 type Seat interface {
 	// Take takes what the technician says.
 	Take(ctx context.Context, m signalling.Message) error
+	// Refused says that a message was refused before it could be taken, which ended the connection. It does not block.
+	Refused(code signalling.Code)
 	// Detach says that the connection has ended.
 	Detach()
 }

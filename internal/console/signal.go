@@ -35,8 +35,10 @@ func (h *Handler) signal(w http.ResponseWriter, r *http.Request) {
 	}
 	defer h.metrics.opened("signal")()
 	c := &signaller{h: h, socket: s, from: remoteAddr(r), late: time.AfterFunc(attachWithin, func() { s.end(endSilent) })}
-	h.metrics.ended(s.serve(r.Context(), c.handle))
+	how := s.serve(r.Context(), c.handle)
+	h.metrics.ended(how)
 	c.late.Stop()
+	c.refused(how)
 	if c.seat != nil {
 		c.seat.Detach()
 	}
@@ -68,12 +70,23 @@ func (c *signaller) handle(ctx context.Context, message []byte) {
 }
 
 // refusal is how a socket ends for a message that breaks a rule of the protocol.
-func refusal(err error) ending {
-	var e *signalling.Error
-	if !errors.As(err, &e) {
-		return endMalformed
+func refusal(err error) ending { return ending{endMalformed.code, string(signalling.CodeOf(err))} }
+
+// refused has the audit trail tell of the message that ended the connection, if one did.
+func (c *signaller) refused(how ending) {
+	code := signalling.Code(how.reason)
+	switch how.code {
+	case endTooBig.code:
+		code = signalling.TooLarge
+	case endMalformed.code:
+	default:
+		return
 	}
-	return ending{endMalformed.code, string(e.Code)}
+	if c.seat != nil {
+		c.seat.Refused(code)
+	} else {
+		c.h.deps.Seats.Refused(c.from, code)
+	}
 }
 
 // attach takes a seat.

@@ -71,10 +71,16 @@ func TestSignallingRefusals(t *testing.T) {
 		say(t, ws, first)
 		t.Log(first)
 		closes(t, ws, ending{coder.StatusPolicyViolation, string(code)})
+		if got := <-w.broker.refused; got != code {
+			t.Errorf("the broker is told of %s, want %s", got, code)
+		}
 	}
 	ws := b.open(SignalPath, signalProtocol)
 	say(t, ws, `{"type":"attach","id":"`+strings.Repeat("x", signalling.MaxMessage)+`"}`)
 	closes(t, ws, endTooBig)
+	if got := <-w.broker.refused; got != signalling.TooLarge {
+		t.Errorf("the broker is told of %s, want %s", got, signalling.TooLarge)
+	}
 	for _, tc := range []struct {
 		err  error
 		want ending
@@ -84,6 +90,9 @@ func TestSignallingRefusals(t *testing.T) {
 		say(t, ws, attachText)
 		t.Log(tc.err)
 		closes(t, ws, tc.want)
+	}
+	if n := len(w.broker.refused); n != 0 {
+		t.Errorf("the broker is told of %d messages more", n)
 	}
 }
 
@@ -117,6 +126,9 @@ func TestSignallingEnds(t *testing.T) {
 		t.Log(name)
 		closes(t, ws, tc.want)
 		<-seat.detached
+		if told := len(seat.refused) == 1; told != (tc.want.code == endMalformed.code) {
+			t.Errorf("the broker is told of a message that was refused: %v", told)
+		}
 	}
 }
 

@@ -22,11 +22,13 @@ func (c Caller) actor() string {
 func (l *live) endpointActor() string { return "endpoint:" + l.key.ID }
 
 // technicianActor names the technician: an account of the console that opened its own session as what else it does is named, anybody else as the management server does.
-func (l *live) technicianActor() string {
-	if by := l.record.By; by.Token == "" {
-		return by.actor()
+func (l *live) technicianActor() string { return technicianOf(l.record) }
+
+func technicianOf(r Session) string {
+	if r.By.Token == "" {
+		return r.By.actor()
 	}
-	return "technician:" + l.who.id
+	return "technician:" + r.Technician.ID
 }
 
 // What entries say, by their action.
@@ -85,9 +87,13 @@ type (
 		Counters *turnsession.Counters `json:"counters,omitempty"` // as the TURN server said last; nil: it never did
 	}
 	refusedDetail struct {
-		Why string `json:"why"`
+		Why  string `json:"why"`
+		Kind string `json:"kind,omitempty"` // of the channel, or kindRelay
 	}
 )
+
+// kindRelay stands where what was refused came over the relay, which does not know the kinds of channels.
+const kindRelay = "relay"
 
 // entry makes an entry about the session.
 func (l *live) entry(actor, action string, detail any) audit.Entry {

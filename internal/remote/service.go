@@ -40,6 +40,7 @@ type Service struct {
 	log     *zap.Logger
 	metrics metrics
 	workers workers
+	recent  recent
 
 	mu          sync.Mutex // a leaf
 	last        ID         // the newest that was given out

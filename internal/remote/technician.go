@@ -118,6 +118,7 @@ func (t *Technician) Detach() {
 func (t *Technician) Take(ctx context.Context, m signalling.Message) error {
 	l := t.live
 	if m.SessionID() != l.id.String() {
+		t.Refused(signalling.NotParty)
 		return ErrMessage
 	}
 	return l.do(ctx, func() error {

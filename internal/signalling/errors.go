@@ -1,6 +1,7 @@
 package signalling
 
 import (
+	"errors"
 	"strings"
 	"unicode/utf8"
 )
@@ -58,6 +59,15 @@ func (e *Error) Error() string {
 func (e *Error) Is(target error) bool {
 	t, ok := target.(*Error)
 	return ok && t.Code == e.Code
+}
+
+// CodeOf returns the code of what was refused; Malformed for an error that is no *Error.
+func CodeOf(err error) Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return Malformed
 }
 
 // clip returns at most n bytes of a text, whole characters of it, all of which XML can carry.

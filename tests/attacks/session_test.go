@@ -14,6 +14,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"signalbox/internal/channel"
 	"signalbox/internal/console"
 	"signalbox/internal/signalling"
 	"signalbox/relay"
@@ -224,24 +225,37 @@ func TestRow63TechnicianTokens(t *testing.T) {
 	}
 }
 
+// tickets asks for a channel over the relay with pc-1.
+func (st *stage) tickets(ws *websocket.Conn, o opened) (technician, endpoint string) {
+	st.t.Helper()
+	text := st.exchange(ws, `{"type":"relay","id":"`+o.ID+`","channel":"terminal","number":1}`)
+	var m struct{ Type, URL string }
+	if err := json.Unmarshal([]byte(text), &m); err != nil || m.Type != "relay" {
+		st.t.Fatalf("the relay: %s", text)
+	}
+	_, endpoint, _ = strings.Cut(st.ends["pc-1"].until("</iq>"), relay.Path)
+	endpoint, _, _ = strings.Cut(endpoint, "'")
+	_, technician, _ = strings.Cut(m.URL, relay.Path)
+	return technician, endpoint
+}
+
+// leg connects to the relay.
+func (st *stage) leg(ticket string) *websocket.Conn {
+	st.t.Helper()
+	c, _, err := websocket.Dial(st.t.Context(), st.base()+relay.Path+ticket, &websocket.DialOptions{HTTPClient: st.web})
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	st.t.Cleanup(func() { _ = c.CloseNow() })
+	return c
+}
+
 // TestRow64RelayTickets: a ticket joins once, and what is made up, used or of a session that has ended gets one answer.
 func TestRow64RelayTickets(t *testing.T) {
 	t.Parallel()
 	st := newStage(t, "pc-1")
 	o := st.open("pc-1")
 	ws, _ := st.attach(o)
-	ticket := func() (technician, endpoint string) {
-		t.Helper()
-		text := st.exchange(ws, `{"type":"relay","id":"`+o.ID+`","channel":"terminal","number":1}`)
-		var m struct{ Type, URL string }
-		if err := json.Unmarshal([]byte(text), &m); err != nil || m.Type != "relay" {
-			t.Fatalf("the relay: %s", text)
-		}
-		_, endpoint, _ = strings.Cut(st.ends["pc-1"].until("</iq>"), relay.Path)
-		endpoint, _, _ = strings.Cut(endpoint, "'")
-		_, technician, _ = strings.Cut(m.URL, relay.Path)
-		return technician, endpoint
-	}
 	visit := func(ticket string) (c *websocket.Conn, status string) {
 		t.Helper()
 		c, resp, err := websocket.Dial(t.Context(), st.base()+relay.Path+ticket, &websocket.DialOptions{HTTPClient: st.web})
@@ -254,7 +268,7 @@ func TestRow64RelayTickets(t *testing.T) {
 		}
 		return nil, resp.Status
 	}
-	near, far := ticket()
+	near, far := st.tickets(ws, o)
 	first, got := visit(near)
 	if got != "in" || near == far || far == "" {
 		t.Fatalf("the technician's leg by %q, beside %q: %s", near, far, got)
@@ -276,7 +290,7 @@ func TestRow64RelayTickets(t *testing.T) {
 	if _, data, err := second.Read(t.Context()); err != nil || string(data) != "hello" {
 		t.Errorf("through the relay: %q, %v", data, err)
 	}
-	near, far = ticket()
+	near, far = st.tickets(ws, o)
 	if got := st.exchange(ws, `{"type":"end","id":"`+o.ID+`","reason":"technician_ended"}`); !strings.Contains(got, `"technician_ended"`) {
 		t.Fatalf("the end: %s", got)
 	}
@@ -322,7 +336,8 @@ func TestRow66ForeignSessions(t *testing.T) {
 	st.is(o, "connecting")
 }
 
-// TestRow69Frames: what is malformed or too large ends the WebSocket that it came on, or is an error on the stream that lives on; the other party gets nothing of it.
+// TestRow69Frames: what is malformed or too large ends the WebSocket that it came on, or is an error on the stream that lives on; the other party gets nothing of it. The audit trail
+// has each kind of it once for each party of the session, however often it comes.
 func TestRow69Frames(t *testing.T) {
 	t.Parallel()
 	st := newStage(t, "pc-1")
@@ -343,16 +358,18 @@ func TestRow69Frames(t *testing.T) {
 	if _, got := st.seat(`{"type":"attach",` + id + `,"token":"` + strings.Repeat("x", signalling.MaxMessage) + `"}`); !strings.HasPrefix(got, "closed 1009 ") {
 		t.Errorf("too large before anything else: %s", got)
 	}
+	want := slices.Concat(slices.Repeat([]string{"stranger signalling malformed"}, 11), []string{"stranger signalling message", "stranger signalling too_large"})
 	ws, secret := st.attach(o)
-	for message, code := range map[string]string{`{"type":"sdp",` + id + `,"kind":"offer","sdp":"v=0","peer":-1}`: "wrong_value", `{"type":"accept",` + id + `}`: "missing_member", `<end/>`: "malformed"} {
-		if got := st.exchange(ws, message); got != "closed 1008 "+code {
-			t.Errorf("%s: %s, want 1008 %s", message, got, code)
+	for message, code := range map[string]string{`{"type":"sdp",` + id + `,"kind":"offer","sdp":"v=0","peer":-1}`: "wrong_value", `{"type":"accept",` + id + `}`: "missing_member", `<end/>`: "malformed",
+		`{"type":"end",` + id + `,"reason":"a","detail":"` + strings.Repeat("x", signalling.MaxMessage) + `"}`: ""} {
+		if got := st.exchange(ws, message); got != "closed 1008 "+code && (code != "" || !strings.HasPrefix(got, "closed 1009 ")) {
+			t.Errorf("%.200s: %s, want 1008 %s, or 1009 for what is too large", message, got, code)
 		}
 		var state struct{ Reattach string }
 		var text string
 		ws, text = st.seat(`{"type":"attach",` + id + `,"reattach":"` + secret + `"}`)
 		if err := json.Unmarshal([]byte(text), &state); err != nil || state.Reattach == "" {
-			t.Fatalf("coming back after %s: %s", message, text)
+			t.Fatalf("coming back after %.200s: %s", message, text)
 		}
 		secret = state.Reattach
 	}
@@ -360,6 +377,7 @@ func TestRow69Frames(t *testing.T) {
 	for element, condition := range map[string]string{
 		"<deny ID/>": "bad-request", "<sdp ID kind='answer' peer='x'>v=0</sdp>": "bad-request", "<candidate ID peer='1' mid='0' line='0'><x/></candidate>": "bad-request",
 		"<path ID rung='tunnel'/>": "bad-request", "<end ID reason='a' detail='" + strings.Repeat("x", signalling.MaxMessage/2) + "'/>": "bad-request", "<stop ID/>": "service-unavailable",
+		"<end ID reason='a' detail='" + strings.Repeat("x", signalling.MaxMessage) + "'/>": "policy-violation", "<attach ID token='x'/>": "forbidden",
 	} {
 		if got := st.say("pc-1", element, o.ID, "error"); !strings.Contains(got, condition) {
 			t.Errorf("%.200s: %s, want %s", element, got, condition)
@@ -372,4 +390,31 @@ func TestRow69Frames(t *testing.T) {
 	if got := st.exchange(ws, `{"type":"end",`+id+`,"reason":"technician_ended"}`); !strings.Contains(got, `"technician_ended"`) {
 		t.Errorf("of all that the endpoint said the technician got %s", got)
 	}
+	for who, all := range map[string][]string{"technician": {"malformed", "too_large"}, "endpoint": {"malformed", "too_large", "message"}} {
+		for _, why := range all {
+			want = append(want, who+" "+o.ID+" "+why)
+		}
+	}
+	st.wantRefusals(want, o.Token, o.Grant, secret)
+}
+
+// TestRow69RelayFrames: a message that is too large ends its channel over the relay, the other side gets nothing of it, and the audit trail has it once for each side.
+func TestRow69RelayFrames(t *testing.T) {
+	t.Parallel()
+	st := newStage(t, "pc-1")
+	o := st.open("pc-1")
+	ws, _ := st.attach(o)
+	for i := range 4 {
+		legs := [2]*websocket.Conn{}
+		technician, endpoint := st.tickets(ws, o)
+		for side, ticket := range []string{technician, endpoint} {
+			legs[side] = st.leg(ticket)
+		}
+		from, to := legs[i%2], legs[1-i%2]
+		_ = from.Write(t.Context(), websocket.MessageBinary, make([]byte, channel.MaxMessage+1)) // it may be cut meanwhile
+		if got := st.hear(to); got != "closed 1009 too_large" {
+			t.Errorf("the other side gets %.100q", got)
+		}
+	}
+	st.wantRefusals([]string{"technician " + o.ID + " too_large", "endpoint " + o.ID + " too_large"}, o.Token)
 }

@@ -19,6 +19,9 @@ type Sessions interface {
 	// FromEndpoint takes a message that an endpoint may say (signalling.FromEndpoint). The endpoint's stream waits for it, so it waits for the store at most, and no longer
 	// than ctx. Errors that are not signalling's own are the server's trouble. It may be called concurrently.
 	FromEndpoint(ctx context.Context, k endpoint.Key, m signalling.Message) error
+	// RefusedEndpoint says that an endpoint sent a message that was refused before it could be taken. session is what the message says that it is about, in the sender's own
+	// words. It neither blocks nor fails, and may be called concurrently.
+	RefusedEndpoint(k endpoint.Key, session string, code signalling.Code)
 }
 
 // notSupported is why an endpoint that answers an offer with an error refuses it (docs/PROTOCOL.md).
@@ -55,7 +58,10 @@ func (r *RemoteSessions) take(ctx context.Context, q *Query) Answer {
 		return Refuse(stanza.Auth, stanza.Forbidden)
 	}
 	m, err := signalling.ParseXML(q.Payload, signalling.FromEndpoint)
-	if err == nil {
+	if err != nil {
+		about, _ := q.Payload.Attr("id")
+		r.sessions.RefusedEndpoint(k, string(about), signalling.CodeOf(err))
+	} else {
 		err = r.sessions.FromEndpoint(ctx, k, m)
 	}
 	return SessionAnswer(err, r.log)

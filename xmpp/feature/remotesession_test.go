@@ -24,8 +24,13 @@ var pc1 = endpoint.Key{Domain: "x.test", ID: "pc-1"}
 
 // takes keeps what endpoints say. It implements Sessions.
 type takes struct {
-	said []string
-	err  error
+	said    []string
+	refused string // the last, and why
+	err     error
+}
+
+func (s *takes) RefusedEndpoint(k endpoint.Key, session string, code signalling.Code) {
+	s.refused = fmt.Sprintf("%s %s %s", k.ID, session, code)
 }
 
 func (s *takes) FromEndpoint(_ context.Context, k endpoint.Key, m signalling.Message) error {
@@ -82,6 +87,9 @@ func TestEndpointsSay(t *testing.T) {
 			a := set.Answer(t.Context(), &Query{Set: true, Payload: st.Element(), To: Server, From: someone{key: k}})
 			if a.Condition != tc.condition || len(a.Payload) != 0 || len(sessions.said) != tc.said || strings.Contains(a.Detail, "code='"+tc.code+"'") != (tc.code != "") {
 				t.Errorf("answer %+v, said %v; want %q with %q, %d", a, sessions.said, tc.condition, tc.code, tc.said)
+			}
+			if want := "pc-1 " + testSession + " " + tc.code; (sessions.refused == want) != (tc.code != "" && tc.said == 0) {
+				t.Errorf("what was refused is told as %q, want %q where it was refused here", sessions.refused, want)
 			}
 			if a.Detail != "" {
 				if st, err := scan.Parse([]byte(a.Detail), scan.Limits{}); err != nil || !st.Is(signalling.Namespace, "refused") {
