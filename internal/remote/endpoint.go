@@ -69,6 +69,8 @@ func mayEndpoint(m signalling.Message) bool {
 		return m.Kind == "answer"
 	case signalling.Path:
 		return m.Rung == "" || slices.Contains(rungs, m.Rung)
+	case signalling.Blocked:
+		return knownBlock(m)
 	case signalling.Consent, signalling.Accept, signalling.Deny, signalling.Candidate, signalling.End:
 		return true
 	}
@@ -91,6 +93,8 @@ func (l *live) heard(m signalling.Message) {
 		l.endNoted(among(m.Reason, endpointReasons), m.Detail, l.endpointActor())
 	case signalling.Path:
 		l.path(m)
+	case signalling.Blocked:
+		l.blocked(m)
 	case signalling.SDP:
 		if l.mayPass(m.Peer) {
 			m.SDP = l.filterSDP(m.SDP)

@@ -1,6 +1,10 @@
 package remote
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"signalbox/internal/signalling"
+)
 
 type metrics struct {
 	open    prometheus.Gauge
@@ -12,18 +16,20 @@ type metrics struct {
 
 // Why something was refused, and what was dropped: labels of metrics, and the former of audit entries.
 const (
-	refusedUnknown   = "unknown_session"  // a token for a session that there is not
-	refusedWrong     = "wrong_token"      // of another session, or made up
-	refusedUsed      = "used_token"       // a second time
-	refusedExpired   = "expired_token"    // too late
-	refusedForeign   = "foreign_endpoint" // an endpoint spoke in the session of another
-	refusedMessage   = "message"          // a party said what it may not, or asked for what the session does not allow
-	refusedMalformed = "malformed"        // a message that breaks the rules of the protocol
-	refusedTooLarge  = "too_large"        // one beyond its bounds
-	droppedAway      = "away"             // the receiver was away
-	droppedFlood     = "flood"            // an endpoint sent faster than it was worked on
-	droppedTooEarly  = "too_early"        // before the endpoint accepted
-	droppedOld       = "old"              // of a PeerConnection that was replaced
+	refusedUnknown    = "unknown_session"            // a token for a session that there is not
+	refusedWrong      = "wrong_token"                // of another session, or made up
+	refusedUsed       = "used_token"                 // a second time
+	refusedExpired    = "expired_token"              // too late
+	refusedForeign    = "foreign_endpoint"           // an endpoint spoke in the session of another
+	refusedMessage    = "message"                    // a party said what it may not, or asked for what the session does not allow
+	refusedMalformed  = "malformed"                  // a message that breaks the rules of the protocol
+	refusedTooLarge   = "too_large"                  // one beyond its bounds
+	refusedPath       = signalling.BlockedPath       // an endpoint refused a path
+	refusedPermission = signalling.BlockedPermission // an endpoint refused what the session may not
+	droppedAway       = "away"                       // the receiver was away
+	droppedFlood      = "flood"                      // an endpoint sent faster than it was worked on
+	droppedTooEarly   = "too_early"                  // before the endpoint accepted
+	droppedOld        = "old"                        // of a PeerConnection that was replaced
 )
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -43,7 +49,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	for _, rung := range rungs {
 		m.paths.WithLabelValues(rung)
 	}
-	for _, why := range []string{refusedUnknown, refusedWrong, refusedUsed, refusedExpired, refusedForeign, refusedMessage, refusedMalformed, refusedTooLarge} {
+	for _, why := range []string{refusedUnknown, refusedWrong, refusedUsed, refusedExpired, refusedForeign, refusedMessage, refusedMalformed, refusedTooLarge, refusedPath, refusedPermission} {
 		m.refused.WithLabelValues(why)
 	}
 	for _, why := range []string{droppedAway, droppedFlood, droppedTooEarly, droppedOld} {

@@ -2,10 +2,12 @@ package remote
 
 import (
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 
 	"signalbox/internal/audit"
+	"signalbox/internal/channel"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/signalling"
 )
@@ -51,6 +53,21 @@ func (s *Service) RefusedLeg(session string, technician bool) {
 		actor = technicianOf(l.now())
 	}
 	s.refuseOnce(l.entry(actor, audit.SessionRefused, refusedDetail{Why: refusedTooLarge, Kind: kindRelay}), refusedTooLarge)
+}
+
+// knownBlock reports whether this server knows what an endpoint says that it refused, so that what it can have written down is bounded.
+func knownBlock(m signalling.Blocked) bool {
+	_, kind := kinds[m.Channel]
+	return (kind || m.Channel == channel.System) && slices.Contains([]string{refusedPath, refusedMalformed, refusedPermission}, m.Why)
+}
+
+// blocked notes what the endpoint has refused to the technician.
+func (l *live) blocked(m signalling.Blocked) {
+	if l.record.Accepted.IsZero() {
+		l.service.drop(droppedTooEarly)
+		return
+	}
+	l.service.refuseOnce(l.entry(l.endpointActor(), audit.SessionRefused, refusedDetail{Why: m.Why, Kind: m.Channel}), m.Why)
 }
 
 // whyOf is what the audit has for a code of the protocol.

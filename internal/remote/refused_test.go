@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"signalbox/internal/channel"
 	"signalbox/internal/endpoint"
 	"signalbox/internal/signalling"
 )
@@ -63,6 +65,36 @@ func TestMistakesAreTold(t *testing.T) {
 		}
 		if n := testutil.ToFloat64(b.metrics.refused.WithLabelValues(refusedTooLarge)); n != 3*4 {
 			t.Errorf("%v that were too large are counted, want all 12", n)
+		}
+	})
+}
+
+// TestEndpointBlocks: what an endpoint has refused to the technician is in the audit, once for each kind of channel and why, and only what there is of both.
+func TestEndpointBlocks(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		early := b.opened(func(s *Spec) { s.Technician.ID = "bob" })
+		b.hear(signalling.Blocked{About: about(early.ID), Channel: channel.Files, Why: signalling.BlockedPath})
+		o, s, _ := b.running()
+		id := o.ID.String()
+		for range 3 {
+			b.hear(signalling.Blocked{About: about(o.ID), Channel: channel.Files, Why: signalling.BlockedPath})
+			b.hear(signalling.Blocked{About: about(o.ID), Channel: channel.Files, Why: signalling.BlockedPermission})
+			b.hear(signalling.Blocked{About: about(o.ID), Channel: channel.System, Why: signalling.BlockedMalformed})
+		}
+		for _, m := range []signalling.Blocked{{About: about(o.ID), Channel: "x", Why: signalling.BlockedPath}, {About: about(o.ID), Channel: channel.Files, Why: "x"}} {
+			if err := b.FromEndpoint(t.Context(), pc1, m); err != ErrMessage {
+				t.Errorf("%+v: %v", m, err)
+			}
+		}
+		want := []string{
+			"endpoint:pc-1 " + id + ` {"why":"path","kind":"files"}`, "endpoint:pc-1 " + id + ` {"why":"permission","kind":"files"}`,
+			"endpoint:pc-1 " + id + ` {"why":"malformed","kind":"system"}`,
+		}
+		if diff := cmp.Diff(want, b.store.refusals()); diff != "" {
+			t.Errorf("audit (-want +got):\n%s", diff)
+		}
+		if got := s.take(); len(got) != 0 {
+			t.Errorf("the technician got %q", names(got))
 		}
 	})
 }

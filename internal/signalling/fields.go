@@ -161,6 +161,12 @@ func (f *form) rung(name string, at *string, others ...string) {
 	f.oneOf(name, at, required, append(others, RungDirect, RungTURNUDP, RungTURNTCP, RungTURNTLS, RungRelay)...)
 }
 
+func (m *Blocked) fields(f *form) {
+	m.About.fields(f)
+	f.name("channel", &m.Channel, required)
+	f.name("why", &m.Why, required)
+}
+
 func (m *End) fields(f *form) {
 	m.About.fields(f)
 	f.name("reason", &m.Reason, required)

@@ -166,6 +166,21 @@ const (
 	RungRelay   = "relay"
 )
 
+// Blocked says that the endpoint has refused what the technician asked for on a channel: once in a session for each kind of channel and why, and again after a login. Endpoint to
+// server, which has it written into the audit trail.
+type Blocked struct {
+	About
+	Channel string `json:"channel"` // "files"
+	Why     string `json:"why"`     // BlockedPath ...; there may be others one day
+}
+
+// Why an endpoint refuses what a technician asks for.
+const (
+	BlockedPath       = "path"       // a path that leads out of the folder of sessions, or up by ".."
+	BlockedMalformed  = "malformed"  // a message that breaks the rules of its channel, which ended by it
+	BlockedPermission = "permission" // the session, or the endpoint's own configuration, does not allow it
+)
+
 // End ends a session. Both ways, and from the server to both.
 type End struct {
 	About
@@ -185,6 +200,7 @@ func (SDP) Name() string       { return "sdp" }
 func (Candidate) Name() string { return "candidate" }
 func (Relay) Name() string     { return "relay" }
 func (Path) Name() string      { return "path" }
+func (Blocked) Name() string   { return "blocked" }
 func (End) Name() string       { return "end" }
 
 // Bounds of the protocol, in bytes but for MaxList. What is not named here is MaxText at most.

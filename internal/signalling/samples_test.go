@@ -45,6 +45,7 @@ func samples() []Message {
 		Relay{About: about, Channel: "terminal", Number: 0, URL: "wss://xmpp.example.com/relay/a?b=1&c=2"},
 		Path{About: about, Rung: RungTURNTLS, RTT: 40, Up: 1, Down: maxCounter, Idle: 9, Failed: []Failed{{RungDirect, "no answer"}, {RungTURNUDP, ""}}},
 		Path{About: about},
+		Blocked{About: about, Channel: "files", Why: BlockedPath},
 		End{About: about, Reason: "technician_ended", Detail: "done"},
 		End{About: about, Reason: "idle_limit"},
 	}
@@ -142,6 +143,8 @@ func (c chance) message() Message {
 			m.Failed = append(m.Failed, Failed{c.of(rungs...), c.text(0, 60)})
 		}
 		return m
+	case "blocked":
+		return Blocked{About: about, Channel: c.word(), Why: c.word()}
 	}
 	return End{About: about, Reason: c.word(), Detail: c.text(0, 60)}
 }

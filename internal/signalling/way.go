@@ -35,6 +35,7 @@ var rows = [...]row{
 	of(all, (*Candidate).fields),
 	of(FromTechnician|both, (*Relay).fields),
 	of(all, (*Path).fields),
+	of(FromEndpoint, (*Blocked).fields),
 	of(all, (*End).fields),
 }
 

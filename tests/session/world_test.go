@@ -53,19 +53,23 @@ func must(t *testing.T, err error) {
 // world is a server and the endpoint pc-1.
 type world struct {
 	t      *testing.T
+	folder string // that technicians get at files of; empty: all
 	server *harness.Server
 	agent  *agent.Agent
 	roots  *x509.CertPool
 }
 
 // newWorld runs both until the test ends; withTURN: the server relays by TURN, too.
-func newWorld(t *testing.T, withTURN bool) *world {
+func newWorld(t *testing.T, withTURN bool) *world { return newConfinedWorld(t, withTURN, "") }
+
+// newConfinedWorld is newWorld where technicians get at files in a folder alone.
+func newConfinedWorld(t *testing.T, withTURN bool, folder string) *world {
 	t.Helper()
 	change := func(c *config.Config) {
 		c.Domain = host
 		must(t, os.Rename(filepath.Join(c.Certs.Dir, harness.Domain+".pem"), filepath.Join(c.Certs.Dir, host+".pem"))) // it is for both names
 	}
-	w := &world{t: t}
+	w := &world{t: t, folder: folder}
 	if withTURN {
 		at, err := beside.Address()
 		if err != nil {
@@ -98,7 +102,7 @@ func (w *world) runAgent() {
 	cfg, err := agent.Load(done.Config, nil)
 	must(t, err)
 	cfg.Remote.Loopback = true
-	all, err := files.New("")
+	all, err := files.New(w.folder)
 	must(t, err)
 	w.agent, err = agent.New(cfg, "test", zaptest.NewLogger(t, zaptest.Level(zap.FatalLevel)),
 		agent.WithCapabilities([]capability.Capability{terminal.New(nil), all, processes.New(), system.New("test")}...))

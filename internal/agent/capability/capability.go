@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"signalbox/internal/channel"
+	"signalbox/internal/signalling"
 	"signalbox/internal/telemetry"
 )
 
@@ -40,6 +41,14 @@ type Session struct {
 	Kinds       []string // channels that it may open, channel.System aside
 	Permissions []string // channel.MayType and the like; none: all of its kinds
 	Log         *zap.Logger
+	Blocked     func(why string) // takes what Tell is told, without blocking; nil: nobody wants to know
+}
+
+// Tell has the server hear that something was refused to the technician, by signalling.BlockedPath and the like. What it has heard already it is not told again.
+func (s Session) Tell(why string) {
+	if s.Blocked != nil {
+		s.Blocked(why)
+	}
 }
 
 // May reports whether the session has a permission.
@@ -53,8 +62,9 @@ func (s Session) Has(kind string) bool {
 	return kind == channel.System || slices.Contains(s.Kinds, kind)
 }
 
-// Refuse logs what a session has no permission for, and returns the refusal.
+// Refuse logs and tells what a session has no permission for, and returns the refusal.
 func (s Session) Refuse(permission string) *channel.Error {
+	s.Tell(signalling.BlockedPermission)
 	s.Log.Info("refused", telemetry.Reason(channel.CodeNotPermitted), telemetry.Detail(permission))
 	return channel.Refuse(channel.CodeNotPermitted, "this session lacks the permission %s", permission)
 }

@@ -12,6 +12,7 @@ import (
 	"signalbox/internal/agent/capability"
 	"signalbox/internal/channel"
 	"signalbox/internal/peer"
+	"signalbox/internal/signalling"
 	"signalbox/internal/telemetry"
 )
 
@@ -25,6 +26,7 @@ type served struct {
 	relays    int                   // of those, over the relay
 	legs      map[channel.Conn]bool // of those, all but files, which take long to go on
 	instances map[string]*instance
+	blocked   []signalling.Blocked // what was refused to the technician, each once
 }
 
 // instance is a capability in the session, from its first channel on.
@@ -84,6 +86,24 @@ func (s *served) of(name string) *instance {
 	return s.instances[name]
 }
 
+// refused notes what was refused, and reports whether that is new.
+func (s *served) refused(b signalling.Blocked) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	known := slices.Contains(s.blocked, b)
+	if !known {
+		s.blocked = append(s.blocked, b)
+	}
+	return !known
+}
+
+// refusals returns what was refused.
+func (s *served) refusals() []signalling.Blocked {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.blocked)
+}
+
 // close ends all instances, when no channel is served any more.
 func (s *served) close() {
 	for _, i := range s.instances {
@@ -113,15 +133,35 @@ func (s *session) serve(name string, c channel.Conn, overRelay bool) {
 	able, why := s.able(name, overRelay)
 	if why != nil {
 		s.log.Info("channel refused", telemetry.Detail(name), telemetry.Reason(why.Code))
+		if why.Code == channel.CodeNotPermitted {
+			s.blocked(name, signalling.BlockedPermission)
+		}
 		refuse(s.life, c, why)
 		return
 	}
 	i := s.served.of(name)
 	i.once.Do(func() {
-		i.Instance = able.Open(capability.Session{ID: s.grant.ID, Kinds: s.kinds, Permissions: s.grant.Permissions, Log: s.log.Named(name)})
+		i.Instance = able.Open(capability.Session{
+			ID: s.grant.ID, Kinds: s.kinds, Permissions: s.grant.Permissions, Log: s.log.Named(name), Blocked: func(why string) { s.blocked(name, why) },
+		})
 	})
 	err := i.Serve(s.life, &metered{Conn: c, session: s, overRelay: overRelay, idle: name == channel.System}) // consoles measure round trips there
 	s.log.Debug("channel ended", telemetry.Detail(name), telemetry.Cause(err))
+	if why := (*channel.Error)(nil); errors.As(err, &why) && why.Code == channel.CodeInvalid {
+		s.blocked(name, signalling.BlockedMalformed)
+	}
+}
+
+// blocked notes that something was refused to the technician on a channel. Of each kind of channel and why the log and the server hear once, so that a technician who goes on fills
+// neither; of channels that this endpoint does not know they hear nothing.
+func (s *session) blocked(name, why string) {
+	if !slices.ContainsFunc(s.manager.o.Capabilities, func(c capability.Capability) bool { return c.Name() == name }) {
+		return
+	}
+	if b := (signalling.Blocked{About: s.about(), Channel: name, Why: why}); s.served.refused(b) {
+		s.log.Warn("the technician asked for what is refused", telemetry.Detail(name), telemetry.Reason(why))
+		s.say(b)
+	}
 }
 
 // able returns the capability of a channel, or why there is none for this session.

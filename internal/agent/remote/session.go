@@ -172,6 +172,9 @@ func (s *session) returned() {
 		}
 	})
 	s.resume()
+	for _, b := range s.served.refusals() { // the server may not have heard it
+		s.say(b)
+	}
 }
 
 // resume says that the session goes on.

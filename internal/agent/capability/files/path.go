@@ -10,6 +10,15 @@ import (
 	"signalbox/internal/channel"
 )
 
+// astray is the refusal of a path that leads where sessions do not get.
+type astray struct{ refusal *channel.Error }
+
+// Error implements error.
+func (a astray) Error() string { return a.refusal.Error() }
+
+// Unwrap returns what the other side is told.
+func (a astray) Unwrap() error { return a.refusal }
+
 // clean checks a path of a request, and returns it in its shortest spelling. A path is absolute and without "..", for what that means depends on links.
 func clean(path string, windows bool) (string, error) {
 	invalid := func(why string) (string, error) {
@@ -22,7 +31,9 @@ func clean(path string, windows bool) (string, error) {
 	case !utf8.ValidString(path) || strings.ContainsRune(path, 0):
 		return invalid("be UTF-8 without zeros")
 	case slices.Contains(elements, ".."):
-		return invalid("not go up by ..")
+		return "", astray{channel.Refuse(channel.CodeInvalid, "a path must not go up by ..")}
+	case windows && strings.HasPrefix(strings.ReplaceAll(path, "/", `\`), `\\`): // a share, or a spelling past the rules of Windows
+		return "", astray{channel.Refuse(channel.CodeInvalid, `a path must begin with a drive, such as C:\`)}
 	case !windows && !strings.HasPrefix(path, "/"):
 		return invalid("begin with /")
 	case !windows:

@@ -13,6 +13,7 @@ import (
 	"signalbox/internal/agent/capability"
 	"signalbox/internal/channel"
 	"signalbox/internal/channel/transfer"
+	"signalbox/internal/signalling"
 )
 
 // maxRequests is how many requests of a channel are worked on at a time, transfers among them.
@@ -107,7 +108,7 @@ func (s *serving) message(ctx context.Context, data []byte) error {
 func (s *serving) request(ctx context.Context, r channel.FilesRequest) {
 	answer, err := s.do(ctx, r)
 	if err != nil {
-		answer = channel.FilesAnswer{Error: refusal(err)}
+		answer = channel.FilesAnswer{Error: s.refusal(err)}
 	}
 	if answer.ID = r.ID; err != nil || answer.Entry != nil || answer.Roots != nil || answer.Made || answer.Removed || answer.Renamed {
 		_ = capability.Send(ctx, s.conn, answer)
@@ -167,12 +168,21 @@ func need(r channel.FilesRequest) (permission, path string) {
 	return channel.MayWriteFiles, r.Rename.From
 }
 
-// refusal is what the other side is told of an error. One of an os.Root itself, not of the system, is about a link that leads out of it.
-func refusal(err error) *channel.Error {
+// escapes is the error of an os.Root about a link that leads out of it, which has no name to be told by from the one about a file that is taken for a folder.
+const escapes = "path escapes from parent"
+
+// refusal is what the other side is told of an error. Of a path that leads where sessions do not get the server hears, too.
+func (s *serving) refusal(err error) *channel.Error {
 	var of *fs.PathError
 	var errno syscall.Errno
-	if errors.As(err, &of) && !errors.As(of.Err, &errno) && !errors.Is(err, fs.ErrNotExist) {
-		return channel.Refuse(channel.CodeNotPermitted, "%s leads where sessions do not get", of.Path)
+	if errors.As(err, &of) && !errors.As(of.Err, &errno) && !errors.Is(err, fs.ErrNotExist) { // of an os.Root itself, not of the system
+		refused := channel.Refuse(channel.CodeNotPermitted, "%s leads where sessions do not get", of.Path)
+		if err = refused; of.Err.Error() == escapes {
+			err = astray{refused}
+		}
+	}
+	if errors.As(err, new(astray)) {
+		s.session.Tell(signalling.BlockedPath)
 	}
 	return capability.Refusal(err)
 }

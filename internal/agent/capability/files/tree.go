@@ -18,10 +18,15 @@ type tree struct {
 func (t tree) inside(path string) (*os.Root, string, error) {
 	rel, err := filepath.Rel(t.confined, path)
 	if err != nil || !filepath.IsLocal(rel) {
-		return nil, "", channel.Refuse(channel.CodeNotPermitted, "sessions get at files in %s alone", t.confined)
+		return nil, "", t.outside()
 	}
 	root, err := os.OpenRoot(t.confined)
 	return root, rel, err
+}
+
+// outside is the refusal of a path that is not in the folder.
+func (t tree) outside() error {
+	return astray{channel.Refuse(channel.CodeNotPermitted, "sessions get at files in %s alone", t.confined)}
 }
 
 // folder opens a folder.
@@ -108,7 +113,7 @@ func (t tree) rename(from, to string) error {
 	defer root.Close()
 	relTo, err := filepath.Rel(t.confined, to)
 	if err != nil || !filepath.IsLocal(relTo) {
-		return channel.Refuse(channel.CodeNotPermitted, "sessions get at files in %s alone", t.confined)
+		return t.outside()
 	}
 	return root.Rename(relFrom, relTo)
 }
