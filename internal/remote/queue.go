@@ -11,7 +11,7 @@ const maxWaiting = 256
 // queue is what is to be done in one session, in order. A goroutine works on it while there is something in it.
 type queue struct {
 	workers *workers
-	after   func() // each task
+	after   func() // each task, once or twice
 
 	mu      sync.Mutex // before that of workers
 	tasks   []func()
@@ -64,6 +64,7 @@ func ask[T any](ctx context.Context, q *queue, task func() (T, error)) (T, error
 	done := make(chan answer, 1)
 	if !q.post(func() {
 		value, err := task()
+		q.after() // before the answer: whoever has that finds everything so
 		done <- answer{value, err}
 	}) {
 		return none, ErrUnavailable
