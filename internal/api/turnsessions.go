@@ -44,7 +44,7 @@ func (s *Server) registerTURN() {
 	}, s.renewTURNCredentials)
 	register(s, route{
 		id: "end-turn-session", method: http.MethodDelete, path: "/v1/turn/sessions/{id}", tag: "turn", summary: "End a TURN session",
-		doc:   "Its allocations are silent when the answer comes, which has the final counters. Of a session that has ended before it says the same again. " +
+		doc: "Its allocations are silent when the answer comes, which has the final counters. Of a session that has ended before it says the same again. " +
 			"That holds for our own TURN server alone: what other servers (turn.servers) were told of does not end with a session.",
 		scope: access.ScopeSessions, status: http.StatusOK, problems: []kind{unknownTURNSession, insufficientStorage},
 	}, s.endTURNSession)
