@@ -199,6 +199,17 @@ func (n *nets) leg(p party, state string) {
 	must(n.t, ip("-n", n.middle, "link", "set", p.port, state))
 }
 
+// move gives a party another address in the middle, or its router. The party behind that does not notice.
+func (n *nets) move(p party, addr string) {
+	n.t.Helper()
+	space := p.name
+	if p.router != "" {
+		space = p.router
+	}
+	must(n.t, ip("-n", space, "addr", "flush", "dev", "wan"))
+	must(n.t, ip("-n", space, "addr", "add", addr+middleBits, "dev", "wan"))
+}
+
 // dial connects from within a namespace. A socket stays in the namespace of the thread that made it.
 func dial(space, addr string) (net.Conn, error) {
 	runtime.LockOSThread()

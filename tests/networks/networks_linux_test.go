@@ -17,7 +17,7 @@ const (
 )
 
 // TestNetworks: whatever stands between the parties, a session comes up on the best rung that is left, and after a cut of either leg its terminal goes on, without a new
-// question at the endpoint.
+// question at the endpoint, also where a party comes back with another address.
 //
 // Routers that keep ports let both in who send to each other's address at the same time, as the server saw it. Behind those that give another port for each receiver nobody is
 // reached at an address that somebody else has seen, so that TURN is the way; where one side is in the open the other reaches it.
@@ -70,10 +70,13 @@ func TestNetworks(t *testing.T) {
 				who  string
 				leg  party
 				last time.Duration
+				addr string // that it has afterwards; empty: the same
 			}{
-				{"endpoint", endpoint, time.Second}, {"technician", technician, time.Second}, {"endpoint", endpoint, 10 * time.Second}, {"technician", technician, 10 * time.Second},
-				{"endpoint", endpoint, 35 * time.Second}, {"technician", technician, 35 * time.Second},
-				{"endpoint", endpoint, 50 * time.Second}, {"technician", technician, 50 * time.Second},
+				{"endpoint", endpoint, time.Second, ""}, {"technician", technician, time.Second, ""},
+				{"endpoint", endpoint, 10 * time.Second, ""}, {"technician", technician, 10 * time.Second, ""},
+				{"endpoint", endpoint, 10 * time.Second, "203.0.113.11"}, {"technician", technician, 10 * time.Second, "203.0.113.21"},
+				{"endpoint", endpoint, 35 * time.Second, ""}, {"technician", technician, 35 * time.Second, ""},
+				{"endpoint", endpoint, 50 * time.Second, ""}, {"technician", technician, 50 * time.Second, ""},
 			} {
 				within := backWithin
 				if before.Rung == "relay" {
@@ -82,13 +85,19 @@ func TestNetworks(t *testing.T) {
 				n.leg(cut.leg, "down")
 				word := v.order() // on its way when there is none
 				pause(t.Context(), cut.last)
+				if cut.addr != "" {
+					n.move(cut.leg, cut.addr)
+				}
 				n.leg(cut.leg, "up")
 				mended := time.Now()
 				line := v.heard(word, within)
-				t.Logf("the leg of the %s was cut for %v: back after %v by %s, silent for %v of them, on channel %d",
-					cut.who, cut.last, time.Since(mended).Round(10*time.Millisecond), line.Rung, line.Silent.Round(10*time.Millisecond), line.Channels)
+				t.Logf("the leg of the %s was cut for %v (address %q): back after %v by %s, silent for %v of them, on channel %d",
+					cut.who, cut.last, cut.addr, time.Since(mended).Round(10*time.Millisecond), line.Rung, line.Silent.Round(10*time.Millisecond), line.Channels)
 				if cut.last == time.Second && line.Rung != tt.rung { // so short a cut is not even noticed
 					t.Errorf("after a second the way is %q, want %s", line.Rung, tt.rung)
+				}
+				if line.Rung == "" {
+					t.Error("after a cut nobody knows by which way the terminal goes on")
 				}
 				if line.Terminal != first.Terminal || line.Lost != 0 {
 					t.Errorf("after a cut the terminal is %s and lacks %d bytes, want %s", line.Terminal, line.Lost, first.Terminal)
