@@ -327,6 +327,7 @@ func TestRow66ForeignSessions(t *testing.T) {
 			t.Errorf("%s: %s", element, got)
 		}
 	}
+	want = append(want, "endpoint signalling message")
 	st.wantRefusals(want, o.Token, o.Grant)
 	st.is(o, "requested")
 	if got := st.ends["pc-1"].ping(); got != "" {
