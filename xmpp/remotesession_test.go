@@ -15,7 +15,7 @@ import (
 )
 
 // heard keeps what endpoints say. It implements feature.Sessions.
-type heard struct{ said []string }
+type heard struct{ said, refused []string }
 
 func (h *heard) FromEndpoint(_ context.Context, k endpoint.Key, m signalling.Message) error {
 	h.said = append(h.said, fmt.Sprintf("%s %s", k.ID, m.Name()))
@@ -23,7 +23,7 @@ func (h *heard) FromEndpoint(_ context.Context, k endpoint.Key, m signalling.Mes
 }
 
 func (h *heard) RefusedEndpoint(k endpoint.Key, _ string, code signalling.Code) {
-	h.said = append(h.said, fmt.Sprintf("%s %s", k.ID, code))
+	h.refused = append(h.refused, fmt.Sprintf("%s %s", k.ID, code))
 }
 
 // sessionBench is a server whose endpoints take part in remote sessions.
