@@ -67,6 +67,9 @@ func TestSignallingOfEndpoints(t *testing.T) {
 			t.Errorf("%s: %s, said %v; want %s, %d", tc.name, got, h.said, tc.answer, tc.said)
 		}
 	}
+	if got := strings.Join(h.refused, ", "); got != "pc-1 not_allowed" {
+		t.Errorf("the broker is told that these were refused: %s", got)
+	}
 	h.said = nil
 	if err := r.Tell(keyPC1, offer); err != nil {
 		t.Fatal(err)
