@@ -42,7 +42,8 @@ func TestAuditRecord(t *testing.T) {
 			`session.consent endpoint:pc-1 {"state":"allowed","desktop":"active"}`,
 			`session.accepted endpoint:pc-1 {"capabilities":["terminal","files"]}`,
 			`session.active endpoint:pc-1 {"rung":"turn_tcp"}`,
-			`session.ended technician:ann {"reason":"technician_ended","detail":"done","seconds":60,"bytes_up":100,"bytes_down":2000,"path":"turn_tcp"}`,
+			`session.ended technician:ann {"reason":"technician_ended","detail":"done","seconds":60,"bytes_up":100,"bytes_down":2000,"path":"turn_tcp",` +
+				`"turn":{"session":"trn_0000000000001","counters":{"allocations":0,"open_allocations":0,"packets_up":0,"packets_down":0,"bytes_up":0,"bytes_down":0}}}`,
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("audit (-want +got):\n%s", diff)
