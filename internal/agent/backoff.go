@@ -15,7 +15,7 @@ const (
 	throttledWait = 10 * time.Second // at least, from a server that has too much to do and does not say when to come back
 	refusedWait   = time.Minute      // at least, from a server that refuses the agent itself; doubled with each time
 	maxRefused    = 8 * time.Minute  // of that
-	awaitedWait   = 10 * time.Second // at most, while a remote session runs: it is ended a minute after the endpoint was lost (signalling.ReturnWithin)
+	awaitedWait   = 3 * time.Second  // at most, while a remote session runs, as it does at few agents: it is ended a minute after the endpoint was lost (signalling.ReturnWithin), and an attempt may take 12 seconds
 	settled       = time.Hour        // a session that lived so long was no struggle for an identity
 )
 
