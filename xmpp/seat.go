@@ -60,13 +60,18 @@ func (t *seat) send(m signalling.Message) bool {
 		t.st.srv.log.Error("message for a technician could not be written", telemetry.Cause(err))
 		return false
 	}
+	_, notice := m.(signalling.Restarted)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
 	case t.over:
 		return false
+	case t.jid != "" && notice:
+		return t.st.conn.Send(feature.SessionNotice(t.st.srv.domain, t.jid, payload), nil, nil) == nil
 	case t.jid != "":
 		return t.st.conn.Send(feature.SessionRequest(t.st.srv.domain, t.jid, payload), nil, nil) == nil
+	case notice:
+		return true // who is not there yet has lost nothing
 	case len(t.waiting) == maxUnseated:
 		return false
 	}

@@ -102,7 +102,8 @@ func end() signalling.End {
 // TestTechnicianLogin: what a technician is offered is a seat and no session of an endpoint, and what is said to them before they have it waits.
 func TestTechnicianLogin(t *testing.T) {
 	b, side := technicianBench(t)
-	side.early = []signalling.Message{state("requested"), state("connecting")}
+	restarted := signalling.Restarted{About: signalling.About{ID: testSession}}
+	side.early = []signalling.Message{state("requested"), restarted, state("connecting")}
 	k := b.connect(t)
 	k.feed(header + authTechnician("t0ken") + header)
 	_, offered, _ := strings.Cut(k.wire.take(), "<success")
@@ -124,6 +125,10 @@ func TestTechnicianLogin(t *testing.T) {
 	}
 	if !side.send(state("active")) || !strings.Contains(k.wire.take(), "to='"+testSeat+"/agent'><state xmlns='"+nsSession+"' id='"+testSession+"' state='active'") {
 		t.Error("a message does not reach the technician")
+	}
+	told := "<message type='headline' from='" + testDomain + "' to='" + testSeat + "/agent'><restarted xmlns='" + nsSession + "' id='" + testSession + "'/></message>"
+	if strings.Contains(got, "restarted") || !side.send(restarted) || k.wire.take() != told {
+		t.Error("what need not be known does not reach the technician as a headline, or waited for them")
 	}
 }
 

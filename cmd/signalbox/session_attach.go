@@ -171,7 +171,7 @@ func (a *sessionAttach) viewer(c *cobra.Command, grant client.SessionGrant) (vie
 	told := newTeller(c.ErrOrStderr())
 	cfg := viewer.Config{
 		Session: grant.ID, Token: grant.Token, HTTP: web, Loopback: a.loopback, Call: viewer.WebSocket(grant.SignallingURL, web), Dial: turnDial(trust),
-		OnState: told.state, OnPath: told.path,
+		OnState: told.state, OnPath: told.path, OnRestarted: told.restarted,
 	}
 	if a.domain != "" {
 		cfg.Call = viewer.XMPP(a.domain, func(ctx context.Context) (*tls.Conn, error) { return a.dialXMPP(ctx, trust) })

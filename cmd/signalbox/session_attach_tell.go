@@ -94,6 +94,12 @@ func (t *teller) path(p signalling.Path) {
 	}
 }
 
+// restarted tells why the endpoint is not reached for a moment, each time.
+func (t *teller) restarted() {
+	delete(t.said, "restart")
+	t.say("restart", "the TURN server was restarted; the connection is made again")
+}
+
 // processes lists those of the endpoint.
 func (a *sessionAttach) processes(ctx context.Context, v *viewer.Viewer, c *cobra.Command, _ []string) error {
 	conn, err := v.Open(ctx, channel.Processes)

@@ -129,3 +129,16 @@ func TestAttachTellsThePath(t *testing.T) {
 		t.Errorf("said %q, want %q", got, want)
 	}
 }
+
+// TestAttachTellsOfTheTURNServer tells each restart of it.
+func TestAttachTellsOfTheTURNServer(t *testing.T) {
+	var b strings.Builder
+	said := newTeller(&b)
+	said.path(signalling.Path{Rung: signalling.RungTURNUDP})
+	said.restarted()
+	said.restarted()
+	line := "[the TURN server was restarted; the connection is made again]\r\n"
+	if got, want := b.String(), "[connected: turn_udp]\r\n"+line+line; got != want {
+		t.Errorf("said %q, want %q", got, want)
+	}
+}

@@ -29,6 +29,9 @@ func (a *App) buildRemote() (err error) {
 	}, a.log, a.registry)
 	a.endpoint.Watch(a.remote)
 	a.store.Deleted(a.remote.EndpointDeleted)
+	if a.turn != nil {
+		a.turn.OnReturn(a.remote.TURNRestarted)
+	}
 	return nil
 }
 

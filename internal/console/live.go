@@ -56,7 +56,7 @@ type notes struct {
 
 // serveLive tells an open page what changes.
 func (h *Handler) serveLive(w http.ResponseWriter, r *http.Request) {
-	s, ok := h.accept(w, r, liveProtocol, maxBodyBytes, liveQueue)
+	s, ok := h.accept(w, r, maxBodyBytes, liveQueue, liveProtocol)
 	if !ok {
 		return
 	}

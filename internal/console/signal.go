@@ -13,7 +13,8 @@ import (
 )
 
 const (
-	signalProtocol = "signalbox-session"
+	signalProtocol = "signalbox-session.2"
+	firstProtocol  = "signalbox-session" // of those who end at a message that there was not at first
 	attachWithin   = 10 * time.Second
 	signalQueue    = 256 // messages to a technician that wait
 )
@@ -29,7 +30,7 @@ type signaller struct {
 
 // signal serves the technician's side of a session's signalling. Nobody need be signed in: what counts is the token in the first message.
 func (h *Handler) signal(w http.ResponseWriter, r *http.Request) {
-	s, ok := h.accept(w, r, signalProtocol, signalling.MaxMessage, signalQueue)
+	s, ok := h.accept(w, r, signalling.MaxMessage, signalQueue, signalProtocol, firstProtocol)
 	if !ok {
 		return
 	}
@@ -109,6 +110,9 @@ func (c *signaller) attach(ctx context.Context, a signalling.Attach) {
 
 // tell sends what a technician is told.
 func (c *signaller) tell(m signalling.Message) bool {
+	if _, later := m.(signalling.Restarted); later && c.socket.protocol != signalProtocol {
+		return true
+	}
 	data, err := signalling.AppendJSON(nil, m)
 	if err != nil {
 		c.h.log.Error("a message to a technician cannot be encoded", telemetry.Detail(m.Name()), telemetry.Cause(err))

@@ -49,6 +49,34 @@ func TestSignalling(t *testing.T) {
 	<-seat.detached
 }
 
+// TestSignallingOfBefore: a technician's program that ends at a message that it does not know asks for the first subprotocol alone, and does not get what was not said at first.
+func TestSignallingOfBefore(t *testing.T) {
+	w := newWorld(t)
+	for protocols, want := range map[string][]string{
+		signalProtocol + ", " + firstProtocol: {"restarted", "end"}, firstProtocol + ", " + signalProtocol: {"restarted", "end"}, signalProtocol: {"restarted", "end"}, firstProtocol: {"end"},
+	} {
+		ws := (&browser{w: w}).open(SignalPath, protocols)
+		say(t, ws, attachText)
+		var m map[string]any
+		hear(t, ws, &m)
+		seat := <-w.broker.attached
+		for _, said := range []signalling.Message{signalling.Restarted{About: seat.attach.About}, signalling.End{About: seat.attach.About, Reason: "user_ended"}} {
+			if !seat.send(said) {
+				t.Errorf("%s is not taken", said.Name())
+			}
+		}
+		for _, name := range want {
+			if hear(t, ws, &m); m["type"] != name {
+				t.Errorf("a technician with the protocols %q hears %v, want %s", protocols, m, name)
+			}
+		}
+		if err := ws.Close(coder.StatusNormalClosure, ""); err != nil {
+			t.Fatal(err)
+		}
+		<-seat.detached
+	}
+}
+
 // TestSignallingRefusals: what is not the protocol, comes from elsewhere or has no right ends the connection, each with its code.
 func TestSignallingRefusals(t *testing.T) {
 	w := newWorld(t)

@@ -45,17 +45,18 @@ func endings() []ending {
 
 // socket is a WebSocket with text messages in both directions, and a bounded queue to the other side. send and end may be called concurrently.
 type socket struct {
-	ws    *coder.Conn
-	out   chan []byte
-	leave func() // gives its place back; owned by who serves it
+	ws       *coder.Conn
+	protocol string // of those that were offered; empty: the other side asked for none
+	out      chan []byte
+	leave    func() // gives its place back; owned by who serves it
 
 	once  sync.Once
 	ended chan struct{} // closed with how
 	how   ending
 }
 
-// accept upgrades a request, unless a page of another origin has sent it, or its address has too many that are strangers' so far. leave must follow in the end.
-func (h *Handler) accept(w http.ResponseWriter, r *http.Request, protocol string, limit int64, queue int) (s *socket, ok bool) {
+// accept upgrades a request to the first of the protocols that it asks for, unless a page of another origin has sent it, or its address has too many that are strangers' so far. leave must follow in the end.
+func (h *Handler) accept(w http.ResponseWriter, r *http.Request, limit int64, queue int, protocols ...string) (s *socket, ok bool) {
 	if h.foreign(r) {
 		writeProblem(w, forbiddenOrigin.because(""))
 		return nil, false
@@ -66,14 +67,14 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, protocol string
 		return nil, false
 	}
 	ws, err := coder.Accept(w, r, &coder.AcceptOptions{
-		Subprotocols: []string{protocol}, InsecureSkipVerify: true, CompressionMode: coder.CompressionDisabled, // the origin is checked above, and what is compressed can grow
+		Subprotocols: protocols, InsecureSkipVerify: true, CompressionMode: coder.CompressionDisabled, // the origin is checked above, and what is compressed can grow
 	})
 	if err != nil {
 		leave()
 		return nil, false // it has answered
 	}
 	ws.SetReadLimit(limit)
-	return &socket{ws: ws, out: make(chan []byte, queue), ended: make(chan struct{}), leave: leave}, true
+	return &socket{ws: ws, protocol: ws.Subprotocol(), out: make(chan []byte, queue), ended: make(chan struct{}), leave: leave}, true
 }
 
 // belongs gives the socket a place of its owner in place of one of its address; false: the owner has too many.

@@ -342,7 +342,7 @@ func (b *browser) dial(path, protocol string, headers ...string) (*coder.Conn, *
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: b.w.srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}}
 	ws, resp, err := coder.Dial(b.w.t.Context(), b.w.srv.URL+path, &coder.DialOptions{
-		HTTPClient: &http.Client{Transport: transport}, HTTPHeader: h, Subprotocols: []string{protocol},
+		HTTPClient: &http.Client{Transport: transport}, HTTPHeader: h, Subprotocols: strings.Split(protocol, ", "),
 	})
 	if ws != nil {
 		ws.SetReadLimit(1 << 20)

@@ -167,6 +167,8 @@ func (m *Blocked) fields(f *form) {
 	f.name("why", &m.Why, required)
 }
 
+func (m *Restarted) fields(f *form) { m.About.fields(f) }
+
 func (m *End) fields(f *form) {
 	m.About.fields(f)
 	f.name("reason", &m.Reason, required)

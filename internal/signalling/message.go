@@ -181,6 +181,10 @@ const (
 	BlockedPermission = "permission" // the session, or the endpoint's own configuration, does not allow it
 )
 
+// Restarted says that a TURN process has taken the place of the one before and serves the session: what went over that is lost. The technician restarts ICE at once where their way
+// did, instead of waiting until that shows. Server to both.
+type Restarted struct{ About }
+
 // End ends a session. Both ways, and from the server to both.
 type End struct {
 	About
@@ -201,6 +205,7 @@ func (Candidate) Name() string { return "candidate" }
 func (Relay) Name() string     { return "relay" }
 func (Path) Name() string      { return "path" }
 func (Blocked) Name() string   { return "blocked" }
+func (Restarted) Name() string { return "restarted" }
 func (End) Name() string       { return "end" }
 
 // Bounds of the protocol, in bytes but for MaxList. What is not named here is MaxText at most.

@@ -46,6 +46,7 @@ func samples() []Message {
 		Path{About: about, Rung: RungTURNTLS, RTT: 40, Up: 1, Down: maxCounter, Idle: 9, Failed: []Failed{{RungDirect, "no answer"}, {RungTURNUDP, ""}}},
 		Path{About: about},
 		Blocked{About: about, Channel: "files", Why: BlockedPath},
+		Restarted{About: about},
 		End{About: about, Reason: "technician_ended", Detail: "done"},
 		End{About: about, Reason: "idle_limit"},
 	}
@@ -145,6 +146,8 @@ func (c chance) message() Message {
 		return m
 	case "blocked":
 		return Blocked{About: about, Channel: c.word(), Why: c.word()}
+	case "restarted":
+		return Restarted{About: about}
 	}
 	return End{About: about, Reason: c.word(), Detail: c.text(0, 60)}
 }

@@ -36,6 +36,7 @@ var rows = [...]row{
 	of(FromTechnician|both, (*Relay).fields),
 	of(all, (*Path).fields),
 	of(FromEndpoint, (*Blocked).fields),
+	of(both, (*Restarted).fields),
 	of(all, (*End).fields),
 }
 

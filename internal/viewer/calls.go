@@ -125,6 +125,8 @@ func (v *Viewer) take(l Line, m signalling.Message) {
 		v.candidate(m)
 	case signalling.Relay:
 		v.joined(m)
+	case signalling.Restarted:
+		v.restarted()
 	case signalling.Deny:
 		v.finish(&EndedError{Reason: m.Reason, Detail: m.Detail})
 	case signalling.End:

@@ -68,6 +68,26 @@ func (v *Viewer) look(now time.Time) {
 	}
 }
 
+// restarted looks for a way at once where the TURN server that was restarted was part of it: otherwise nothing is lost. A connection that has been lost for long, or has not come up
+// while that server was away, is replaced; channels of any other go on over it.
+func (v *Viewer) restarted() {
+	if v.way.peer == nil || v.way.relayed || !overTURN(v.way.rung) {
+		return
+	}
+	if v.cfg.OnRestarted != nil {
+		v.cfg.OnRestarted()
+	}
+	if v.way.connected && !v.way.peer.Stale() {
+		v.offer(true)
+		return
+	}
+	v.replace()
+}
+
+func overTURN(rung string) bool {
+	return rung == signalling.RungTURNUDP || rung == signalling.RungTURNTCP || rung == signalling.RungTURNTLS
+}
+
 // doubt finds out whether the server is there: it may be the network of this side that is lost. A line that waits for TCP comes back as late again as the loss lasted, and not for a quarter of an hour where
 // this side has another address since.
 func (v *Viewer) doubt() {

@@ -1,6 +1,7 @@
 package viewer
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync/atomic"
@@ -84,6 +85,7 @@ func (v *Viewer) current(now time.Time) signalling.Path {
 	if v.way.peer != nil {
 		w := v.way.peer.Way()
 		p.Rung, p.Failed = w.Rung, w.Failed
+		v.way.rung = cmp.Or(w.Rung, v.way.rung)
 		if w.RTT > 0 {
 			p.RTT = max(int(w.RTT.Milliseconds()), 1)
 		}

@@ -42,9 +42,11 @@ type Config struct {
 	Loopback bool          // an endpoint on this very machine is reached directly, too
 	Patience time.Duration // until the relay is used where nothing else leads to the endpoint; 0: DefaultPatience
 
-	// OnState and OnPath are told of changes. They must not block. Nil: nobody wants to know.
-	OnState func(signalling.State)
-	OnPath  func(signalling.Path)
+	// OnState and OnPath are told of changes, OnRestarted that the TURN server over which the endpoint was reached was restarted, and that a way is looked for anew. They must not
+	// block. Nil: nobody wants to know.
+	OnState     func(signalling.State)
+	OnPath      func(signalling.Path)
+	OnRestarted func()
 }
 
 // Viewer is the technician's side of one session. Its methods may be called concurrently, Run once.

@@ -17,6 +17,7 @@ type way struct {
 	pending   string    // the offer that is not answered yet
 	connected bool      // it was
 	began     time.Time // when a way was last looked for
+	rung      string    // by which a connection last reached the endpoint; empty: none has
 	relayed   bool      // nothing but the relay leads to the endpoint
 	failed    []signalling.Failed
 	climbs    climbs // from the relay to a better way

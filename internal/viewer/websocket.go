@@ -11,8 +11,8 @@ import (
 	"signalbox/internal/signalling"
 )
 
-// Subprotocol is what a WebSocket for signalling is asked for.
-const Subprotocol = "signalbox-session"
+// Subprotocols are what a WebSocket for signalling is asked for, the best first: on the second the server leaves out what was not said at first (docs/PROTOCOL.md).
+var Subprotocols = []string{"signalbox-session.2", "signalbox-session"}
 
 // Close codes of the server's own (docs/PROTOCOL.md). Their range says that the token was refused, that another connection took the side, or that the session is over: after
 // these a technician who comes back is sent away again, but for two, which say nothing about the session.
@@ -26,7 +26,7 @@ const (
 // WebSocket returns a Call of the JSON spelling, by the signalling URL of a session. The client must have no timeout of its own; nil: the default one.
 func WebSocket(url string, client *http.Client) Call {
 	return func(ctx context.Context, a signalling.Attach) (Line, error) {
-		ws, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{Subprotocol}, CompressionMode: websocket.CompressionDisabled})
+		ws, answer, err := websocket.Dial(ctx, url, &websocket.DialOptions{HTTPClient: client, Subprotocols: Subprotocols, CompressionMode: websocket.CompressionDisabled})
 		if err != nil && answer != nil && answer.StatusCode != http.StatusSwitchingProtocols {
 			return nil, fmt.Errorf("open a WebSocket for signalling: the answer was %s", answer.Status)
 		}

@@ -18,12 +18,12 @@ import (
 func served(t *testing.T, serve func(context.Context, *websocket.Conn)) (url string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		ws, err := websocket.Accept(rw, r, &websocket.AcceptOptions{Subprotocols: []string{Subprotocol}})
+		ws, err := websocket.Accept(rw, r, &websocket.AcceptOptions{Subprotocols: Subprotocols[1:]})
 		if err != nil {
 			return
 		}
 		defer ws.CloseNow() //nolint:errcheck // it is over
-		if ws.Subprotocol() != Subprotocol {
+		if ws.Subprotocol() != Subprotocols[1] {
 			t.Errorf("the subprotocol is %q", ws.Subprotocol())
 		}
 		serve(r.Context(), ws)

@@ -141,6 +141,8 @@ func (l *stream) take(ctx context.Context, st *scan.Stanza) (signalling.Message,
 	switch string(st.Type()) {
 	case "error":
 		return nil, refusal(st)
+	case "headline":
+		return notice(st), nil
 	case "set":
 	default:
 		return nil, nil // the answer to one of ours
@@ -155,6 +157,16 @@ func (l *stream) take(ctx context.Context, st *scan.Stanza) (signalling.Message,
 		return m, l.write(ctx, answer)
 	}
 	return nil, nil
+}
+
+// notice returns what the server says without asking for an answer; nil: it is nothing that is known here, and need not be.
+func notice(st *scan.Stanza) signalling.Message {
+	for el := range st.Element().Children() {
+		if m, err := signalling.ParseXML(el, signalling.ToTechnician); err == nil {
+			return m
+		}
+	}
+	return nil
 }
 
 // Check implements Line (XEP-0199).

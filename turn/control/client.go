@@ -49,6 +49,7 @@ type Client struct {
 	names    names
 
 	listeners []netip.AddrPort // see Protect
+	returned  func()           // see OnReturn; nil: nobody wants to know
 
 	waiting gate // streams that wait for the TURN process
 
@@ -57,6 +58,7 @@ type Client struct {
 	peer     *caller       // nil while the TURN process is away
 	back     chan struct{} // closed when peer is there, then replaced
 	instance string        // of the TURN process that was there last
+	lost     bool          // a TURN process has ended with all that it relayed, and returned was not called since
 	listen   []Socket      // of the TURN process: where clients reach it
 	families families      // the metrics that it had last
 }
@@ -98,6 +100,11 @@ func (c *Client) SetProgram(program ...string) {
 		c.child.program = program
 	}
 }
+
+// OnReturn has f called each time that another TURN process has taken the place of the one before and knows all open sessions: what the earlier one relayed is lost. It is not called
+// for the first one, nor where the connection to the same one was cut and is back, since that relays on. Pauses between two processes grow to longPause, so that one that ends again
+// and again does not make f come often. f must not block. It must be called before Run.
+func (c *Client) OnReturn(f func()) { c.returned = f }
 
 // Reload reads the secrets and certificates again. What cannot be used stays as it was.
 func (c *Client) Reload() error {

@@ -127,13 +127,28 @@ func (c *Client) enter(p *caller, h hello) {
 			p.post(message{Do: doOpen, Session: &s}, c.complain("open"))
 		}
 	}
-	p.post(owned, c.complain("sync"))
+	p.post(owned, func(answer message) { // the last of all: what is open is open there, too
+		c.complain("sync")(answer)
+		c.sayReturned()
+	})
+	c.lost = c.lost || c.instance != "" && h.Instance != c.instance
 	c.instance, c.peer = h.Instance, p
 	if h.Listen != nil {
 		c.listen = h.Listen
 	}
 	close(c.back)
 	c.back = make(chan struct{})
+}
+
+// sayReturned tells whoever wants to know that a TURN process serves the sessions of one that is lost.
+func (c *Client) sayReturned() {
+	c.mu.Lock()
+	lost := c.lost
+	c.lost = false
+	c.mu.Unlock()
+	if lost && c.returned != nil {
+		c.returned()
+	}
 }
 
 // leave has everybody know that a TURN process is gone.

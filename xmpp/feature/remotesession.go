@@ -142,6 +142,14 @@ func SessionRequest(from, to string, payload []byte) []byte {
 	return append(append(b, payload...), "</iq>"...)
 }
 
+// SessionNotice carries a message of the server that a technician need not know, as a message of type headline (RFC 6121 section 5.2.2): whoever does not know it passes it over, while
+// one that does not know a request may take it for another protocol, and go.
+func SessionNotice(from, to string, payload []byte) []byte {
+	b := append(make([]byte, 0, 128+len(payload)), "<message type='headline'"...)
+	b = append(scan.AppendAttribute(scan.AppendAttribute(b, "from", from), "to", to), '>')
+	return append(append(b, payload...), "</message>"...)
+}
+
 // answered has an endpoint that does not know what an offer is deny it: any XMPP client can be an endpoint, and most answer what they do not know with an error.
 func (r *RemoteSessions) answered(ctx context.Context, k endpoint.Key, offer signalling.Offer, el *scan.Stanza) {
 	if string(el.Type()) != "error" {

@@ -195,6 +195,8 @@ func (s *session) take(m signalling.Message) {
 		s.candidate(m)
 	case signalling.Relay:
 		s.relayed(m)
+	case signalling.Restarted: // the technician offers, and restarts ICE where that is due
+		s.log.Info("the TURN server was restarted: a connection over it is lost, and the technician looks for a way anew")
 	case signalling.End:
 		s.finish(ending{reason: m.Reason, detail: m.Detail, said: true})
 	}

@@ -46,7 +46,7 @@ test("it attaches, and is up with the first state", async () => {
   assert.equal(s.send({ type: "path" }), false, "nothing goes out before");
   sockets[0].open();
   assert.deepEqual(sockets[0].sent, [{ type: "attach", id: "ses_1", token: "t" }]);
-  assert.equal(sockets[0].protocol, "signalbox-session");
+  assert.deepEqual(sockets[0].protocol, ["signalbox-session.2", "signalbox-session"]);
   sockets[0].say({ type: "state", id: "ses_1" });
   assert.deepEqual(events, ["message", "up"]);
   assert.equal(s.send({ type: "path" }), true);

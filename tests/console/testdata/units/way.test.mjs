@@ -23,6 +23,13 @@ class Connection {
   close() {
     this.closed = true;
   }
+  candidate = "host"; // of which type the selected one of this side is
+  async getStats() {
+    return Object.entries({
+      t: { type: "transport", selectedCandidatePairId: "p" }, p: { type: "candidate-pair", localCandidateId: "l", remoteCandidateId: "r" },
+      l: { candidateType: this.candidate, relayProtocol: "tls" }, r: { candidateType: "host" },
+    });
+  }
   become(state) {
     this.connectionState = state;
     this.onconnectionstatechange();
@@ -164,6 +171,64 @@ test("when the network has changed addresses are gathered anew, and where that d
   w.end();
 });
 
+test("when the TURN server was restarted a connection over it begins ICE anew at once, and any other is left alone", async () => {
+  const { w, offers } = way();
+  let told = 0;
+  w.on("restarted", () => told++);
+  const restarted = async () => {
+    await w.measure();
+    w.take({ type: "restarted", id: "ses_1" });
+    await settled();
+  };
+  w.take({ type: "restarted", id: "ses_1" });
+  w.begin();
+  await settled();
+  await restarted();
+  connections[0].become("connected");
+  await restarted();
+  assert.deepEqual([told, offers()], [0, [1]], "a direct connection has lost nothing");
+  connections[0].candidate = "relay";
+  await restarted();
+  assert.deepEqual([told, offers(), connections[0].restarts, connections[0].closed], [1, [1, 1], 1, undefined]);
+  connections[0].become("connecting");
+  connections[0].become("connected");
+  await tick(60_000);
+  assert.deepEqual(offers(), [1, 1], "it is kept");
+  connections[0].become("disconnected");
+  await tick(1_000);
+  await restarted();
+  assert.deepEqual([told, offers(), connections[0].restarts], [2, [1, 1, 1], 2], "one that is shaky begins anew before its time");
+  await tick(5_000);
+  await restarted();
+  assert.deepEqual([told, offers(), connections[0].closed], [3, [1, 1, 1, 2], true], "one that was lost for long is replaced");
+  await restarted();
+  assert.deepEqual([told, offers()], [4, [1, 1, 1, 2, 3]], "and so is one that could not come up meanwhile");
+  connections[2].become("connected");
+  await restarted();
+  assert.deepEqual([told, offers()], [4, [1, 1, 1, 2, 3]], "the new one goes directly");
+  w.end();
+});
+
+test("on the relay a restart of the TURN server changes nothing", async () => {
+  const { w, offers } = way();
+  w.on("restarted", () => assert.fail("nothing was lost"));
+  w.begin();
+  await settled();
+  connections[0].candidate = "relay";
+  connections[0].become("connected");
+  await w.measure();
+  for (const c of [0, 1]) {
+    connections[c].become("failed");
+    await tick(8_000);
+  }
+  assert.equal(w.mode, "relay");
+  const before = offers();
+  w.take({ type: "restarted", id: "ses_1" });
+  await settled();
+  assert.deepEqual(offers(), before);
+  w.end();
+});
+
 test("when the network has changed a way better than the relay is looked for at once, and then as often as at first", async () => {
   const { w, offers } = way();
   w.begin();
@@ -210,6 +275,26 @@ test("a session that may use the relay alone looks for nothing else", async () =
   await settled();
   assert.equal(connections.length, 0);
   w.end();
+});
+
+test("a session hands on that the TURN server was restarted", async () => {
+  fresh();
+  const s = new Session({ id: "ses_1", url: "wss://x/signal", token: "t", renew: async () => null, lookUp: async () => null });
+  let told = 0;
+  s.on("restarted", () => told++);
+  s.start();
+  await settled();
+  sockets[0].onopen();
+  const say = (m) => sockets[0].onmessage({ data: JSON.stringify({ id: "ses_1", ...m }) });
+  say({ type: "state", state: "connecting", transport: "turn_only", reattach: "r" });
+  await settled();
+  connections[0].candidate = "relay";
+  connections[0].become("connected");
+  await tick(2_000);
+  say({ type: "restarted" });
+  await settled();
+  assert.deepEqual([told, sockets[0].sent.filter((m) => m.type === "sdp").map((m) => m.peer)], [1, [1, 1]]);
+  s.end();
 });
 
 test("a page that takes a session over counts connections on from the last one", async () => {

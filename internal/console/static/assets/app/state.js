@@ -6,6 +6,7 @@ import { Emitter } from "../core/emitter.js";
 import { fragmentOf, parseRoute } from "../core/links.js";
 import * as record from "../session/record.js";
 import { Session } from "../session/session.js";
+import { notify } from "../ui/notices.js";
 
 /**
  * @typedef {object} Me
@@ -85,6 +86,7 @@ class App extends Emitter {
     const lookUp = async () => (this.me === null ? null : get(`sessions/${id}`));
     this.session = new Session({ id, url, token, ...known, renew, lookUp });
     this.session.on("change", () => this.emit("session"));
+    this.session.on("restarted", () => notify("The TURN server was restarted; the connection is made again."));
     this.session.start();
     this.emit("change");
   }

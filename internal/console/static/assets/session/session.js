@@ -12,7 +12,7 @@ const LOOK_EVERY = 2_000; // milliseconds
 const REPORT_EVERY = 10_000;
 
 /**
- * Event: "change", whenever something of its public fields has changed.
+ * Events: "change", whenever something of its public fields has changed; "restarted" when the TURN server over which the endpoint was reached was restarted.
  */
 export class Session extends Emitter {
   state = {}; // the last State of the server
@@ -190,6 +190,7 @@ export class Session extends Emitter {
     way.on("moved", () => this.#look());
     way.on("steps", () => this.#look());
     way.on("lost", () => this.signal.doubt());
+    way.on("restarted", () => this.emit("restarted"));
     this.pulse = new Pulse(way);
     this.pulse.run(() => this.#look());
     return way;

@@ -5,6 +5,7 @@ import { Emitter } from "../core/emitter.js";
 const RETURN_WITHIN = 60_000; // milliseconds that the server waits for a party
 const OPEN_WITHIN = 10_000; // then another attempt gets through sooner than this one
 const SILENT_FOR = 10_000; // nothing is heard of an endpoint that is reached for less
+const PROTOCOLS = ["signalbox-session.2", "signalbox-session"]; // a server of before knows the second alone
 const REFUSED = 4401;
 const GONE = { 4409: "replaced", 4410: "ended" };
 
@@ -36,7 +37,7 @@ export class Signal extends Emitter {
   start() {
     this.#until ||= Date.now() + RETURN_WITHIN;
     this.#timer = 0;
-    const socket = (this.#socket = new WebSocket(this.url, "signalbox-session"));
+    const socket = (this.#socket = new WebSocket(this.url, PROTOCOLS));
     const late = setTimeout(() => socket.close(), OPEN_WITHIN);
     socket.onopen = () => {
       clearTimeout(late);

@@ -15,7 +15,8 @@ const OPEN_WITHIN = 30_000;
 const ALWAYS_RELAYED = ["files"]; // a data channel is too slow for them
 
 /**
- * Events: "moved" when channels have to be asked for anew or may be had now, "steps" when something about the attempt is worth showing, "lost" when the endpoint is not reached any more.
+ * Events: "moved" when channels have to be asked for anew or may be had now, "steps" when something about the attempt is worth showing, "lost" when the endpoint is not reached any more,
+ * "restarted" when the TURN server over which it was reached was restarted, and a way is looked for anew.
  */
 export class Way extends Emitter {
   #peer = null;
@@ -28,6 +29,7 @@ export class Way extends Emitter {
   #ended = false;
   #open = new Set(); // of Channel
   #rung = ""; // that this side sees
+  #turned = false; // whether a connection last went over TURN
   #other = ""; // that the endpoint sees
   #last = null; // the peer that failed last: it knows why
   otherFailed = []; // better rungs, with why, as the endpoint sees them
@@ -96,9 +98,10 @@ export class Way extends Emitter {
     if (this.#peer && (!this.#peer.connected || this.#rung.startsWith("turn"))) this.#restart();
   }
 
-  /** @param {object} m "sdp", "candidate", "relay" or "path" */
+  /** @param {object} m "sdp", "candidate", "relay", "path" or "restarted" */
   take(m) {
     if (m.type === "relay") this.relaying.take(m);
+    else if (m.type === "restarted") this.#restarted();
     else if (m.type === "path") [this.#other, this.otherFailed] = [m.rung, m.failed ?? []];
     else if (m.peer === this.#peer?.number) this.#peer.take(m).catch(() => this.#failed());
   }
@@ -127,6 +130,7 @@ export class Way extends Emitter {
     const found = this.#peer?.connected ? selectedPair(await this.#peer.stats()) : null;
     this.#rung = found ? rungOf(found.local, found.remote) : this.#relayUp ? "relay" : "";
     // What the other side sees counts only for its own TURN server; that is lower than direct.
+    if (found) this.#turned = this.#rung.startsWith("turn");
     const rung = found && this.#other.startsWith("turn") ? lower(this.#rung, this.#other) : this.#rung;
     return { rung, rtt: Math.round((found?.pair.currentRoundTripTime ?? 0) * 1000), failed: rung === "direct" ? [] : this.#explain(rung) };
   }
@@ -173,6 +177,15 @@ export class Way extends Emitter {
   #shaky() {
     this.#lost ||= Date.now();
     this.#arm(SHAKY_FOR, () => this.#restart());
+  }
+
+  // The TURN server has lost what it relayed: where the endpoint was reached over it, nobody need wait until that shows.
+  #restarted() {
+    if (!this.#peer || this.mode !== "peer" || !this.#turned) return;
+    this.emit("restarted");
+    // Channels go on over a connection that was there a moment ago; one that has not come up while the TURN server was away never will.
+    if (this.#peer.connected || (this.#lost && !this.#stale)) this.#restart();
+    else this.#newPeer();
   }
 
   #restart() {

@@ -1,0 +1,67 @@
+package session
+
+import (
+	"context"
+	"io"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"signalbox/internal/channel"
+	channels "signalbox/internal/channel/client"
+	"signalbox/internal/client"
+	"signalbox/internal/signalling"
+	"signalbox/internal/viewer"
+	"signalbox/tests/harness"
+)
+
+// TestTURNProcessIsKilled: a technician over TURN hears at once that it was restarted, and the terminal goes on over the connection that it has, which would be replaced if they had
+// to find out; one who goes directly has nothing to do.
+func TestTURNProcessIsKilled(t *testing.T) {
+	w := newWorld(t, true)
+	told, idle := make(chan struct{}, 16), atomic.Int32{}
+	a := w.attach("turn_only", func(c *viewer.Config) { c.OnRestarted = func() { told <- struct{}{} } })
+	direct := w.attach("auto", func(c *viewer.Config) { c.OnRestarted = func() { idle.Add(1) } })
+	keeps := direct.open(channel.System)
+	defer keeps.Close() //nolint:errcheck // the session ends
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	term, err := channels.OpenTerminal(ctx, a.open(channel.Terminal), channel.TerminalOpen{Cols: 80, Rows: 24})
+	must(t, err)
+	defer term.Close() //nolint:errcheck // it has ended
+	before, after := newScreen("it is 42"), newScreen("now 54")
+	ended := make(chan error, 1)
+	go func() {
+		_, _, err := term.Copy(ctx, io.MultiWriter(before, after))
+		ended <- err
+	}()
+	shows := func(s *screen, typed string) {
+		t.Helper()
+		must(t, term.Type(ctx, []byte(typed)))
+		select {
+		case <-s.seen:
+		case err := <-ended:
+			t.Fatalf("the terminal ended with %v", err)
+		}
+	}
+	shows(before, "echo it is $((6*7))\n")
+	for _, one := range []struct {
+		*technician
+		rung string
+	}{{a, signalling.RungTURNUDP}, {direct, signalling.RungDirect}} {
+		one.awaitRecord("on its way", func(s client.Session) bool { return s.Path == one.rung && one.Path().Rung == one.rung })
+	}
+	must(t, syscall.Kill(harness.TURNPid(t), syscall.SIGKILL))
+	<-told
+	shows(after, "echo now $((6*9))\n")
+	must(t, direct.End(t.Context()))
+	must(t, <-direct.ended)
+	if len(told) > 0 || idle.Load() > 0 {
+		t.Errorf("%d more times told, and %d times for a direct connection; want neither", len(told), idle.Load())
+	}
+	must(t, term.Type(ctx, []byte("exit\n")))
+	must(t, <-ended)
+	must(t, a.End(t.Context()))
+	must(t, <-a.ended)
+}
