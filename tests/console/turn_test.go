@@ -13,10 +13,10 @@ import (
 )
 
 // turnSides runs a TURN server with one session, and returns for each side how it is reached by a URL of this form. Browsers leave loopback out.
-func turnSides(t *testing.T, at netip.Addr, address, scheme, transport string) (technician, endpoint []object) {
+func turnSides(t *testing.T, at netip.Addr, address, scheme, transport string) (server *harness.Server, technician, endpoint []object) {
 	t.Helper()
 	free := netip.AddrPortFrom(at, 0).String()
-	server := harness.StartTURN(t, func(c *config.Config) {
+	server = harness.StartTURN(t, func(c *config.Config) {
 		c.Listen.TURN, c.Listen.TLS = []string{free}, []string{free}
 		c.TURN.Own.AllowPeers = []string{at.String()}
 	})
@@ -31,7 +31,19 @@ func turnSides(t *testing.T, at netip.Addr, address, scheme, transport string) (
 		s := session.Sides[name]
 		return []object{{"urls": []string{scheme + server.Addr(address) + "?transport=" + transport}, "username": s.Username, "credential": s.Credential}}
 	}
-	return side("b"), side("a")
+	return server, side("b"), side("a")
+}
+
+// answers has a page play the endpoint, which goes over TURN alone.
+func (f *fake) answers(t *testing.T, browser *page.Browser, servers []object) {
+	t.Helper()
+	text, err := json.Marshal(servers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := newTab(t, browser, page.Desktop)
+	other.Go(f.site.URL + "/fake/page/answerer.html#" + url.PathEscape(string(text)))
+	other.Holds(`document.title === "ready"`)
 }
 
 // TestTURN: over each transport of the TURN server a terminal comes up, on the rung that the page shows.
@@ -48,16 +60,9 @@ func TestTURN(t *testing.T) {
 	} {
 		t.Run(row.rung, func(t *testing.T) {
 			f := newFake(t)
-			var technician, endpoint []object
-			technician, endpoint = turnSides(t, at, row.address, row.scheme, row.transport)
-			f.servers = technician
-			servers, err := json.Marshal(endpoint)
-			if err != nil {
-				t.Fatal(err)
-			}
-			other := newTab(t, browser, page.Desktop)
-			other.Go(f.site.URL + "/fake/page/answerer.html#" + url.PathEscape(string(servers)))
-			other.Holds(`document.title === "ready"`)
+			var endpoint []object
+			_, f.servers, endpoint = turnSides(t, at, row.address, row.scheme, row.transport)
+			f.answers(t, browser, endpoint)
 			b := newTab(t, browser, page.Desktop)
 			s := b.connect(f, "terminal", "turn_only")
 			b.Sees(".bar .badge", row.shown)

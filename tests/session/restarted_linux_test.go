@@ -16,15 +16,18 @@ import (
 	"signalbox/tests/harness"
 )
 
-// TestTURNProcessIsKilled: a technician over TURN hears at once that it was restarted, and the terminal goes on over the connection that it has, which would be replaced if they had
-// to find out; one who goes directly has nothing to do.
+// TestTURNProcessIsKilled: a technician over TURN hears at once that it was restarted, by a WebSocket or XMPP, and the terminal goes on over the connection that it has, which would be
+// replaced if they had to find out; one who goes directly has nothing to do.
 func TestTURNProcessIsKilled(t *testing.T) {
 	w := newWorld(t, true)
-	told, idle := make(chan struct{}, 16), atomic.Int32{}
+	told, byXMPP, idle := make(chan struct{}, 16), make(chan struct{}, 16), atomic.Int32{}
 	a := w.attach("turn_only", func(c *viewer.Config) { c.OnRestarted = func() { told <- struct{}{} } })
 	direct := w.attach("auto", func(c *viewer.Config) { c.OnRestarted = func() { idle.Add(1) } })
-	keeps := direct.open(channel.System)
-	defer keeps.Close() //nolint:errcheck // the session ends
+	x := w.attach("turn_only", w.overXMPP, func(c *viewer.Config) { c.OnRestarted = func() { byXMPP <- struct{}{} } })
+	for _, one := range []*technician{direct, x} {
+		keeps := one.open(channel.System)
+		defer keeps.Close() //nolint:errcheck // the session ends
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	term, err := channels.OpenTerminal(ctx, a.open(channel.Terminal), channel.TerminalOpen{Cols: 80, Rows: 24})
@@ -49,19 +52,22 @@ func TestTURNProcessIsKilled(t *testing.T) {
 	for _, one := range []struct {
 		*technician
 		rung string
-	}{{a, signalling.RungTURNUDP}, {direct, signalling.RungDirect}} {
+	}{{a, signalling.RungTURNUDP}, {x, signalling.RungTURNUDP}, {direct, signalling.RungDirect}} {
 		one.awaitRecord("on its way", func(s client.Session) bool { return s.Path == one.rung && one.Path().Rung == one.rung })
 	}
 	must(t, syscall.Kill(harness.TURNPid(t), syscall.SIGKILL))
 	<-told
+	<-byXMPP
 	shows(after, "echo now $((6*9))\n")
 	must(t, direct.End(t.Context()))
 	must(t, <-direct.ended)
-	if len(told) > 0 || idle.Load() > 0 {
-		t.Errorf("%d more times told, and %d times for a direct connection; want neither", len(told), idle.Load())
+	if len(told)+len(byXMPP) > 0 || idle.Load() > 0 {
+		t.Errorf("%d more times told, and %d times for a direct connection; want neither", len(told)+len(byXMPP), idle.Load())
 	}
 	must(t, term.Type(ctx, []byte("exit\n")))
 	must(t, <-ended)
-	must(t, a.End(t.Context()))
-	must(t, <-a.ended)
+	for _, one := range []*technician{a, x} {
+		must(t, one.End(t.Context()))
+		must(t, <-one.ended)
+	}
 }

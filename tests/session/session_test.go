@@ -139,18 +139,21 @@ func (f filter) Receive(ctx context.Context) (signalling.Message, error) {
 	return s, err
 }
 
+// overXMPP has a viewer use an XMPP stream for signalling.
+func (w *world) overXMPP(c *viewer.Config) {
+	c.Call = viewer.XMPP(host, func(ctx context.Context) (*tls.Conn, error) {
+		c, err := (&tls.Dialer{Config: w.tls("xmpp-client")}).DialContext(ctx, "tcp", w.server.Addr("tls"))
+		if err != nil {
+			return nil, err
+		}
+		return c.(*tls.Conn), nil
+	})
+}
+
 // TestXMPP: a technician's tool may use XMPP instead of a WebSocket.
 func TestXMPP(t *testing.T) {
 	w := newWorld(t, false)
-	a := w.attach("auto", func(c *viewer.Config) {
-		c.Call = viewer.XMPP(host, func(ctx context.Context) (*tls.Conn, error) {
-			c, err := (&tls.Dialer{Config: w.tls("xmpp-client")}).DialContext(ctx, "tcp", w.server.Addr("tls"))
-			if err != nil {
-				return nil, err
-			}
-			return c.(*tls.Conn), nil
-		})
-	})
+	a := w.attach("auto", w.overXMPP)
 	a.types()
 	must(t, a.End(t.Context()))
 	must(t, <-a.ended)

@@ -16,6 +16,10 @@ class Connection {
     this.signalingState = d?.type === "rollback" ? "stable" : "have-local-offer";
     this.localDescription = { sdp: "v=0" };
   }
+  getConfiguration() {
+    return {};
+  }
+  setConfiguration() {}
   restarts = 0;
   restartIce() {
     this.restarts++;
@@ -190,10 +194,8 @@ test("when the TURN server was restarted a connection over it begins ICE anew at
   connections[0].candidate = "relay";
   await restarted();
   assert.deepEqual([told, offers(), connections[0].restarts, connections[0].closed], [1, [1, 1], 1, undefined]);
-  connections[0].become("connecting");
-  connections[0].become("connected");
   await tick(60_000);
-  assert.deepEqual(offers(), [1, 1], "it is kept");
+  assert.deepEqual(offers(), [1, 1], "it is kept, though nothing shows but that it is well");
   connections[0].become("disconnected");
   await tick(1_000);
   await restarted();
@@ -206,6 +208,26 @@ test("when the TURN server was restarted a connection over it begins ICE anew at
   connections[2].become("connected");
   await restarted();
   assert.deepEqual([told, offers()], [4, [1, 1, 1, 2, 3]], "the new one goes directly");
+  w.end();
+});
+
+test("new servers have a connection over TURN begin ICE anew, and it is kept if it is well then, else replaced", async () => {
+  const { w, offers } = way();
+  w.begin();
+  await settled();
+  connections[0].candidate = "relay";
+  connections[0].become("connected");
+  await w.measure();
+  w.setServers([{ urls: ["turn:x"], username: "1" }]);
+  await settled();
+  assert.deepEqual(offers(), [1, 1]);
+  await tick(60_000);
+  assert.deepEqual([offers(), connections[0].closed], [[1, 1], undefined]);
+  w.setServers([{ urls: ["turn:x"], username: "2" }]);
+  connections[0].connectionState = "connecting";
+  await settled();
+  await tick(8_000);
+  assert.deepEqual([offers(), connections[0].closed], [[1, 1, 1, 2], true]);
   w.end();
 });
 

@@ -95,7 +95,7 @@ export class Way extends Emitter {
     this.servers = servers;
     this.#peer?.setServers(servers);
     // Sessions on TURN begin anew with the credentials of a server that was restarted; a direct connection needs none.
-    if (this.#peer && (!this.#peer.connected || this.#rung.startsWith("turn"))) this.#restart();
+    if (this.#peer && (!this.#peer.connected || this.#rung.startsWith("turn"))) this.#refresh();
   }
 
   /** @param {object} m "sdp", "candidate", "relay", "path" or "restarted" */
@@ -184,13 +184,18 @@ export class Way extends Emitter {
     if (!this.#peer || this.mode !== "peer" || !this.#turned) return;
     this.emit("restarted");
     // Channels go on over a connection that was there a moment ago; one that has not come up while the TURN server was away never will.
-    if (this.#peer.connected || (this.#lost && !this.#stale)) this.#restart();
+    if (this.#peer.connected || (this.#lost && !this.#stale)) this.#refresh();
     else this.#newPeer();
   }
 
-  #restart() {
+  // Restarts ICE where the old way is lost or may well go on: a browser need not show that the new one is there, but a connection that is well after all that time has one.
+  #refresh() {
+    this.#restart(() => (this.#peer.connected ? this.#connected(this.#peer) : this.#failed()));
+  }
+
+  #restart(late = () => this.#failed()) {
     this.#tried++;
-    this.#arm(CONNECT_WITHIN, () => this.#failed());
+    this.#arm(CONNECT_WITHIN, late);
     this.emit("steps");
     this.#peer.offer(true).catch(() => this.#failed());
   }
