@@ -12,7 +12,7 @@ import (
 )
 
 // TestAuditRecord: the audit says of a session, word for word, who asked for it, with whom, whom it was about, why and with which rights, how the user was asked and what they
-// answered, by which way the parties reached each other, how much they moved, and why it ended.
+// answered, by which way the parties reached each other, how much they moved, over TURN, too, and why it ended.
 func TestAuditRecord(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {
 		o := b.opened(func(s *Spec) {
