@@ -59,7 +59,9 @@ func TestTURNIsRestartedLate(t *testing.T) {
 		_, _, offers := w.counts()
 		return len(offers) == 1
 	})
-	w.hears(v)
+	w.mu.Lock()
+	w.deaf = false
+	w.mu.Unlock()
 	v.restarts(t, signalling.RungTURNUDP)
 	terminal := <-opened
 	if terminal == nil {
