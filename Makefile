@@ -157,7 +157,8 @@ bench-turn: ## CPU per relayed packet, allocations, memory and latency of the TU
 	./tests/beside/install.sh coturn
 	TURNBENCH=full TURNBENCH_ROUNDS=$(or $(TURNBENCH_ROUNDS),5) $(GO) test -count=1 -timeout 2h -run '^TestTURN$$' -v ./tests/turnbench
 
-bench-session: ## remote sessions: time to a terminal, files through the relay, a stalled reader, a minute per round; writes docs/BENCHMARKS.md
+bench-session: ## remote sessions: time to a terminal, by a click in a browser and by a program, files through the relay, a stalled reader, a minute and a half per round; writes docs/BENCHMARKS.md
+	./tests/beside/install.sh chromium
 	SESSIONBENCH=full SESSIONBENCH_ROUNDS=$(or $(SESSIONBENCH_ROUNDS),5) $(GO) test -count=1 -timeout 1h -run '^TestSession$$' -v ./tests/sessionbench
 
 interop-smack: ## Smack's integration test framework, by Maven or SINT_JAR, judges the server; writes docs/INTEROP.md. SPECS=RFC6121,XEP-0198 is a part of it

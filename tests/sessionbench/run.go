@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
+	"testing"
 	"time"
 
 	"signalbox/tests/beside"
@@ -17,6 +17,7 @@ type Options struct {
 	Signalbox, Agent, Load string // programs
 	Scale                  Scale
 	Log                    func(format string, args ...any)
+	Clicks                 *testing.T // drives a browser in tests below it; nil: there is no browser
 }
 
 // order and report are those of tests/sessionbench/load.
@@ -75,6 +76,9 @@ func (b *bench) round(ctx context.Context) error {
 			b.add("terminal/"+t.key, float64(r.Took)/float64(time.Millisecond))
 		}
 	}
+	if err := b.clicks(ctx); err != nil {
+		return err
+	}
 	file := order{Transport: "auto", Path: filepath.Join(b.Files, "sent"), MiB: int64(b.Scale.MiB)}
 	for _, do := range []string{"upload", "download"} {
 		file.Do = do
@@ -120,32 +124,4 @@ func (b *bench) ask(o order) (r report, err error) {
 func (b *bench) add(key string, v float64) {
 	b.results.Add(Ours, key, v)
 	b.Log("%-20s %.4g", key, v)
-}
-
-// row is one line of the table.
-type row struct{ key, what, unit, must string }
-
-var rows = []row{
-	{"terminal/direct", "from the wish for a session to the first byte of its terminal: directly", "ms", "300 ms"},
-	{"terminal/turn", "... through TURN alone", "ms", "500 ms"},
-	{"terminal/relay", "... over the relay alone", "ms", ""},
-	{"upload", "file to the endpoint, over the relay", "MB/s", "200 MB/s"},
-	{"download", "file from the endpoint, over the relay", "MB/s", "200 MB/s"},
-	{"stalled/rss", "memory of the server per download whose reader stalls: RSS", "KiB", ""},
-	{"rss", "... whole process tree then", "MiB", ""},
-}
-
-// Report is the table in Markdown: medians, smallest and largest value.
-func Report(r *beside.Results) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "| measure | unit | %s | must |\n| --- | --- | ---: | --- |\n", Ours)
-	for _, m := range rows {
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", m.what, m.unit, r.Cell(Ours, m.key), m.must)
-	}
-	return b.String()
-}
-
-// Machine says in one paragraph where and when the figures come from.
-func Machine(ctx context.Context, scale Scale) string {
-	return fmt.Sprintf("%s; %s %s; %d round(s).\n\n", beside.Machine(ctx), Ours, beside.Revision(ctx), scale.Rounds)
 }

@@ -5,10 +5,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"signalbox/tests/beside"
+	"signalbox/tests/page"
 )
 
 // options builds the programs, and makes places for what they write.
@@ -35,18 +38,27 @@ func options(t *testing.T, scale Scale) Options {
 		t.Cleanup(func() { _ = os.RemoveAll(memory) })
 		files = memory
 	}
+	clicks := t
+	if why := page.Missing("clicks in a browser"); why != "" {
+		t.Log(why)
+		clicks = nil
+	}
 	return Options{
-		Dir: dir, Files: files, Signalbox: filepath.Join(dir, "signalbox"), Agent: filepath.Join(dir, "signalbox-agent"), Load: filepath.Join(dir, "load"), Scale: scale, Log: t.Logf,
+		Clicks: clicks, Dir: dir, Files: files, Signalbox: filepath.Join(dir, "signalbox"), Agent: filepath.Join(dir, "signalbox-agent"), Load: filepath.Join(dir, "load"), Scale: scale, Log: t.Logf,
 	}
 }
 
 // TestSmoke runs every measurement once, so that the tool does not rot. It holds no figure against a bound.
 func TestSmoke(t *testing.T) {
-	results, err := Run(t.Context(), options(t, Smoke()))
+	o := options(t, Smoke())
+	results, err := Run(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, r := range rows {
+		if o.Clicks == nil && strings.HasPrefix(r.key, "click/") {
+			continue
+		}
 		if len(results.Values(Ours, r.key)) == 0 {
 			t.Errorf("nothing was measured under %s", r.key)
 		}
@@ -70,5 +82,22 @@ func TestSession(t *testing.T) {
 	}
 	if err := beside.Write("../../docs/BENCHMARKS.md", Target, report); err != nil {
 		t.Error(err)
+	}
+	for _, line := range Missed(results) {
+		t.Log(line)
+	}
+}
+
+// TestMissed: a must is missed by its median alone, in the direction in which it is meant.
+func TestMissed(t *testing.T) {
+	var r beside.Results
+	for key, values := range map[string][]float64{"click/direct": {290, 310, 1400}, "click/turn": {200, 490, 2000}, "terminal/relay": {9000}, "upload": {199}, "download": {201}} {
+		for _, v := range values {
+			r.Add(Ours, key, v)
+		}
+	}
+	want := []string{"MUST MISSED: click/direct: 310 ms, must be 300 ms", "MUST MISSED: upload: 199 MB/s, must be 200 MB/s"}
+	if got := Missed(&r); !slices.Equal(got, want) {
+		t.Errorf("Missed = %q, want %q", got, want)
 	}
 }

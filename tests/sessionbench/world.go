@@ -23,12 +23,13 @@ import (
 	"signalbox/tests/beside"
 )
 
-// config is the default configuration but for addresses and logs.
+// config is the default configuration but for addresses and logs, and that no user is asked.
 const config = `domain: %[1]s
 data_dir: %[2]s
 certs: {dir: %[3]s}
 listen: {tls: ["127.0.0.1:0"], xmpp: [], turn: ["127.0.0.1:0"], api: ["127.0.0.1:0"]}
 turn: {relay_ip: ["%[4]s"]}
+session: {consent: none}
 log: {level: error}
 `
 
