@@ -117,6 +117,8 @@ func (p *Peer) settings() webrtc.SettingEngine {
 		wait = 0
 	}
 	s.SetRelayAcceptanceMinWait(wait)
+	// A check of the other side may come before its candidate does, by way of the server; the library, which would wait for a second, never learns that both are the same address.
+	s.SetPrflxAcceptanceMinWait(0)
 	s.SetNet(p.net)
 	s.SetICEProxyDialer(p.net)
 	return s
