@@ -146,8 +146,14 @@ func (w *world) startAgent(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
+	home, err := w.place("home")
+	if err != nil {
+		return err
+	}
 	ready := filepath.Join(place, "ready")
-	if w.agent, err = beside.Start(exec.CommandContext(ctx, o.Agent, "run", "--config", done.Config, "--ready-file", ready), place); err != nil {
+	cmd := exec.CommandContext(ctx, o.Agent, "run", "--config", done.Config, "--ready-file", ready)
+	cmd.Env = append(os.Environ(), "HOME="+home) // what the user has the shell do before it says anything is not ours
+	if w.agent, err = beside.Start(cmd, place); err != nil {
 		return err
 	}
 	return w.agent.AwaitReady(ctx, func() bool {
