@@ -44,6 +44,27 @@ func TestEveryModuleLoads(t *testing.T) {
 	}
 }
 
+// TestChangeBeforeTheFirstFrame: what changes behind a component's first rendering and before the next frame is shown. On a busy machine the answer to "who am I" comes then.
+func TestChangeBeforeTheFirstFrame(t *testing.T) {
+	b := newTab(t, browse(t), page.Desktop)
+	f := newFake(t)
+	b.Go(f.url(""))
+	b.Sees("h1", "Sign in")
+	shown := page.Value[string](b.Page, `Promise.all([import("./assets/ui/preact.js"), import("./assets/core/emitter.js")]).then(async ([{ h, render, useChange }, { Emitter }]) => {
+		const told = new Emitter();
+		let value = "before";
+		const box = document.createElement("p");
+		render(h(() => (useChange(told), value)), box);
+		value = "after";
+		told.emit("change");
+		await new Promise((done) => setTimeout(done));
+		return box.textContent;
+	})`, chromedp.EvalAwaitPromise)
+	if shown != "after" {
+		t.Errorf("the component shows what was %s the change", shown)
+	}
+}
+
 // TestUnits runs the tests of modules that need no browser.
 func TestUnits(t *testing.T) {
 	if _, err := exec.LookPath("node"); err != nil {

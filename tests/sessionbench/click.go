@@ -17,8 +17,8 @@ import (
 // settled is how long a page is left alone before it is clicked, as by somebody who looks at it first.
 const settled = 500 * time.Millisecond
 
-// clickWays are the ways on which a terminal is awaited in a browser. The first leads also from the click that warms the browser up.
-var clickWays = []struct{ key, transport, badge string }{{"click/direct", "auto", "Direct"}, {"click/turn", "turn_only", "TURN over UDP"}}
+// clickWays are the ways on which a terminal is awaited in a browser: directly, and over any transport of TURN. The first leads also from the click that warms the browser up.
+var clickWays = []struct{ key, transport, badge string }{{"click/direct", "auto", "Direct"}, {"click/turn", "turn_only", "TURN over"}}
 
 // stopwatch has the page keep, as window.took, the milliseconds from the click on Connect, before the page itself sees that, to the first text in the first row of a terminal.
 const stopwatch = `(() => {

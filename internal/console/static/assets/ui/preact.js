@@ -1,5 +1,5 @@
 // Preact with htm, and the hooks that all pages share.
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useLayoutEffect, useState } from "../vendor/preact-htm.js";
 
 export { h, html, render, useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 
@@ -10,7 +10,8 @@ export { h, html, render, useCallback, useEffect, useLayoutEffect, useMemo, useR
  */
 export function useChange(emitter, event = "change") {
   const [, again] = useState(0);
-  useEffect(() => emitter?.on(event, () => again((n) => n + 1)), [emitter, event]);
+  // At once: an effect after the next frame would miss what changes before that.
+  useLayoutEffect(() => emitter?.on(event, () => again((n) => n + 1)), [emitter, event]);
 }
 
 /**
