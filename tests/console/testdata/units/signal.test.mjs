@@ -5,6 +5,7 @@ import { mock, test } from "node:test";
 let sockets = [];
 class Socket {
   static OPEN = 1;
+  readyState = 0;
   sent = [];
   constructor(url, protocol) {
     Object.assign(this, { url, protocol });
@@ -15,7 +16,8 @@ class Socket {
   }
   close() {}
   open() {
-    this.onopen();
+    this.readyState = 1;
+    this.onopen?.();
   }
   say(m) {
     this.onmessage({ data: JSON.stringify(m) });
@@ -25,15 +27,15 @@ class Socket {
   }
 }
 globalThis.WebSocket = Socket;
-const { Signal } = await import("../../../../internal/console/static/assets/session/signal.js");
+const { dial, Signal } = await import("../../../../internal/console/static/assets/session/signal.js");
 
-function signal(renew = async () => false) {
-  sockets = [];
+function signal(renew = async () => false, line = undefined) {
+  sockets = line ? [line] : [];
   mock.timers.reset();
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   const credentials = { token: "t" };
   const events = [];
-  const s = new Signal("wss://x/signal", "ses_1", () => credentials, renew);
+  const s = new Signal("wss://x/signal", "ses_1", () => credentials, renew, line);
   for (const name of ["up", "down", "gone", "message"]) s.on(name, (value) => events.push(name === "gone" ? `gone ${value}` : name));
   s.start();
   return { s, events, credentials };
@@ -51,6 +53,31 @@ test("it attaches, and is up with the first state", async () => {
   assert.deepEqual(events, ["message", "up"]);
   assert.equal(s.send({ type: "path" }), true);
   assert.deepEqual(sockets[0].sent[1], { type: "path", id: "ses_1" });
+});
+
+test("a connection that was begun before is taken, whether it is open by now or not, if it leads there and is not over", () => {
+  for (const { url = "wss://x/signal", state, taken } of [{ state: 0, taken: true }, { state: 1, taken: true }, { state: 2 }, { state: 3 }, { url: "wss://y/signal", state: 1 }]) {
+    const line = dial(url);
+    let given = false;
+    line.close = () => (given = true);
+    line.readyState = state;
+    signal(undefined, line);
+    assert.equal(sockets.length, taken ? 1 : 2, `${url} in state ${state}`);
+    assert.equal(given, !taken, "what is of no use is closed");
+    if (state !== 1 || !taken) sockets.at(-1).open();
+    assert.deepEqual(sockets.at(-1).sent, [{ type: "attach", id: "ses_1", token: "t" }]);
+  }
+});
+
+test("after a loss of a connection that was begun before there is another", async () => {
+  const line = dial("wss://x/signal");
+  signal(undefined, line);
+  line.open();
+  line.say({ type: "state" });
+  line.lose(1006);
+  await settled();
+  mock.timers.tick(1000);
+  assert.equal(sockets.length, 2);
 });
 
 test("a silent connection is made anew when there is doubt, and one that does not open in time is given up", async () => {

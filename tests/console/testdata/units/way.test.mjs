@@ -42,7 +42,7 @@ class Connection {
 let sockets = [];
 class Socket {
   static OPEN = 1;
-  readyState = 1;
+  readyState = 1; // from the beginning
   bufferedAmount = 0;
   sent = [];
   constructor(url) {
@@ -324,7 +324,6 @@ test("a page that takes a session over counts connections on from the last one",
   const s = new Session({ id: "ses_1", url: "wss://x/signal", token: "t", renew: async () => null, lookUp: async () => null });
   s.start();
   await settled();
-  sockets[0].onopen();
   sockets[0].onmessage({ data: JSON.stringify({ type: "state", id: "ses_1", state: "connecting", transport: "auto", peer: 4, reattach: "r" }) });
   await settled();
   assert.deepEqual(sockets[0].sent.filter((m) => m.type === "sdp").map((m) => m.peer), [5]);

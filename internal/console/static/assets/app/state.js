@@ -6,7 +6,7 @@ import { Emitter } from "../core/emitter.js";
 import { fragmentOf, parseRoute } from "../core/links.js";
 import * as record from "../session/record.js";
 import { Session } from "../session/session.js";
-import { notify } from "../ui/notices.js";
+import { dial } from "../session/signal.js";
 
 /**
  * @typedef {object} Me
@@ -69,15 +69,21 @@ class App extends Emitter {
    * @param {{why: string, transport: string}} options
    */
   async openSession(endpoint, options) {
-    const opened = await post("sessions", { endpoint, kinds: [], permissions: [], ...options });
-    this.attach(opened.id, opened.token, { url: opened.signalling_url, endpoint, fresh: true });
+    const line = dial(socketURL("signal")); // takes some round trips, for which nobody need wait afterwards
+    try {
+      const opened = await post("sessions", { endpoint, kinds: [], permissions: [], ...options });
+      this.attach(opened.id, opened.token, { url: opened.signalling_url, line, endpoint, fresh: true });
+    } catch (e) {
+      line.close();
+      throw e;
+    }
   }
 
   /**
    * Takes the technician's side of a session.
    * @param {string} id
    * @param {string} [token]
-   * @param {{url?: string, endpoint?: string, fresh?: boolean}} [known] of the session, see Session
+   * @param {{url?: string, line?: WebSocket, endpoint?: string, fresh?: boolean}} [known] of the session, see Session
    */
   attach(id, token, { url = socketURL("signal"), ...known } = {}) {
     if (this.session?.id === id && !this.session.ended) return;

@@ -38,20 +38,21 @@ export class Session extends Emitter {
    * @param {object} o
    * @param {string} o.id
    * @param {string} o.url of the signalling WebSocket
+   * @param {WebSocket} [o.line] to it, that is opened already
    * @param {string} [o.token] absent: what record.load has is used
    * @param {string} [o.endpoint] where it is known before the server says it
    * @param {boolean} [o.fresh] it was just opened: nothing of it is at the endpoint yet
    * @param {() => Promise<string|null>} o.renew a new token, for those who are signed in
    * @param {() => Promise<{reason?: string, detail?: string}|null>} o.lookUp the session as the server has it, likewise
    */
-  constructor({ id, url, token, endpoint, fresh = false, renew, lookUp }) {
+  constructor({ id, url, line, token, endpoint, fresh = false, renew, lookUp }) {
     super();
     this.id = id;
     if (endpoint) this.state = { endpoint };
     const kept = record.load();
     this.#kept = kept?.id === id ? kept : { id, peer: 0, channel: 0, up: 0, down: 0 };
     Object.assign(this, { token, fresh, renew, lookUp });
-    this.signal = new Signal(url, id, () => this.#credentials(), () => this.#renewed());
+    this.signal = new Signal(url, id, () => this.#credentials(), () => this.#renewed(), line);
     this.signal.on("message", (m) => this.#take(m));
     this.signal.on("up", () => this.#isUp());
     this.signal.on("down", (until) => this.#isDown(until));

@@ -7,7 +7,14 @@ const OPEN_WITHIN = 10_000; // then another attempt gets through sooner than thi
 const SILENT_FOR = 10_000; // nothing is heard of an endpoint that is reached for less
 const PROTOCOLS = ["signalbox-session.2", "signalbox-session"]; // a server of before knows the second alone
 const REFUSED = 4401;
+const PROTOCOL = "signalbox-session";
 const GONE = { 4409: "replaced", 4410: "ended" };
+
+/**
+ * @param {string} url
+ * @returns {WebSocket} that a Signal may take
+ */
+export const dial = (url) => new WebSocket(url, PROTOCOL);
 
 /**
  * Events: "message" of the protocol, "up" with the first state after an attach, "down" with the time (ms) until which to return, "gone" with "refused", "replaced", "ended" or
@@ -15,6 +22,7 @@ const GONE = { 4409: "replaced", 4410: "ended" };
  */
 export class Signal extends Emitter {
   #socket = null;
+  #line; // dialled by somebody else, for the first start
   #timer = 0;
   #backoff = new Backoff(500, 8000);
   #until = 0; // milliseconds; 0 while attached
@@ -27,9 +35,11 @@ export class Signal extends Emitter {
    * @param {string} id of the session
    * @param {() => {token?: string, reattach?: string}} credentials asked before each attach
    * @param {(() => Promise<boolean>)} renew tries to get new credentials when those were refused; false: there are none
+   * @param {WebSocket} [line] from dial, for the first connection; it is taken if it is to the same url and not closed
    */
-  constructor(url, id, credentials, renew) {
+  constructor(url, id, credentials, renew, line) {
     super();
+    this.#line = line;
     Object.assign(this, { url, id, credentials, renew });
   }
 
@@ -37,12 +47,14 @@ export class Signal extends Emitter {
   start() {
     this.#until ||= Date.now() + RETURN_WITHIN;
     this.#timer = 0;
-    const socket = (this.#socket = new WebSocket(this.url, PROTOCOLS));
+    const socket = (this.#socket = this.#dialled() ?? dial(this.url));
     const late = setTimeout(() => socket.close(), OPEN_WITHIN);
-    socket.onopen = () => {
+    const attach = () => {
       clearTimeout(late);
       socket.send(JSON.stringify({ type: "attach", id: this.id, ...this.credentials() }));
     };
+    if (socket.readyState === WebSocket.OPEN) attach();
+    else socket.onopen = attach;
     socket.onmessage = (e) => this.#take(socket, JSON.parse(e.data));
     socket.onclose = (e) => {
       clearTimeout(late);
@@ -81,6 +93,13 @@ export class Signal extends Emitter {
     this.#done = true;
     clearTimeout(this.#timer);
     this.#socket?.close();
+  }
+
+  #dialled() {
+    const line = this.#line;
+    this.#line = undefined;
+    if (line?.url === this.url && line.readyState <= WebSocket.OPEN) return line;
+    line?.close();
   }
 
   #take(socket, m) {
