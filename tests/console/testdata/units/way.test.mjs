@@ -306,7 +306,6 @@ test("a session hands on that the TURN server was restarted", async () => {
   s.on("restarted", () => told++);
   s.start();
   await settled();
-  sockets[0].onopen();
   const say = (m) => sockets[0].onmessage({ data: JSON.stringify({ id: "ses_1", ...m }) });
   say({ type: "state", state: "connecting", transport: "turn_only", reattach: "r" });
   await settled();
