@@ -26,11 +26,19 @@ type Screen struct {
 	root    xproto.Window
 }
 
-// Start starts Xvfb with further arguments, until the test ends, or leaves the test out. With -auth the variable XAUTHORITY says how the hand on its mouse gets in.
+// Start runs Serve. With -auth the variable XAUTHORITY says how the hand on its mouse gets in.
 func Start(t *testing.T, arguments ...string) *Screen {
 	t.Helper()
+	s := &Screen{t: t, Display: Serve(t, arguments...)}
+	s.connect()
+	return s
+}
+
+// Serve starts Xvfb with further arguments, until the test ends, or leaves the test out. It returns the display, such as ":1".
+func Serve(t *testing.T, arguments ...string) (display string) {
+	t.Helper()
 	if _, err := exec.LookPath("Xvfb"); err != nil {
-		t.Skip("LEFT OUT: questions to a user at a screen: Xvfb is not installed (Debian package xvfb)")
+		t.Skip("LEFT OUT: windows on a real X server: Xvfb is not installed (Debian package xvfb)")
 	}
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -50,9 +58,7 @@ func Start(t *testing.T, arguments ...string) *Screen {
 	if err != nil {
 		t.Fatalf("Xvfb names no display: %v", err)
 	}
-	s := &Screen{t: t, Display: ":" + strings.TrimSpace(number)}
-	s.connect()
-	return s
+	return ":" + strings.TrimSpace(number)
 }
 
 func (s *Screen) connect() {

@@ -1,10 +1,8 @@
 package dialog
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -18,6 +16,8 @@ import (
 	"github.com/jezek/xgb/xproto"
 	"github.com/jezek/xgb/xtest"
 	"go.uber.org/goleak"
+
+	xserver "signalbox/tests/screen"
 )
 
 // TestMain shows a window where the environment says so: the tests start this program as the agent does.
@@ -42,28 +42,8 @@ type screen struct {
 
 func newScreen(t *testing.T) *screen {
 	t.Helper()
-	if _, err := exec.LookPath("Xvfb"); err != nil {
-		t.Skip("LEFT OUT: windows on a real X server: Xvfb is not installed (Debian package xvfb)")
-	}
-	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	cmd := exec.Command("Xvfb", "-displayfd", "3", "-screen", "0", "1024x768x24", "-nolisten", "tcp")
-	cmd.ExtraFiles = []*os.File{w}
-	if err := errors.Join(cmd.Start(), w.Close()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-	})
-	number, err := bufio.NewReader(r).ReadString('\n')
-	if err != nil {
-		t.Fatalf("Xvfb names no display: %v", err)
-	}
-	s := &screen{T: t, name: ":" + strings.TrimSpace(number)}
+	s := &screen{T: t, name: xserver.Serve(t)}
+	var err error
 	if s.conn, err = xgb.NewConnDisplay(s.name); err != nil {
 		t.Fatal(err)
 	}
