@@ -67,8 +67,8 @@ func (s *Server) registerSessions() {
 	}, s.renewSession)
 	register(s, route{
 		id: "end-session", method: http.MethodDelete, path: "/v1/sessions/{id}", tag: "sessions", summary: "End a remote session",
-		doc: "Both parties are told, with the reason management_ended. Of a session that has ended before it says how that was. Its TURN credentials are refused from then on, and what it relays ends: " +
-			"our own TURN server alone can do that, and parties are given no other.",
+		doc: "Both parties are told, with the reason management_ended, and nothing goes over the relay or the TURN server any more when the answer comes; one on another host that does not answer hears of the end when it is " +
+			"back. Credentials of other TURN servers (turn.servers), which clients get by XEP-0215, are not revoked by it. Of a session that has ended before it says how that was.",
 		scope: access.ScopeSessions, status: http.StatusOK, problems: []kind{unknownSession, insufficientStorage},
 	}, s.endSession)
 }

@@ -157,7 +157,6 @@ func TestTwoPeersTalk(t *testing.T) {
 	}
 }
 
-// What was sent before the end of a channel arrives before it, and other channels go on.
 // TestUnnamedAddressIsUsedAtOnce: the answerer's checks come before its candidates, which the server brings, and the offerer does not wait for these. By its default the library would do
 // so for a second, each time.
 func TestUnnamedAddressIsUsedAtOnce(t *testing.T) {
@@ -177,6 +176,7 @@ func TestUnnamedAddressIsUsedAtOnce(t *testing.T) {
 	}
 }
 
+// What was sent before the end of a channel arrives before it, and other channels go on.
 func TestChannelEnds(t *testing.T) {
 	offerer, answerer, here, there := connect(t, Config{}, Config{})
 	second, err := offerer.Open(Label{"terminal", 2})

@@ -8,6 +8,7 @@ import (
 
 	"signalbox/internal/config"
 	"signalbox/internal/signalling"
+	"signalbox/tests/page"
 	"signalbox/tests/screen"
 )
 

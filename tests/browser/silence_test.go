@@ -6,6 +6,7 @@ import (
 
 	"signalbox/internal/signalling"
 	"signalbox/tests/harness"
+	"signalbox/tests/page"
 	"signalbox/tests/screen"
 )
 

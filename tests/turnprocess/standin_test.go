@@ -79,6 +79,8 @@ func (p *process) End(id, _ string) (control.Counters, bool) {
 
 func (p *process) Sync(string, []string) {}
 
+func (p *process) Own(string, []netip.AddrPort) {}
+
 func (p *process) Counters(string) (control.Counters, bool) { return control.Counters{}, false }
 
 // datagrams answers each datagram with the process id and all addresses that no peer may have.

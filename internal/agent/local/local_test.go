@@ -83,7 +83,7 @@ func serveFor(t *testing.T, path string, a Agent, present func(context.Context) 
 		}
 	})
 	t.Cleanup(stop)
-	for again := time.Now().Add(10 * time.Second); ; {
+	for again := time.Now().Add(time.Minute); ; {
 		_, err := Sessions(t.Context(), path)
 		if err == nil {
 			return stop

@@ -7,6 +7,7 @@ import { fragmentOf, parseRoute } from "../core/links.js";
 import * as record from "../session/record.js";
 import { Session } from "../session/session.js";
 import { dial } from "../session/signal.js";
+import { notify } from "../ui/notices.js";
 
 /**
  * @typedef {object} Me

@@ -7,14 +7,13 @@ const OPEN_WITHIN = 10_000; // then another attempt gets through sooner than thi
 const SILENT_FOR = 10_000; // nothing is heard of an endpoint that is reached for less
 const PROTOCOLS = ["signalbox-session.2", "signalbox-session"]; // a server of before knows the second alone
 const REFUSED = 4401;
-const PROTOCOL = "signalbox-session";
 const GONE = { 4409: "replaced", 4410: "ended" };
 
 /**
  * @param {string} url
  * @returns {WebSocket} that a Signal may take
  */
-export const dial = (url) => new WebSocket(url, PROTOCOL);
+export const dial = (url) => new WebSocket(url, PROTOCOLS);
 
 /**
  * Events: "message" of the protocol, "up" with the first state after an attach, "down" with the time (ms) until which to return, "gone" with "refused", "replaced", "ended" or
