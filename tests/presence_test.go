@@ -200,7 +200,7 @@ func TestPulledCable(t *testing.T) {
 		if err := json.Unmarshal([]byte(text), &p); err != nil {
 			t.Fatal(err)
 		}
-		if took := time.Since(begun); took > 8*time.Second { // it gives up after 1.8, on a machine that does nothing else; liveness is longer than this
+		if took := time.Since(begun); took > 5*time.Second { // it gives up after 1.8; liveness is twice as long as this
 			t.Errorf("the probe took %v, want 2s where nothing else runs", took)
 		}
 		return p
@@ -217,8 +217,8 @@ func TestPulledCable(t *testing.T) {
 		t.Errorf("probe of one whose cable was pulled: %+v", p)
 	}
 	gone := presenceOf(t, s, func(p client.Presence) bool { return p.State == "offline" })
-	if silent := gone.Since.Sub(gone.LastHeard); gone.Reason != "silent" || silent < 10*time.Second || silent > 14*time.Second {
-		t.Errorf("offline as %s, %v after it was heard, want silent after 10s, and in less than 15s: not so long after it was asked", gone.Reason, silent)
+	if silent := gone.Since.Sub(gone.LastHeard); gone.Reason != "silent" || silent < 10*time.Second || silent > 12*time.Second {
+		t.Errorf("offline as %s, %v after it was heard, want silent after 10 to 12s", gone.Reason, silent)
 	}
 	if p := probe(); p.State != "offline" {
 		t.Errorf("probe of one that is offline: %+v", p)

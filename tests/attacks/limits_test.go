@@ -48,7 +48,7 @@ func wantViolation(t *testing.T, w *wire) {
 	if got := w.outcome(); got != "cut" && strings.TrimSuffix(got, "; reset") != "stream:error policy-violation" {
 		t.Errorf("the answer is %q", got)
 	}
-	if took := time.Since(began); took > 15*time.Second { // half of what the server gives a stanza, or a login
+	if took := time.Since(began); took > 5*time.Second {
 		t.Errorf("the end came after %v", took)
 	}
 }

@@ -21,7 +21,6 @@ func TestKilled(t *testing.T) {
 	session := s.open(t)
 	p.allocated("udp", session.a)
 	const kills, bound = 4, 2 * time.Second
-	least := time.Hour // a busy machine is late now and then: the best of all kills counts
 	for range kills {
 		before := s.child()
 		if before == 0 {
@@ -34,15 +33,14 @@ func TestKilled(t *testing.T) {
 			await(t, func() bool { return s.allocates(network, session.a) }, func() string { return "no allocation over " + network })
 		}
 		took := time.Since(begun)
-		least = min(least, took)
+		if took > bound {
+			t.Errorf("new allocations took %v, want at most %v", took, bound)
+		}
 		t.Logf("FIGURES new allocations %v after the kill", took.Round(time.Millisecond))
 		if after := s.child(); after == before || after == 0 {
 			t.Errorf("the TURN process is %d, was %d", after, before)
 		}
 		e.pushed() // by the session of before
-	}
-	if least > bound {
-		t.Errorf("new allocations took %v at least, want at most %v", least, bound)
 	}
 	p.alive()
 	child := s.child()

@@ -90,13 +90,10 @@ func TestRevocation(t *testing.T) {
 	await(t, allFlow(append(meters, witnesses...), 0), problem)
 
 	begun := time.Now()
-	s.end(t, s.open(t).id)
-	idle := time.Since(begun) // what one takes that relays nothing, on a machine as busy
-	begun = time.Now()
 	s.end(t, session.id)
 	took, mark := time.Since(begun), f.number.Load()+8*uint64(len(meters)+len(witnesses)) // each sender may hold the number of a packet that is not on its way yet
-	if took > max(time.Second, 3*idle) {
-		t.Errorf("DELETE took %v, want at most 1 s; that of an idle session took %v", took, idle)
+	if took > time.Second {
+		t.Errorf("DELETE took %v, want at most 1 s", took)
 	}
 	await(t, allFlow(witnesses, mark+5000), problem)
 	for _, m := range meters {
@@ -170,7 +167,6 @@ func drain(f *flood, m *meter, receive func() ([]byte, error)) {
 // TestEndWhileAllocating: an allocation that was under way when its session ended does not outlive it.
 func TestEndWhileAllocating(t *testing.T) {
 	s := newStand(t, settings{turn: "session_allocations: 1000\n"})
-	between := 0
 	for range 5 {
 		session, w := s.open(t), newCrowd(t, s.turn())
 		outcome := make(chan map[string]int, 1)
@@ -178,14 +174,11 @@ func TestEndWhileAllocating(t *testing.T) {
 		await(t, func() bool { return len(s.relays()) > 100 }, func() string { return "no allocations" })
 		s.end(t, session.id)
 		out := <-outcome
-		if out["success"] > 0 && out["401"] > 0 {
-			between++
+		if out["success"] == 0 || out["401"] == 0 {
+			t.Errorf("got %v: the session did not end between allocations", out)
 		}
-		t.Logf("FIGURES allocations of a session that ended meanwhile: %v", out)
+		t.Logf("FIGURES the session ended between allocations: %v", out)
 		s.wantRelays(0)
-	}
-	if between == 0 {
-		t.Error("no session ended between allocations")
 	}
 	s.probe().alive()
 }
