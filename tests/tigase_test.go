@@ -261,7 +261,7 @@ func TestTigaseCommands(t *testing.T) {
 	c := s.Connect(t, "c")
 	c.Login("pc-1", "s3cret", "agent")
 	c.Send("<presence/>")
-	s.AwaitPresence(t, "pc-1", "online")
+	c.Sync()
 	admin := func(name, fields string) string {
 		return `{"command":{"node":"http://jabber.org/protocol/admin#` + name + `","fields":[` + fields + `]}}`
 	}

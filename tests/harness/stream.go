@@ -215,5 +215,12 @@ func (st *Stream) Authenticate(id, secret string) {
 	}
 }
 
+// Sync waits until the server has dealt with all that was sent, and fails when it sends something else before it says so.
+func (st *Stream) Sync() {
+	st.t.Helper()
+	st.Send("<iq xmlns='jabber:client' type='get' id='sync'><ping xmlns='urn:xmpp:ping'/></iq>")
+	st.Want("type='result'", "id='sync'")
+}
+
 // Close closes the connection without a word.
 func (st *Stream) Close() { _ = st.conn.Close() }

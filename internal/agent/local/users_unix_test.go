@@ -37,6 +37,8 @@ func program(t *testing.T) string {
 	text, err := os.ReadFile(own)
 	must(t, err)
 	name := filepath.Join(place(t), "guest")
+	syscall.ForkLock.RLock() // a process that another test starts meanwhile would have the file open for writing, and then nobody can run it (ETXTBSY)
+	defer syscall.ForkLock.RUnlock()
 	must(t, os.WriteFile(name, text, 0o755))
 	return name
 }
