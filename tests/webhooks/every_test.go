@@ -218,10 +218,12 @@ func playPushes(t *testing.T, s *harness.Server) {
 	delivered := s.Submit(t, `{"to":"pc-1","type":"demo.one"}`)
 	pc.Want(delivered)
 	answer("<received xmlns='urn:xmpp:receipts' id='" + delivered + "'/>")
-	for _, status := range []string{"ok", "failed"} {
+	s.AwaitPush(t, delivered, "delivered") // one place is all that the queue has
+	for status, state := range map[string]string{"ok": "handled", "failed": "failed"} {
 		id := s.Submit(t, `{"to":"pc-1","type":"demo.two","ack":"handled"}`)
 		pc.Want(id)
 		answer("<result xmlns='urn:signalbox:push:1' id='" + id + "' status='" + status + "'/>")
+		s.AwaitPush(t, id, state)
 	}
 	s.Submit(t, `{"to":"pc-2","type":"demo.three","ttl":0}`)
 	s.Submit(t, `{"to":"pc-2","type":"demo.four","collapse_key":"k"}`)
