@@ -129,6 +129,7 @@ func TestPushes(t *testing.T) {
 			for range 2 {
 				st := c.online()
 				st.Want(id)
+				c.s.AwaitPush(c.t, id, "sent")
 				st.Close()
 				c.s.AwaitPresence(c.t, c.id, "offline")
 			}
