@@ -97,7 +97,11 @@ func TestEndsOfASession(t *testing.T) {
 			cfg := configuration(t, s)
 			run(t, cfg)
 			await(t, cfg, "online", online)
-			tt.end(t, s)
+			over := make(chan struct{})
+			go func() { // the agent may have failed otherwise before all of it is over
+				defer close(over)
+				tt.end(t, s)
+			}()
 			var codes []string
 			await(t, cfg, tt.code, func(st status.Status) bool {
 				if st.LastFailure != nil {
@@ -105,6 +109,7 @@ func TestEndsOfASession(t *testing.T) {
 				}
 				return failedWith(tt.code)(st)
 			})
+			<-over
 			if codes[0] != tt.code {
 				t.Errorf("failures %v, want %s first", codes, tt.code)
 			}

@@ -14,6 +14,7 @@ import (
 	"signalbox/internal/agent"
 	"signalbox/internal/agent/doctor"
 	"signalbox/internal/agent/enrol"
+	"signalbox/internal/agent/status"
 	"signalbox/internal/identity"
 	"signalbox/tests/harness"
 )
@@ -47,7 +48,7 @@ func TestCertificateOfAnyAuthorityWillDo(t *testing.T) {
 			s := harness.Start(t)
 			cfg := kind.config(t, s)
 			run(t, cfg)
-			await(t, cfg, "online", online)
+			first := await(t, cfg, "online", online)
 			s.KeepPorts()
 			s.Stop()
 			_, bundle, err := certs.MakeCA(certs.CAOptions{Name: "Another CA", Names: []string{harness.Domain}})
@@ -59,6 +60,7 @@ func TestCertificateOfAnyAuthorityWillDo(t *testing.T) {
 			}
 			s.Run()
 			s.AwaitPresence(t, "pc-1", "online")
+			await(t, cfg, "online again", func(st status.Status) bool { return online(st) && st.Since.After(first.Since) }) // the doctor reads it
 			checks := doctor.Examine(t.Context(), doctor.Installation{Config: cfg})
 			for _, c := range checks {
 				if !c.OK {
