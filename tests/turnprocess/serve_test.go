@@ -128,8 +128,11 @@ func TestKillLeavesXMPP(t *testing.T) {
 func TestMetricsOfBothProcesses(t *testing.T) {
 	s := start(t)
 	pid := pidOf(t, s)
-	harness.Await(t, func() bool { return strings.Contains(read(t, s, "/metrics"), "\nsignalbox_turn_control_up 1\n") }, func() string { return "the TURN process is not there" })
-	metrics := read(t, s, "/metrics")
+	var metrics string
+	harness.Await(t, func() bool { // it is asked, or shown as it was last
+		metrics = read(t, s, "/metrics")
+		return strings.Contains(metrics, "\nsignalbox_turn_control_up 1\n") && strings.Contains(metrics, "\nsignalbox_turn_stand_in_pid ")
+	}, func() string { return "the TURN process is not there:\n" + metrics })
 	if got := strings.Count(metrics, "\nsignalbox_turn_stand_in_pid "); got != 1 || !strings.Contains(metrics, strconv.FormatFloat(float64(pid), 'g', -1, 64)) {
 		t.Errorf("the metric of process %d is there %d times:\n%s", pid, got, metrics)
 	}

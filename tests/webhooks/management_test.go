@@ -81,6 +81,11 @@ func TestManagementServer(t *testing.T) {
 	if _, reason := ready(t, s); reason != "" {
 		t.Errorf("readiness says %q of a management server that takes everything", reason)
 	}
+	harness.Await(t, func() bool { // what was taken and is not noted comes again
+		h, err := c.Webhook(t.Context(), "management")
+		must(t, err)
+		return h.Status.Pending == 0
+	}, func() string { return "not all that was taken is noted" })
 	before := len(r.events())
 	s.KeepPorts()
 	s.Stop()
