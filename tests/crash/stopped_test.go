@@ -27,6 +27,12 @@ func TestServerStopped(t *testing.T) {
 	stop := l.start(t, played[:])
 	program := endpoint.start(t)
 	for range stops {
+		for _, id := range played { // each has a session to resume
+			must(t, rig.Await(t.Context(), server.Process, id+" to be online", func() (bool, error) {
+				p, err := api.Presence(t.Context(), id)
+				return p.State == "online", err
+			}))
+		}
 		pause(t, server.Process, between(300*time.Millisecond, 900*time.Millisecond))
 		must(t, server.Stop(rig.Patience))
 		server = launch(t, site)
