@@ -23,7 +23,7 @@ const streamHeader = "<stream:stream to='" + harness.Domain + "' version='1.0' x
 // run beside it.
 func TestAbandonedConnections(t *testing.T) {
 	s := harness.Start(t, func(c *config.Config) { c.XMPP.ResumeTimeout = 0 })
-	for i := range visitors {
+	for i := range identities {
 		register(t, s, fmt.Sprintf("pc-%d", i))
 	}
 	auth := func(who int) string {
@@ -55,10 +55,10 @@ func TestAbandonedConnections(t *testing.T) {
 		}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			abandon(t, visitors, tc.visit)              // what is made once and kept
+			abandon(t, 0, visitors, tc.visit)           // what is made once and kept
 			metric(t, s, "signalbox_xmpp_open_streams") // on the connection on which it is asked below, too
 			base := runtime.NumGoroutine()
-			abandon(t, 500, tc.visit)
+			abandon(t, visitors, visitors+500, tc.visit)
 			var text string
 			harness.Await(t, func() bool {
 				text = metric(t, s, "signalbox_xmpp_open_streams")
@@ -72,26 +72,28 @@ func TestAbandonedConnections(t *testing.T) {
 	}
 }
 
-// visitors is how many visits are made at a time.
-const visitors = 8
+const (
+	visitors   = 8   // visits that are made at a time
+	identities = 250 // in whose names they are made, in turn: one that is back again and again before its end is seen looks like a clone
+)
 
-// abandon makes this many visits.
-func abandon(t *testing.T, visits int, visit func(who int) error) {
+// abandon makes the visits with these numbers.
+func abandon(t *testing.T, from, to int, visit func(who int) error) {
 	t.Helper()
-	outcomes := make(chan error, visits)
-	next := make(chan struct{}, visits)
-	for range visits {
-		next <- struct{}{}
+	outcomes := make(chan error, to-from)
+	next := make(chan int, to-from)
+	for n := range to - from {
+		next <- (from + n) % identities
 	}
 	close(next)
-	for who := range visitors {
+	for range visitors {
 		go func() { // ends when no visit is left; all outcomes are taken below
-			for range next {
+			for who := range next {
 				outcomes <- visit(who)
 			}
 		}()
 	}
-	for range visits {
+	for range to - from {
 		if err := <-outcomes; err != nil {
 			t.Fatal(err)
 		}
