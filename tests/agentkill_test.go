@@ -187,6 +187,7 @@ func killedOften(t *testing.T, path string) {
 		p.start()
 		h.awaitEffects(t, progress)
 		p.kill()
+		s.AwaitPresence(t, "pc-1", "offline") // one that takes over session after session would look like a clone
 	}
 	p.start()
 	interrupted := 0
