@@ -43,8 +43,11 @@ func (s *session) sendLocked(raw []byte, copies *feature.Copies) bool {
 	if s.stream == nil && copies == nil {
 		return s.awaitLocked(raw)
 	}
+	if !s.known {
+		return copies == nil && s.earlyLocked(raw)
+	}
 	s.flushLocked()
-	return s.known && s.deliverLocked(endpoint.Stanza{Raw: raw}, copies) == nil
+	return s.deliverLocked(endpoint.Stanza{Raw: raw}, copies) == nil
 }
 
 // awaitLocked queues a stanza for the resumption of a session that lost its connection, as if it had been sent on it; false: there will be none, or too much waits.
@@ -56,12 +59,31 @@ func (s *session) awaitLocked(raw []byte) bool {
 	return true
 }
 
-// welcome tells the client that it is bound. Nothing is sent to it before.
+// maxEarly bounds the stanzas that wait for the welcome of a session, which is a moment.
+const maxEarly = 16
+
+// earlyLocked keeps a stanza until the client was told that it is bound; false: too many wait.
+func (s *session) earlyLocked(raw []byte) bool {
+	if len(s.early) >= maxEarly {
+		return false
+	}
+	s.early = append(s.early, raw)
+	return true
+}
+
+// welcome tells the client that it is bound. Nothing is sent to it before; what waited for that follows.
 func (s *session) welcome(st *stream, b []byte) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	st.conn.Control(b)
 	s.known = true
+	for _, raw := range s.early {
+		_ = s.deliverLocked(endpoint.Stanza{Raw: raw}, nil) // lost with the session, if that has ended
+	}
+	s.early = nil
+	s.mu.Unlock()
+	if st.listening.Load() != nil { // since before
+		st.ask(s)
+	}
 }
 
 // isKnown reports whether the client was told that it is bound.

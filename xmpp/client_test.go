@@ -34,18 +34,22 @@ func TestNothingBeforeTheWordOfTheBind(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			b := openBench(t)
-			sent := false
+			kept, sent := false, false
 			b.deps.Logins = checking{b.deps.Logins, func() {
 				for _, c := range Clients(b.deps.Registry)(keyPC1) {
-					sent = c.Send([]byte("<message id='early'/>")) || c.SendMessage([]byte("<message id='early'/>"), feature.NewCopies(1)) || sent
+					kept = c.Send([]byte("<iq id='early'/>"))
+					sent = c.SendMessage([]byte("<message id='elsewhere'/>"), feature.NewCopies(1)) || sent
 				}
 			}}
 			k := b.connect(t)
 			k.feed(tc.login)
 			said := k.wire.take()
 			first := strings.Index(said, tc.first)
-			if early := strings.Index(said, "early"); first < 0 || sent || early >= 0 {
-				t.Errorf("taken: %v; said %s", sent, said)
+			if early := strings.Index(said, "early"); first < 0 || !kept || early < first {
+				t.Errorf("kept: %v; said %s", kept, said)
+			}
+			if sent || strings.Contains(said, "elsewhere") {
+				t.Errorf("a message was taken: %v; said %s", sent, said)
 			}
 			c := Clients(b.deps.Registry)(keyPC1)[0]
 			if !c.Send([]byte("<message id='late'/>")) || !strings.Contains(k.wire.take(), "<message id='late'/>") {

@@ -9,7 +9,9 @@ func (s *session) Ping(heard func(alive bool)) bool {
 		return false
 	}
 	st.listening.Store(&heard)
-	st.ask(s)
+	if s.isKnown() { // else welcome asks
+		st.ask(s)
+	}
 	if st.gone.Load() { // perhaps before it listened
 		st.hear(false)
 	}

@@ -107,3 +107,35 @@ func TestClonedStream(t *testing.T) {
 		})
 	}
 }
+
+// hasty asks a session for a sign of life, and sends it something, as soon as the registry knows it.
+type hasty struct{ sent bool }
+
+func (h *hasty) SessionChanged(c endpoint.Change) {
+	if c.Kind == endpoint.Bound {
+		s := c.Session.(*session)
+		h.sent = s.Ping(func(bool) {}) && s.Send([]byte("<iq type='set' id='hasty'/>"))
+	}
+}
+
+// TestHasty: what is sent to a session whose client does not know yet that it is bound follows the word of that.
+func TestHasty(t *testing.T) {
+	for _, tc := range []struct{ name, login, bound, question string }{
+		{"bind", login1, "<jid>", "<ping "},
+		{"inline", header + request2(authenticatePC1, client+bind2), "<bound ", ask},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, h := newBench(t), &hasty{}
+				b.deps.Registry.Watch(h)
+				k := b.connect(t)
+				k.feed(tc.login)
+				got := k.wire.take()
+				at := []int{strings.Index(got, tc.bound), strings.Index(got, "id='hasty'"), strings.Index(got, tc.question)}
+				if !h.sent || at[0] < 0 || at[1] < at[0] || at[2] < at[0] {
+					t.Errorf("sent %v; places %v in %s", h.sent, at, got)
+				}
+			})
+		})
+	}
+}

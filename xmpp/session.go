@@ -24,6 +24,7 @@ type session struct {
 	facts     endpoint.Facts
 	ended     endpoint.Reason // zero while it lives
 	known     bool            // to its client, which was told that it is bound
+	early     [][]byte        // stanzas that wait until it knows
 	available bool            // between initial and unavailable presence
 	heard     time.Time       // when the lost stream last received bytes
 	sm        management
