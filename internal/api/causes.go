@@ -39,6 +39,7 @@ func causes() []cause {
 		{endpoint.ErrExists, endpointExists, 0},
 		{endpoint.ErrDisabled, endpointDisabled, 0},
 		{endpoint.ErrProbes, busy, retryBusy},
+		{endpoint.ErrFull, busy, retryBusy},
 		{push.ErrUnknown, unknownPush, 0},
 		{diagnosis.ErrUnknownPush, unknownPush, 0},
 		{push.ErrState, pushNotCancellable, 0},
