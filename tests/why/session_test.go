@@ -71,13 +71,13 @@ func TestSessions(t *testing.T) {
 			twin := *c
 			twin.ip = "127.0.9.9"
 			for range 2 {
-				c.online()
-				twin.online()
+				c.online().Sync() // what comes in behind the next login would look like an answer
+				twin.online().Sync()
 			}
 		}, []string{"Sessions of $ID", "$IP", "127.0.9.9", "two machines"}, []string{"id and a secret of its own"}},
 		{"runs twice", "takeover_loop", func(c *scene) {
 			for range 4 {
-				c.online()
+				c.online().Sync()
 			}
 		}, []string{"Sessions of $ID from $IP", "two programs"}, []string{"End one of the two"}},
 	} {
