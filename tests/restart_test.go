@@ -95,7 +95,11 @@ func TestResumptionOverRestart(t *testing.T) {
 	}
 	s.AwaitPresence(t, "pc-1", "online")
 	back.Send("<r xmlns='urn:xmpp:sm:3'/>")
-	if item := skipRequests(back); !strings.Contains(item, "<a xmlns='urn:xmpp:sm:3' h='5'/>") {
+	item := skipRequests(back)
+	if strings.Contains(item, "<a xmlns='urn:xmpp:sm:3' h='4'/>") { // it follows when the last of them counts
+		item = skipRequests(back)
+	}
+	if !strings.Contains(item, "<a xmlns='urn:xmpp:sm:3' h='5'/>") {
 		t.Errorf("after three more receipts: %s", item)
 	}
 }
