@@ -176,7 +176,7 @@ func TestNoOrphan(t *testing.T) {
 
 // runFakeServe is a server that has nothing but a TURN process. It says where that is reached.
 func runFakeServe() error {
-	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(own)})
 	if err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ import (
 	"go.uber.org/zap"
 )
 
+// own is an address of loopback that no other test has, for ports that are closed and opened again: a free port of 127.0.0.1 may be another program's meanwhile.
+const own = "127.86.75.31"
+
 // authority signs certificates of both ends.
 type authority struct {
 	cert *x509.Certificate
@@ -65,7 +68,7 @@ func (a *authority) sign(t *testing.T, name string, tmpl *x509.Certificate) (*x5
 // files returns the section turn.control of one end, whose certificate has these uses.
 func (a *authority) files(t *testing.T, name string, uses ...x509.ExtKeyUsage) Remote {
 	t.Helper()
-	a.sign(t, name, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: uses})
+	a.sign(t, name, &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.ParseIP(own)}, KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: uses})
 	at := func(file string) string { return filepath.Join(a.dir, file) }
 	return Remote{CertFile: at(name + ".crt"), KeyFile: at(name + ".key"), CAFile: at("ca.crt")}
 }
@@ -110,12 +113,12 @@ func TestTURNProcessOnAnotherHost(t *testing.T) {
 	a := newAuthority(t)
 	first := newFakeTURN()
 	there := a.files(t, "turn", bothUses...)
-	at, stop := startGateway(t, there, "127.0.0.1:0", first)
+	at, stop := startGateway(t, there, own+":0", first)
 	c := remoteClient(t, a.files(t, "serve", bothUses...), at)
 	c.Announce("xmpp.example.com", []string{"[::]:443"})
 	run(t, c)
 	must(t, c.Open(t.Context(), session("a")))
-	if diff := cmp.Diff([]string{"turn:127.0.0.1:3478?transport=udp", "turns:xmpp.example.com:443?transport=tcp"}, c.URLs()); diff != "" {
+	if diff := cmp.Diff([]string{"turn:" + own + ":3478?transport=udp", "turns:xmpp.example.com:443?transport=tcp"}, c.URLs()); diff != "" {
 		t.Errorf("URLs (-want +got):\n%s", diff)
 	}
 	s := &site{Client: c}
