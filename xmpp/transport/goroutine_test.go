@@ -324,6 +324,7 @@ func TestWheelCrowd(t *testing.T) {
 		var later time.Duration
 		w.Set(&Timer{Do: func(time.Time) time.Duration { later = time.Since(start); return 0 }}, 3*time.Second)
 		time.Sleep(time.Second + wheelSpread/2)
+		synctest.Wait() // what is called at this moment has been called, and can be stopped no more
 		mu.Lock()
 		stopped, moved := -1, -1
 		for i, n := range called {
