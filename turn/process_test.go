@@ -77,7 +77,7 @@ func enter(t *testing.T, c net.Conn) {
 
 // TestAloneNeedsSomebody: a server that nobody could use says so and does not start.
 func TestAloneNeedsSomebody(t *testing.T) {
-	err := Alone{Config: control.Default()}.Run(t.Context(), zap.NewNop(), prometheus.NewRegistry())
+	err := NewAlone(AloneConfig{Config: control.Default()}, zap.NewNop(), prometheus.NewRegistry()).Run(t.Context())
 	if !errors.Is(err, ErrConfig) {
 		t.Errorf("%v, want ErrConfig", err)
 	}
@@ -93,7 +93,7 @@ func TestAlone(t *testing.T) {
 	ended := make(chan error, 2)
 	reg := prometheus.NewRegistry()
 	go func() {
-		ended <- Alone{Config: cfg, Listen: []string{"127.0.0.1:0"}}.Run(ctx, zap.New(core), reg)
+		ended <- NewAlone(AloneConfig{Config: cfg, Listen: []string{"127.0.0.1:0"}}, zap.New(core), reg).Run(ctx)
 	}()
 	cfg.Control.URL = "tls://" + listening(t, logs, "turn.control")
 	client, err := control.New(cfg, "node", zaptest.NewLogger(t), prometheus.NewRegistry())

@@ -24,13 +24,17 @@ Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
+Type=notify
 ExecStart={{Path | cmdEscape}}{{range Arguments}} {{. | cmd}}{{end}}
+WatchdogSec=2min
+NotifyAccess=main
 Restart=always
 RestartSec=5
+RestartPreventExitStatus=78
 RuntimeDirectory=signalbox-agent
 LimitNOFILE=8192
 KillMode=mixed
-TimeoutStopSec=30
+TimeoutStopSec=60
 ProtectClock=true
 ProtectKernelLogs=true
 RestrictRealtime=true

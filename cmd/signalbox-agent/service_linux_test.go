@@ -125,13 +125,17 @@ Wants=network-online.target
 StartLimitIntervalSec=0
 
 [Service]
+Type=notify
 ExecStart=%s "run" "--config" "%s"
+WatchdogSec=2min
+NotifyAccess=main
 Restart=always
 RestartSec=5
+RestartPreventExitStatus=78
 RuntimeDirectory=signalbox-agent
 LimitNOFILE=8192
 KillMode=mixed
-TimeoutStopSec=30
+TimeoutStopSec=60
 ProtectClock=true
 ProtectKernelLogs=true
 RestrictRealtime=true

@@ -102,3 +102,20 @@ func TestServiceManager(t *testing.T) {
 	}
 	s.await(t, "EXTEND_TIMEOUT_USEC=", 1)
 }
+
+// TestTURNServiceManager: the TURN server that runs alone tells the same.
+func TestTURNServiceManager(t *testing.T) {
+	s, dir := newSupervisor(t), t.TempDir()
+	writeFile(t, filepath.Join(dir, "rest.secret"), "the secret of another system, long enough")
+	writeFile(t, filepath.Join(dir, "turn.yaml"), "domain: lab.example\nlisten: {turn: [\"127.0.0.1:0\"]}\nturn: {relay_ip: [127.0.0.1], rest_secret_file: rest.secret}\n")
+	p := start(t, []string{"NOTIFY_SOCKET=" + s.socket.LocalAddr().String(), "WATCHDOG_USEC=600000"}, "signalbox", "turn", "--config", filepath.Join(dir, "turn.yaml"))
+	s.await(t, "READY=1", 1)
+	s.await(t, "STATUS=ready; sessions: 0, allocations: 0", 1)
+	s.await(t, "WATCHDOG=1", s.count("WATCHDOG=1")+3)
+	if err := p.end(t, syscall.SIGTERM); err != nil {
+		t.Errorf("the TURN server ended with %v", err)
+	}
+	if stop := s.index("STOPPING=1"); stop < 0 || s.index("READY=1") > stop {
+		t.Errorf("the end was told as line %d, after READY=1 in line %d", stop, s.index("READY=1"))
+	}
+}

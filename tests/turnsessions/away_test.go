@@ -52,7 +52,7 @@ func (f *far) run(files control.Remote) (control string) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- turn.Alone{Config: own, Listen: []string{"127.0.0.1:0"}}.Run(ctx, zap.New(core), prometheus.NewRegistry())
+		ended <- turn.NewAlone(turn.AloneConfig{Config: own, Listen: []string{"127.0.0.1:0"}}, zap.New(core), prometheus.NewRegistry()).Run(ctx)
 	}()
 	f.t.Cleanup(func() {
 		cancel()
