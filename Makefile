@@ -110,7 +110,7 @@ $(GOTESTSUM): ## runs go test, and once more what failed
 	@mv $(BIN)/gotestsum $@
 
 unit: $(GOTESTSUM) ## every test but the suites with the race detector, in random order; then what can only be counted without it
-	$(call run,unit,$(UNITS),-race -shuffle=on -short -timeout 20m)
+	$(call run,unit,$(UNITS),-race -shuffle=on -short -timeout 30m)
 	$(call run,allocations,$(UNITS),-run Alloc -count=1)
 
 fuzz: ## every fuzz target for FUZZTIME; once more where the go command calls it a failure that the time ended in the middle of an input

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -93,10 +94,12 @@ func TestListeners(t *testing.T) {
 			}
 		}
 	}
-	text, err := os.ReadFile(filepath.Join(s.Config.DataDir, app.ReadyFile))
-	if err != nil || !strings.Contains(string(text), `"turn_udp":["`+s.Addr("turn_udp")+`"`) {
-		t.Errorf("ready file %s, %v", text, err)
-	}
+	var text []byte
+	var err error
+	harness.Await(t, func() bool { // written behind the opening of what it names
+		text, err = os.ReadFile(filepath.Join(s.Config.DataDir, app.ReadyFile))
+		return err == nil && strings.Contains(string(text), `"turn_udp":["`+s.Addr("turn_udp")+`"`)
+	}, func() string { return fmt.Sprintf("ready file %s, %v", text, err) })
 }
 
 // TestKillLeavesXMPP: the TURN process is killed again and again; an endpoint's session does not notice, and the next process has all sockets.
