@@ -38,7 +38,8 @@ func (s *session) send(raw []byte, copies *feature.Copies) bool {
 	return s.sendLocked(raw, copies)
 }
 
-// sendLocked sends behind what waited. Without a connection a message is not taken, since it is kept elsewhere; all else waits for the resumption.
+// sendLocked sends behind what waited. Without a connection a message is not taken, since it is kept elsewhere; all else waits for the resumption,
+// as it does for the welcome of a client that does not know yet that it is bound.
 func (s *session) sendLocked(raw []byte, copies *feature.Copies) bool {
 	if s.stream == nil && copies == nil {
 		return s.awaitLocked(raw)
@@ -62,9 +63,9 @@ func (s *session) awaitLocked(raw []byte) bool {
 // maxEarly bounds the stanzas that wait for the welcome of a session, which is a moment.
 const maxEarly = 16
 
-// earlyLocked keeps a stanza until the client was told that it is bound; false: too many wait.
+// earlyLocked keeps a stanza until the client was told that it is bound; false: it never will be, or too many wait.
 func (s *session) earlyLocked(raw []byte) bool {
-	if len(s.early) >= maxEarly {
+	if s.ended.Name != "" || len(s.early) >= maxEarly {
 		return false
 	}
 	s.early = append(s.early, raw)
