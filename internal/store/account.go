@@ -80,11 +80,7 @@ func (s *Store) deleteExpired(ctx context.Context, now time.Time) error {
 		if due, err := s.reader.accounts.AnyExpired(ctx, now); err != nil || !due {
 			return err
 		}
-		var n int64
-		err := s.try(ctx, func(t *tx) (err error) {
-			n, err = t.account.DeleteExpired(now, retentionChunk)
-			return err
-		})
+		n, err := outcome(ctx, s, func(t *tx) (int64, error) { return t.account.DeleteExpired(now, retentionChunk) })
 		if err != nil || n < retentionChunk {
 			return err
 		}

@@ -71,24 +71,11 @@ const trimInterval = 24 * time.Hour
 // deleteOldAudit deletes the entries that are older than they are kept, up to one that has a signed head, which stays: it is the anchor of those behind it. What is deleted is said
 // in an entry before anything is, so that a trail of which a round has deleted a part tells of it as well.
 func (s *Store) deleteOldAudit(ctx context.Context, before time.Time) error {
-	var last int64
-	err := s.try(ctx, func(t *tx) (err error) {
-		last, err = t.beginTrim(before)
-		return err
-	})
+	last, err := outcome(ctx, s, func(t *tx) (int64, error) { return t.beginTrim(before) })
 	if err != nil || last == 0 {
 		return err
 	}
-	for {
-		var n int64
-		err := s.try(ctx, func(t *tx) (err error) {
-			n, err = t.audit.Delete(last, retentionChunk)
-			return err
-		})
-		if err != nil || n < retentionChunk {
-			return err
-		}
-	}
+	return s.inChunks(ctx, retentionChunk, func(t *tx) (int64, error) { return t.audit.Delete(last, retentionChunk) })
 }
 
 // beginTrim says in the trail which entries are about to be deleted, and returns the last of them; 0: none are.

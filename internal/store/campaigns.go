@@ -18,25 +18,26 @@ var _ campaign.Store = (*Store)(nil)
 
 // NewCampaign implements campaign.Store.
 func (s *Store) NewCampaign(ctx context.Context, key *push.Idempotency) (id campaign.ID, replayed bool, err error) {
-	err = s.try(ctx, func(t *tx) error {
-		id, replayed = 0, false
+	type numbered struct {
+		id       push.ID
+		replayed bool
+	}
+	n, err := outcome(ctx, s, func(t *tx) (n numbered, err error) {
 		if key != nil {
 			used, found, err := t.push.FindKey(key)
 			switch {
 			case err != nil:
-				return err
+				return n, err
 			case found && used.Body != key.Body:
-				return push.ErrKeyReused
+				return n, push.ErrKeyReused
 			case found:
-				id, replayed = campaign.ID(used.Push), true
-				return nil
+				return numbered{used.Push, true}, nil
 			}
 		}
-		next, err := t.nextPush()
-		id = campaign.ID(next)
-		return err
+		n.id, err = t.nextPush()
+		return n, err
 	}, push.ErrKeyReused)
-	return id, replayed, err
+	return campaign.ID(n.id), n.replayed, err
 }
 
 // AddCampaignTargets implements campaign.Store.
@@ -73,40 +74,27 @@ func (s *Store) StrayCampaigns(ctx context.Context) ([]campaign.ID, error) {
 
 // DropCampaignTargets implements campaign.Store.
 func (s *Store) DropCampaignTargets(ctx context.Context, id campaign.ID) error {
-	return s.inChunks(ctx, func(t *tx) (int64, error) { return t.campaign.DropTargets(id, campaignChunk) })
+	return s.inChunks(ctx, campaignChunk, func(t *tx) (int64, error) { return t.campaign.DropTargets(id, campaignChunk) })
 }
 
 // campaignChunk is how many rows that belong to a campaign one transaction deletes.
 const campaignChunk = 1000
 
-// inChunks repeats a step, each time in a transaction of its own, until it finds less than campaignChunk to do.
-func (s *Store) inChunks(ctx context.Context, step func(t *tx) (int64, error)) error {
-	for {
-		var n int64
-		err := s.try(ctx, func(t *tx) (err error) {
-			n, err = step(t)
-			return err
-		})
-		if err != nil || n < campaignChunk {
-			return err
-		}
-	}
-}
-
 // StepCampaign implements campaign.Store.
-func (s *Store) StepCampaign(ctx context.Context, domain string, step campaign.Step) (c campaign.Campaign, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		if c, err = t.campaign.Find(domain, step.ID); err != nil {
-			return err
+func (s *Store) StepCampaign(ctx context.Context, domain string, step campaign.Step) (campaign.Campaign, error) {
+	return outcome(ctx, s, func(t *tx) (campaign.Campaign, error) {
+		c, err := t.campaign.Find(domain, step.ID)
+		if err != nil {
+			return c, err
 		}
 		if !slices.Contains(step.From, c.State) {
-			return campaign.ErrState
+			return c, campaign.ErrState
 		}
 		c.CanaryPassed = c.CanaryPassed || step.CanaryPassed
 		c.Cancelled = max(c.Cancelled, step.Cancelled)
 		c.Updated = t.now
 		if step.To == "" {
-			return t.campaign.Update(&c)
+			return c, t.campaign.Update(&c)
 		}
 		kind := campaignKind(c.State, step.To)
 		c.State, c.Reason = step.To, step.Reason
@@ -115,11 +103,10 @@ func (s *Store) StepCampaign(ctx context.Context, domain string, step campaign.S
 			c.Counts = step.Counts
 		}
 		if err := t.campaign.Update(&c); err != nil {
-			return err
+			return c, err
 		}
-		return t.campaignEvent(kind, &c)
+		return c, t.campaignEvent(kind, &c)
 	}, campaign.ErrUnknown, campaign.ErrState)
-	return c, err
 }
 
 func campaignKind(from, to campaign.State) int64 {
@@ -234,7 +221,7 @@ func (s *Store) deleteOldCampaigns(ctx context.Context, before time.Time) error 
 			func(t *tx) (int64, error) { return 0, t.campaign.Delete(id) },
 		} {
 			if err == nil {
-				err = s.inChunks(ctx, step)
+				err = s.inChunks(ctx, campaignChunk, step)
 			}
 		}
 	}

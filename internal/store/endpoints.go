@@ -49,15 +49,7 @@ func (t *tx) createEndpoint(e *endpoint.Endpoint, s endpoint.Secret) (bool, erro
 
 // UpdateEndpoint implements endpoint.Accounts.
 func (s *Store) UpdateEndpoint(ctx context.Context, k endpoint.Key, p endpoint.Patch, now time.Time) (endpoint.Endpoint, error) {
-	var after endpoint.Endpoint
-	err := s.try(ctx, func(t *tx) (err error) {
-		after, err = t.patchEndpoint(k, p, now)
-		return err
-	}, endpoint.ErrUnknown)
-	if err != nil {
-		return endpoint.Endpoint{}, err
-	}
-	return after, nil
+	return outcome(ctx, s, func(t *tx) (endpoint.Endpoint, error) { return t.patchEndpoint(k, p, now) }, endpoint.ErrUnknown)
 }
 
 // patchEndpoint changes an endpoint, with its event, and returns it as it is then, or endpoint.ErrUnknown.

@@ -34,14 +34,14 @@ func (s *Store) Enrolments(ctx context.Context, domain, before string, limit int
 }
 
 // RevokeEnrolment implements enrolment.Store.
-func (s *Store) RevokeEnrolment(ctx context.Context, domain, id string) (e enrolment.Enrolment, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		if e, err = t.enrolment.Find(domain, id); err != nil {
-			return err
+func (s *Store) RevokeEnrolment(ctx context.Context, domain, id string) (enrolment.Enrolment, error) {
+	return outcome(ctx, s, func(t *tx) (enrolment.Enrolment, error) {
+		e, err := t.enrolment.Find(domain, id)
+		if err != nil {
+			return e, err
 		}
-		return t.enrolment.Delete(id)
+		return e, t.enrolment.Delete(id)
 	}, enrolment.ErrUnknown)
-	return e, err
 }
 
 // enrolmentResults are the outcomes of an enrolment that are no failures of the store.
@@ -50,12 +50,8 @@ var enrolmentResults = []error{
 }
 
 // Enrol implements enrolment.Store.
-func (s *Store) Enrol(ctx context.Context, r enrolment.Request) (out enrolment.Outcome, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		out, err = t.enrol(r)
-		return err
-	}, enrolmentResults...)
-	return out, err
+func (s *Store) Enrol(ctx context.Context, r enrolment.Request) (enrolment.Outcome, error) {
+	return outcome(ctx, s, func(t *tx) (enrolment.Outcome, error) { return t.enrol(r) }, enrolmentResults...)
 }
 
 // enrol decides and does it. It writes nothing where it returns one of enrolmentResults.

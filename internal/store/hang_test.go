@@ -58,3 +58,23 @@ func tryFor(t *testing.T, s *Store, op operation) error {
 	defer cancel()
 	return s.do(ctx, op)
 }
+
+// TestLeftAlone: whoever does not wait for a write to its end has nothing of what it found, which belongs to the writer yet.
+func TestLeftAlone(t *testing.T) {
+	s := running(t)
+	ctx, leave := context.WithCancel(t.Context())
+	written := make(chan struct{})
+	found, err := outcome(ctx, s, func(*tx) (int, error) {
+		defer close(written)
+		leave()
+		time.Sleep(time.Millisecond) // the caller goes on meanwhile
+		return 1, nil
+	})
+	if left := found == 0 && errors.Is(err, context.Canceled); !left && (found != 1 || err != nil) { // the write may be done when the caller wakes
+		t.Errorf("outcome = %d, %v; want nothing and %v", found, err, context.Canceled)
+	}
+	<-written
+	if found, err := outcome(t.Context(), s, func(*tx) (int, error) { return 2, push.ErrLateFull }, push.ErrLateFull); found != 2 || !errors.Is(err, push.ErrLateFull) {
+		t.Errorf("outcome = %d, %v; want 2 and %v", found, err, push.ErrLateFull)
+	}
+}

@@ -50,11 +50,7 @@ func (s *Store) AddEvent(ctx context.Context, n events.Notice) (added bool, err 
 	if err != nil {
 		return false, fmt.Errorf("%w: %w", errNotice, err)
 	}
-	err = s.try(ctx, func(t *tx) (err error) {
-		added, err = t.addNotice(kind, &n)
-		return err
-	}, endpoint.ErrUnknown)
-	return added && err == nil, err
+	return outcome(ctx, s, func(t *tx) (bool, error) { return t.addNotice(kind, &n) }, endpoint.ErrUnknown)
 }
 
 func (t *tx) addNotice(kind int64, n *events.Notice) (bool, error) {
@@ -81,12 +77,8 @@ func (t *tx) addNotice(kind int64, n *events.Notice) (bool, error) {
 
 // AddEventReader registers a reader of the outbox that must not miss events, behind those that there are, unless one of this name is registered. It returns the
 // number up to which it has read. Events that it has not read are kept beyond their retention, see Config.OutboxUnread.
-func (s *Store) AddEventReader(ctx context.Context, name string) (seq int64, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		seq, err = t.addReader(name)
-		return err
-	})
-	return seq, err
+func (s *Store) AddEventReader(ctx context.Context, name string) (int64, error) {
+	return outcome(ctx, s, func(t *tx) (int64, error) { return t.addReader(name) })
 }
 
 // MoveEventReader says that a registered reader has done with all events up to seq. It never goes back, and registers a reader that is not yet.

@@ -105,14 +105,5 @@ func sessionDataOf(r *remote.Session) sessionData {
 
 // deleteOldRemoteSessions deletes the records of sessions that ended before a time.
 func (s *Store) deleteOldRemoteSessions(ctx context.Context, before time.Time) error {
-	for {
-		var n int64
-		err := s.try(ctx, func(t *tx) (err error) {
-			n, err = t.session.DeleteOld(before, retentionChunk)
-			return err
-		})
-		if err != nil || n < retentionChunk {
-			return err
-		}
-	}
+	return s.inChunks(ctx, retentionChunk, func(t *tx) (int64, error) { return t.session.DeleteOld(before, retentionChunk) })
 }

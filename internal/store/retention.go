@@ -146,24 +146,24 @@ func (s *Store) deleteOldEvents(ctx context.Context, now time.Time) error {
 }
 
 // deleteEventChunk deletes a chunk of the events up to a number, and counts those that a reader has missed.
-func (s *Store) deleteEventChunk(ctx context.Context, upTo int64) (n int64, err error) {
+func (s *Store) deleteEventChunk(ctx context.Context, upTo int64) (int64, error) {
 	if upTo == 0 {
 		return 0, nil
 	}
-	var missed int64
-	err = s.try(ctx, func(t *tx) (err error) {
-		missed, n, err = t.outbox.Delete(upTo, retentionChunk)
-		return err
+	type gone struct{ missed, all int64 }
+	chunk, err := outcome(ctx, s, func(t *tx) (c gone, err error) {
+		c.missed, c.all, err = t.outbox.Delete(upTo, retentionChunk)
+		return c, err
 	})
 	if err != nil {
 		return 0, err
 	}
-	s.deleted(oldEvents, n)
-	if missed > 0 {
-		s.metrics.missedEvents.Add(float64(missed))
-		s.log.Warn("events were deleted that a webhook has not taken: it has been behind for longer than store.outbox_unread", telemetry.Count(int(missed)))
+	s.deleted(oldEvents, chunk.all)
+	if chunk.missed > 0 {
+		s.metrics.missedEvents.Add(float64(chunk.missed))
+		s.log.Warn("events were deleted that a webhook has not taken: it has been behind for longer than store.outbox_unread", telemetry.Count(int(chunk.missed)))
 	}
-	return n, nil
+	return chunk.all, nil
 }
 
 // deletion deletes up to limit rows up to the number last and returns how many.
@@ -176,17 +176,22 @@ func (s *Store) deleteOldRows(ctx context.Context, table int, a age, of func(*tx
 		return err
 	}
 	for {
-		var n int64
-		err := s.try(ctx, func(t *tx) (err error) {
-			n, err = of(t)(last, retentionChunk)
-			return err
-		})
+		n, err := outcome(ctx, s, func(t *tx) (int64, error) { return of(t)(last, retentionChunk) })
 		if err != nil {
 			return err
 		}
 		s.deleted(table, n)
 		if n < retentionChunk {
 			return nil
+		}
+	}
+}
+
+// inChunks repeats a step, each time in a transaction of its own, until it does less than size.
+func (s *Store) inChunks(ctx context.Context, size int64, step func(t *tx) (int64, error)) error {
+	for {
+		if n, err := outcome(ctx, s, step); err != nil || n < size {
+			return err
 		}
 	}
 }

@@ -106,8 +106,22 @@ func (s *Store) Ready(context.Context) error {
 	return nil
 }
 
-// try queues step and waits until it is durable. One of results may be its outcome; other errors undo its transaction. What step finds out is read after success
-// alone: if ctx ends, step may run later.
+// outcome queues step, waits until it is durable and returns what it found. One of results may be its error; other errors undo its transaction. If ctx ends, step may
+// still run, also while its caller goes on: it changes nothing of its caller's.
+func outcome[T any](ctx context.Context, s *Store, step func(t *tx) (T, error), results ...error) (T, error) {
+	var found T
+	op := &try{results: results, step: func(t *tx) (err error) {
+		found, err = step(t)
+		return err
+	}}
+	if err := s.do(ctx, op); err != nil {
+		var none T // found belongs to the writer yet
+		return none, err
+	}
+	return found, op.result
+}
+
+// try is outcome for a step that finds nothing.
 func (s *Store) try(ctx context.Context, step func(t *tx) error, results ...error) error {
 	op := &try{step: step, results: results}
 	if err := s.do(ctx, op); err != nil {

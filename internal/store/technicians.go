@@ -33,33 +33,33 @@ func (t *tx) checkRoles(domain string, names []string) error {
 }
 
 // UpdateTechnician implements technician.Store.
-func (s *Store) UpdateTechnician(ctx context.Context, domain, idOrName string, p technician.Patch, now time.Time, keep *[32]byte) (n technician.Technician, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		if n, err = t.staff.Find(domain, idOrName); err != nil {
-			return err
+func (s *Store) UpdateTechnician(ctx context.Context, domain, idOrName string, p technician.Patch, now time.Time, keep *[32]byte) (technician.Technician, error) {
+	return outcome(ctx, s, func(t *tx) (technician.Technician, error) {
+		n, err := t.staff.Find(domain, idOrName)
+		if err != nil {
+			return n, err
 		}
 		if err := t.checkRoles(domain, p.Roles); err != nil {
-			return err
+			return n, err
 		}
 		ends := p.Apply(&n)
 		n.Updated = now
 		if err := t.staff.Update(&n); err != nil || !ends {
-			return err
+			return n, err
 		}
-		return t.staff.DropAll(n.ID, keep)
+		return n, t.staff.DropAll(n.ID, keep)
 	}, technician.ErrUnknown, technician.ErrUnknownRole)
-	return n, err
 }
 
 // DeleteTechnician implements technician.Store.
-func (s *Store) DeleteTechnician(ctx context.Context, domain, idOrName string) (n technician.Technician, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		if n, err = t.staff.Find(domain, idOrName); err != nil {
-			return err
+func (s *Store) DeleteTechnician(ctx context.Context, domain, idOrName string) (technician.Technician, error) {
+	return outcome(ctx, s, func(t *tx) (technician.Technician, error) {
+		n, err := t.staff.Find(domain, idOrName)
+		if err != nil {
+			return n, err
 		}
-		return t.staff.Delete(n.ID)
+		return n, t.staff.Delete(n.ID)
 	}, technician.ErrUnknown)
-	return n, err
 }
 
 // Technician implements technician.Store.
@@ -79,15 +79,15 @@ func (s *Store) CreateRole(ctx context.Context, domain string, r technician.Role
 
 // ReplaceRole implements technician.Store.
 func (s *Store) ReplaceRole(ctx context.Context, domain string, r technician.Role) (technician.Role, error) {
-	err := s.try(ctx, func(t *tx) error {
+	return outcome(ctx, s, func(t *tx) (technician.Role, error) {
+		after := r
 		before, err := t.staff.FindRole(domain, r.Name)
 		if err != nil {
-			return err
+			return after, err
 		}
-		r.Created = before.Created
-		return t.staff.UpdateRole(domain, &r)
+		after.Created = before.Created
+		return after, t.staff.UpdateRole(domain, &after)
 	}, technician.ErrUnknownRole)
-	return r, err
 }
 
 // DeleteRole implements technician.Store.
@@ -116,12 +116,8 @@ func (s *Store) TouchSignIn(ctx context.Context, hash [32]byte, seen time.Time) 
 }
 
 // DeleteSignIn implements technician.Store.
-func (s *Store) DeleteSignIn(ctx context.Context, hash [32]byte) (had bool, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		had, err = t.staff.DropSignIn(hash)
-		return err
-	})
-	return had, err
+func (s *Store) DeleteSignIn(ctx context.Context, hash [32]byte) (bool, error) {
+	return outcome(ctx, s, func(t *tx) (bool, error) { return t.staff.DropSignIn(hash) })
 }
 
 // CreateLink implements technician.Store.
@@ -135,10 +131,6 @@ func (s *Store) Link(ctx context.Context, hash [32]byte) (technician.Link, error
 }
 
 // TakeLink implements technician.Store.
-func (s *Store) TakeLink(ctx context.Context, hash [32]byte) (l technician.Link, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		l, err = t.staff.TakeLink(hash)
-		return err
-	}, technician.ErrLink)
-	return l, err
+func (s *Store) TakeLink(ctx context.Context, hash [32]byte) (technician.Link, error) {
+	return outcome(ctx, s, func(t *tx) (technician.Link, error) { return t.staff.TakeLink(hash) }, technician.ErrLink)
 }

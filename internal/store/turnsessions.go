@@ -24,21 +24,21 @@ func (s *Store) CreateTURNSession(ctx context.Context, r turnsession.Session) er
 }
 
 // EndTURNSession implements turnsession.Store.
-func (s *Store) EndTURNSession(ctx context.Context, id turnsession.ID, e turnsession.End) (r turnsession.Session, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		if r, err = t.turn.Find(id); err != nil || !r.Open() {
-			return err
+func (s *Store) EndTURNSession(ctx context.Context, id turnsession.ID, e turnsession.End) (turnsession.Session, error) {
+	return outcome(ctx, s, func(t *tx) (turnsession.Session, error) {
+		r, err := t.turn.Find(id)
+		if err != nil || !r.Open() {
+			return r, err
 		}
 		r.Ended, r.Reason = e.At, e.Reason
 		if e.Counters != nil {
 			r.Counters, r.Counted = *e.Counters, e.Counted
 		}
 		if err := t.turn.End(&r); err != nil {
-			return err
+			return r, err
 		}
-		return t.turnEvent(outbox.TURNEnded, turnData{Reason: r.Reason, Counters: &r.Counters}, &r)
+		return r, t.turnEvent(outbox.TURNEnded, turnData{Reason: r.Reason, Counters: &r.Counters}, &r)
 	}, turnsession.ErrUnknown)
-	return r, err
 }
 
 // SaveTURNCounters implements turnsession.Store.
@@ -102,14 +102,5 @@ func (t *tx) turnEvent(kind int64, d turnData, r *turnsession.Session) error {
 
 // deleteOldTURNSessions deletes the records of sessions that have been over for as long as pushes are kept.
 func (s *Store) deleteOldTURNSessions(ctx context.Context, before time.Time) error {
-	for {
-		var n int64
-		err := s.try(ctx, func(t *tx) (err error) {
-			n, err = t.turn.DeleteOld(before, retentionChunk)
-			return err
-		})
-		if err != nil || n < retentionChunk {
-			return err
-		}
-	}
+	return s.inChunks(ctx, retentionChunk, func(t *tx) (int64, error) { return t.turn.DeleteOld(before, retentionChunk) })
 }

@@ -11,31 +11,29 @@ import (
 )
 
 // CreateWebhook implements webhook.Store.
-func (s *Store) CreateWebhook(ctx context.Context, w webhook.Webhook) (cursor int64, err error) {
-	err = s.try(ctx, func(t *tx) (err error) {
-		cursor, err = t.insertWebhook(w)
-		return err
-	}, webhook.ErrTooMany)
-	return cursor, err
+func (s *Store) CreateWebhook(ctx context.Context, w webhook.Webhook) (int64, error) {
+	return outcome(ctx, s, func(t *tx) (int64, error) { return t.insertWebhook(w) }, webhook.ErrTooMany)
 }
 
 // ChangeWebhook implements webhook.Store.
 func (s *Store) ChangeWebhook(ctx context.Context, id string, change func(*webhook.Webhook) error) (webhook.Webhook, error) {
-	var w webhook.Webhook
-	var refused error
-	err := s.try(ctx, func(t *tx) (err error) {
-		if w, err = t.webhook.Find(id); err != nil {
-			return err
+	type changed struct {
+		webhook webhook.Webhook
+		refused error
+	}
+	c, err := outcome(ctx, s, func(t *tx) (c changed, err error) {
+		if c.webhook, err = t.webhook.Find(id); err != nil {
+			return c, err
 		}
-		if refused = change(&w); refused != nil {
-			return nil
+		if c.refused = change(&c.webhook); c.refused != nil {
+			return c, nil
 		}
-		return t.updateWebhook(w)
+		return c, t.updateWebhook(c.webhook)
 	}, webhook.ErrUnknown)
 	if err == nil {
-		err = refused
+		err = c.refused
 	}
-	return w, err
+	return c.webhook, err
 }
 
 // DeleteWebhook implements webhook.Store.
@@ -70,13 +68,9 @@ func (s *Store) WebhookAside(ctx context.Context, id string) ([]webhook.Aside, e
 }
 
 // ReviveWebhookAside implements webhook.Store.
-func (s *Store) ReviveWebhookAside(ctx context.Context, id string) (n int, err error) {
-	err = s.try(ctx, func(t *tx) error {
-		changed, err := t.webhook.Revive(id)
-		n = int(changed)
-		return err
-	})
-	return n, err
+func (s *Store) ReviveWebhookAside(ctx context.Context, id string) (int, error) {
+	n, err := outcome(ctx, s, func(t *tx) (int64, error) { return t.webhook.Revive(id) })
+	return int(n), err
 }
 
 // readerName is the name under which a receiver is registered as one that must not miss events.
