@@ -102,9 +102,8 @@ func (c *conn) Serve(tag any, h Handler) (err error) {
 
 func (c *conn) serve(tag any, h Handler) error {
 	events := make([]unix.EpollEvent, 2)
-	var l load
 	for errs := 0; ; {
-		ready, err := c.poller.wait(events, l)
+		ready, err := c.poller.wait(events)
 		if err != nil {
 			return err
 		}
@@ -113,8 +112,7 @@ func (c *conn) serve(tag any, h Handler) error {
 				return nil
 			}
 		}
-		var errno unix.Errno
-		if l, errno = c.round(tag, h); errno == 0 || errno == unix.EAGAIN { // the kernel wakes us for datagrams that it drops when they are read, for their checksum
+		if errno := c.round(tag, h); errno == 0 || errno == unix.EAGAIN { // the kernel wakes us for datagrams that it drops when they are read, for their checksum
 			errs = 0
 		} else if errs++; errs == mostErrors {
 			return os.NewSyscallError("recvmmsg", errno)
@@ -123,13 +121,13 @@ func (c *conn) serve(tag any, h Handler) error {
 }
 
 // round takes what is there, but no more than a ring, which it holds only so long.
-func (c *conn) round(tag any, h Handler) (l load, errno unix.Errno) {
+func (c *conn) round(tag any, h Handler) unix.Errno {
 	r := rings.Get().(*ring)
 	defer rings.Put(r)
-	l.packets, errno = c.receive(r, 0, Most, c.control)
-	if l.packets > 0 {
-		l.runs = r.hand(h, tag, 0, l.packets)
+	n, errno := c.receive(r, 0, Most, c.control)
+	if n > 0 {
+		r.hand(h, tag, 0, n)
 		h.Flush()
 	}
-	return l, errno
+	return errno
 }

@@ -47,13 +47,9 @@ func (d *descriptor) Close() {
 	}
 }
 
-// hand gives datagrams to a handler and returns how often their senders changed.
-func (r *ring) hand(h Handler, tag any, from, n int) (runs int) {
+// hand gives datagrams to a handler.
+func (r *ring) hand(h Handler, tag any, from, n int) {
 	for i := from; i < from+n; i++ {
-		if i == from || r.data[i].From != r.data[i-1].From {
-			runs++
-		}
 		h.Handle(tag, &r.data[i])
 	}
-	return runs
 }

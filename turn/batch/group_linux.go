@@ -79,9 +79,8 @@ func (g *group) loop() error {
 	h := g.handler()
 	events := make([]unix.EpollEvent, Most)
 	ready := make([]*socket, Most)
-	var l load
 	for {
-		n, err := g.poller.wait(events, l)
+		n, err := g.poller.wait(events)
 		if err != nil {
 			return err
 		}
@@ -89,7 +88,7 @@ func (g *group) loop() error {
 		if ended {
 			return nil
 		}
-		l = g.round(h, ready[:found])
+		g.round(h, ready[:found])
 		clear(ready[:found])
 	}
 }
@@ -109,8 +108,8 @@ func (g *group) find(events []unix.EpollEvent, ready []*socket) (n int, ended bo
 	return n, ended
 }
 
-// round takes a burst from each socket that has something, and returns what came; sockets that have more are found again by the next round.
-func (g *group) round(h Handler, ready []*socket) (l load) {
+// round takes a burst from each socket that has something; sockets that have more are found again by the next round.
+func (g *group) round(h Handler, ready []*socket) {
 	r := rings.Get().(*ring)
 	defer rings.Put(r)
 	g.rounds++
@@ -123,12 +122,10 @@ func (g *group) round(h Handler, ready []*socket) (l load) {
 		}
 		n, _ := s.receive(r, used, most, false) // an error was one packet's, and reading it took it away
 		s.had(n, g.rounds)
-		l.runs += r.hand(h, s.tag, used, n)
-		l.packets += n
+		r.hand(h, s.tag, used, n)
 		used += n
 	}
 	h.Flush()
-	return l
 }
 
 // close closes what is open still.

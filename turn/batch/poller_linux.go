@@ -23,14 +23,6 @@ type poller struct {
 // stopped is the id of the event in the set.
 const stopped = 0
 
-// Above 20,000 packets per second, the packets of bursts are let gather for a moment, as network cards do it: a burst of one flow that is found whole is one message to
-// send, and costs a third of its packets. Those of many flows would gain nothing.
-const (
-	dense  = 50 * time.Microsecond // between packets, and less
-	gather = 20 * time.Microsecond // asked for; the kernel makes it 70
-	enough = Most / 2              // packets that were found together without it
-)
-
 // turn is how long a goroutine may run: each end of one wakes other threads, which look for work. After 10 ms the runtime takes it for one that must be interrupted, and
 // its monitor then wakes up every 20 us for a while.
 const turn = 9 * time.Millisecond
@@ -60,17 +52,8 @@ func (p *poller) add(fd int, id uint64) error {
 
 func idOf(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
 
-// load is what was received since the last wait: packets, and runs of them from one socket or one client.
-type load struct{ packets, runs int }
-
-func (l load) bursts() bool { return l.packets >= 2*l.runs && l.packets < enough }
-
-// wait blocks until something can be read.
-func (p *poller) wait(events []unix.EpollEvent, l load) (int, error) {
-	if l.bursts() && time.Since(p.woke) < time.Duration(l.packets)*dense && p.ready(events) {
-		moment := unix.NsecToTimespec(int64(gather))
-		_ = unix.Nanosleep(&moment, nil) // a signal ends it: no harm
-	}
+// wait blocks until something can be read. That it let the rest of a burst gather for a moment was measured, and gains nothing.
+func (p *poller) wait(events []unix.EpollEvent) (int, error) {
 	if p.woke.Sub(p.yielded) > turn {
 		p.yielded = p.woke
 		runtime.Gosched()
@@ -82,12 +65,6 @@ func (p *poller) wait(events []unix.EpollEvent, l load) (int, error) {
 			return n, os.NewSyscallError("epoll_wait", err)
 		}
 	}
-}
-
-// ready tells whether something came already while the last was handled: then the burst is not over.
-func (p *poller) ready(events []unix.EpollEvent) bool {
-	n, err := unix.EpollWait(p.set, events, 0)
-	return err == nil && n > 0
 }
 
 // wake ends all waiting, for ever.
