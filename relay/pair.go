@@ -28,7 +28,7 @@ type pair struct {
 	server  *Server
 	session *session
 	legs    [2]*leg
-	expiry  *time.Timer // of the tickets
+	expiry  *time.Timer // of the tickets; set under server.mu, before anybody has one
 
 	joined chan struct{}      // closed once both sides are there
 	over   context.Context    // done at the end
@@ -89,7 +89,6 @@ func (p *pair) end(r Reason) {
 	if !first {
 		return
 	}
-	p.expiry.Stop()
 	p.server.forget(p)
 	p.server.metrics.ended.WithLabelValues(string(r)).Inc()
 	p.stop()

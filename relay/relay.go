@@ -161,6 +161,7 @@ func (s *Server) Close(id string) Counters {
 func (s *Server) forget(p *pair) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	p.expiry.Stop()
 	for _, l := range p.legs {
 		delete(s.tickets, l.ticket)
 	}

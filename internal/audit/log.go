@@ -200,8 +200,8 @@ func (l *Log) summarize(ctx context.Context, before time.Time) {
 			err = l.store.AppendAudit(ctx, Entry{Actor: Server, Action: action, Detail: detail})
 		}
 		if err != nil {
-			l.keep(action, m)
 			l.log.Warn("the audit trail does not say yet how much was left out", telemetry.Detail(action), telemetry.Count(m.left), telemetry.Cause(err))
+			l.keep(action, m) // now it counts others' acts again
 		}
 	}
 }

@@ -96,11 +96,12 @@ func (b *bench) push(ctx context.Context, r *Report) error {
 	if err != nil {
 		return err
 	}
+	var lives sync.WaitGroup
+	defer lives.Wait()
 	behaving, calm := context.WithCancel(ctx)
 	defer calm()
-	var lives sync.WaitGroup
 	for _, e := range b.fleet.all {
-		lives.Go(func() { e.behave(behaving) }) // ends with behaving, and is waited for below
+		lives.Go(func() { e.behave(behaving) }) // ends with behaving, and is waited for
 	}
 	begun := time.Now()
 	late := b.postAt(ctx)

@@ -137,8 +137,8 @@ func TestSessionOverWebRTC(t *testing.T) {
 	if got, err := exchange(t, c, "again"); err != nil || got != "again" {
 		t.Fatalf("over the second connection: %q, %v", got, err)
 	}
-	if len(e.opened) != 1 {
-		t.Errorf("the capability was opened %d times, want once for both connections", len(e.opened))
+	if n := e.count(); n != 1 {
+		t.Errorf("the capability was opened %d times, want once for both connections", n)
 	}
 	w.End("ses_1", "")
 	if _, err := c.Receive(limit(t)); err == nil {

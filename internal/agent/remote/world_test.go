@@ -177,6 +177,13 @@ func (e *echo) Open(s capability.Session) capability.Instance {
 	return e
 }
 
+// count returns how often it was opened.
+func (e *echo) count() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return len(e.opened)
+}
+
 func (e *echo) Serve(ctx context.Context, c channel.Conn) error {
 	for {
 		m, err := c.Receive(ctx)

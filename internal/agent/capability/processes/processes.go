@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 
 	"github.com/shirou/gopsutil/v4/process"
 
@@ -16,9 +17,12 @@ import (
 // Processes is the capability.
 type Processes struct{}
 
+// keepBootTime has the time of the machine's start read once: that of a process's start is counted from it, and must not differ between a list and a kill.
+var keepBootTime = sync.OnceFunc(func() { process.EnableBootTimeCache(true) })
+
 // New makes it.
 func New() Processes {
-	process.EnableBootTimeCache(true) // the time of a process's start is counted from it, and must not differ between a list and a kill
+	keepBootTime()
 	return Processes{}
 }
 

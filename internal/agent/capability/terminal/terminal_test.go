@@ -99,15 +99,15 @@ func show(t *testing.T, i capability.Instance, o channel.TerminalOpen) *window {
 	return w
 }
 
-// wait waits until the output has text.
-func (w *window) wait(t *testing.T, text string) {
+// wait waits until the output has text, and returns the output.
+func (w *window) wait(t *testing.T, text string) string {
 	t.Helper()
 	for {
 		w.mu.Lock()
 		got := w.text.String()
 		w.mu.Unlock()
 		if strings.Contains(got, text) {
-			return
+			return got
 		}
 		select {
 		case <-w.news:
@@ -381,8 +381,8 @@ func TestPermissions(t *testing.T) {
 	}
 	s := shellOf(i, w.Opened().Terminal)
 	until(t, func() bool { return s.state().Cols == 90 }) // so what came before was taken, too
-	if watch.wait(t, "ready"); strings.Contains(watch.text.String(), "typed") || s.ended() {
-		t.Errorf("typed without a right: %q", watch.text.String())
+	if text := watch.wait(t, "ready"); strings.Contains(text, "typed") || s.ended() {
+		t.Errorf("typed without a right: %q", text)
 	}
 }
 
