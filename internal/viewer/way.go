@@ -66,8 +66,9 @@ func (v *Viewer) offer(restart bool) {
 
 // watchFor looks at a new connection when its time is over.
 func (v *Viewer) watchFor(number int) {
+	patience := v.cfg.Patience // as it is now, and not when the goroutine begins
 	v.work.Go(func() {
-		timer := time.NewTimer(v.cfg.Patience)
+		timer := time.NewTimer(patience)
 		defer timer.Stop()
 		select {
 		case <-timer.C:
