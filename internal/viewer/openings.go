@@ -16,7 +16,8 @@ type opening struct {
 	// Set at construction.
 	name   string
 	number int
-	result chan opened // gets one
+	left   <-chan struct{} // closed when nobody waits for it any more
+	result chan opened     // gets one, unless left comes first; without room: what is in it has somebody who waits
 
 	// Owned by Run.
 	conn  channel.Conn // of a connection that is not there yet; nil: it is none
@@ -34,42 +35,41 @@ func (v *Viewer) open(o *opening) {
 	v.advance()
 }
 
-// giveUp takes a wish back, which may have come true meanwhile.
-func (v *Viewer) giveUp(o *opening) {
+// givenUp reports whether nobody waits for it any more.
+func (o *opening) givenUp() bool {
 	select {
-	case r := <-o.result:
-		if r.conn != nil {
-			_ = r.conn.Close() // nobody wants it
-		}
+	case <-o.left:
+		return true
 	default:
-		v.deliver(o, nil, errOver)
+		return false
 	}
 }
 
-// deliver ends a wish. It does not where that has ended before.
+// deliver ends a wish. A channel for which nobody waits is closed.
 func (v *Viewer) deliver(o *opening, c channel.Conn, err error) {
-	i := slices.Index(v.waiting, o)
-	if i < 0 {
-		if c != nil {
-			_ = c.Close() // nobody wants it
+	if i := slices.Index(v.waiting, o); i >= 0 {
+		v.waiting = slices.Delete(v.waiting, i, i+1)
+		if err != nil && o.conn != nil {
+			_ = o.conn.Close() // the error counts
 		}
-		return
+		select {
+		case o.result <- opened{c, err}:
+			return
+		case <-o.left:
+		}
 	}
-	v.waiting = slices.Delete(v.waiting, i, i+1)
-	if err != nil && o.conn != nil {
-		_ = o.conn.Close() // the error counts
+	if c != nil {
+		v.work.Go(func() { _ = c.Close() }) // the other side may take its time
 	}
-	o.result <- opened{c, err}
 }
 
 // advance does what can be done for those who wait.
 func (v *Viewer) advance() {
-	if !v.accepted {
-		return
-	}
 	for _, o := range slices.Clone(v.waiting) {
 		switch {
-		case o.conn != nil || !o.asked.IsZero():
+		case o.givenUp():
+			v.deliver(o, nil, errOver)
+		case !v.accepted || o.conn != nil || !o.asked.IsZero():
 		case o.name == channel.Files || v.way.relayed || v.state.Transport == signalling.TransportRelayOnly:
 			v.ask(o)
 		default:

@@ -19,7 +19,7 @@ import (
 const DefaultPatience = 8 * time.Second
 
 const (
-	maxBox    = 256              // things that wait to be handled
+	maxNews   = 256              // what connections tell and waits to be handled
 	tickEach  = time.Second      // how often the way is looked at
 	sayWithin = 10 * time.Second // a message to the server
 )
@@ -53,8 +53,9 @@ type Config struct {
 type Viewer struct {
 	// Set at construction.
 	cfg    Config
-	box    chan func()
-	life   context.Context // until Run returns
+	box    chan func()     // without room: what is taken out is done
+	news   chan func()     // what connections tell; the end loses it
+	life   context.Context // until Run takes nothing any more
 	cancel context.CancelFunc
 	work   sync.WaitGroup // calls, readers, legs, connections that end
 	meter  meter
@@ -89,7 +90,7 @@ func New(cfg Config) *Viewer {
 		cfg.Patience = DefaultPatience
 	}
 	life, cancel := context.WithCancel(context.Background())
-	return &Viewer{cfg: cfg, box: make(chan func(), maxBox), life: life, cancel: cancel, attached: make(chan struct{})}
+	return &Viewer{cfg: cfg, box: make(chan func()), news: make(chan func(), maxNews), life: life, cancel: cancel, attached: make(chan struct{})}
 }
 
 // Run takes the technician's side, and returns when everything that it started has ended: nil where ctx or End wanted it, else an *EndedError, a *RefusedError, ErrLost, or why the
@@ -103,6 +104,8 @@ func (v *Viewer) Run(ctx context.Context) error {
 	for v.err == nil {
 		select {
 		case f := <-v.box:
+			f()
+		case f := <-v.news:
 			f()
 		case now := <-tick.C:
 			v.tick(now)
@@ -136,7 +139,7 @@ func (v *Viewer) finish(err error) {
 
 func (v *Viewer) about() signalling.About { return signalling.About{ID: v.cfg.Session} }
 
-// do has f run by Run, or not at all where that has ended.
+// do has Run do f. After an error f is never done, and what it was to hand over is still the caller's.
 func (v *Viewer) do(ctx context.Context, f func()) error {
 	select {
 	case v.box <- f:
@@ -148,10 +151,10 @@ func (v *Viewer) do(ctx context.Context, f func()) error {
 	}
 }
 
-// put is do for those who must not block. What finds no room is seen at the next tick.
+// put is do for those who must not block and hand nothing over. What finds no room is seen at the next tick.
 func (v *Viewer) put(f func()) {
 	select {
-	case v.box <- f:
+	case v.news <- f:
 	default:
 	}
 }
@@ -159,7 +162,9 @@ func (v *Viewer) put(f func()) {
 // Open opens a channel, such as channel.Terminal, as soon as the session is accepted and a way to the endpoint is there: files, and everything where nothing else leads to it,
 // over the relay. Errors: ErrNoWay, ErrRelay; that of ctx. A channel ends with the viewer, or with its way: after a loss it is opened again.
 func (v *Viewer) Open(ctx context.Context, name string) (channel.Conn, error) {
-	o := &opening{name: name, number: int(v.number.Add(1)), result: make(chan opened, 1)}
+	ctx, leave := context.WithCancel(ctx)
+	defer leave()
+	o := &opening{name: name, number: int(v.number.Add(1)), left: ctx.Done(), result: make(chan opened)}
 	if err := v.do(ctx, func() { v.open(o) }); err != nil {
 		return nil, err
 	}
@@ -169,7 +174,6 @@ func (v *Viewer) Open(ctx context.Context, name string) (channel.Conn, error) {
 	case <-v.life.Done():
 		return nil, errOver
 	case <-ctx.Done():
-		_ = v.do(v.life, func() { v.giveUp(o) }) // where it has ended there is nothing to give up
 		return nil, context.Cause(ctx)
 	}
 }
