@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,10 +15,15 @@ import (
 	"signalbox/internal/signalling"
 )
 
-// served returns the URL of a WebSocket that serve serves.
+// served returns the URL of a WebSocket that serve serves, for a minute at most. The test does not end before serve does.
 func served(t *testing.T, serve func(context.Context, *websocket.Conn)) (url string) {
 	t.Helper()
+	var serving sync.WaitGroup
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		serving.Add(1)
+		defer serving.Done()
+		ctx, cancel := context.WithTimeout(r.Context(), time.Minute) // a test that goes wrong ends
+		defer cancel()
 		ws, err := websocket.Accept(rw, r, &websocket.AcceptOptions{Subprotocols: Subprotocols[1:]})
 		if err != nil {
 			return
@@ -26,9 +32,12 @@ func served(t *testing.T, serve func(context.Context, *websocket.Conn)) (url str
 		if ws.Subprotocol() != Subprotocols[1] {
 			t.Errorf("the subprotocol is %q", ws.Subprotocol())
 		}
-		serve(r.Context(), ws)
+		serve(ctx, ws)
 	}))
-	t.Cleanup(s.Close)
+	t.Cleanup(func() {
+		s.Close() // does not wait for WebSockets
+		serving.Wait()
+	})
 	return s.URL
 }
 
