@@ -407,8 +407,10 @@ type bench struct {
 	endpoints *fakeEndpoints
 	turn      *fakeTURN
 	relay     *fakeRelay
-	grants    []signalling.Grant // that were sealed, by the one task that runs
-	stop      func()             // ends Run, once
+	stop      func() // ends Run, once
+
+	sealing sync.Mutex         // while Run runs tasks of several sessions
+	grants  []signalling.Grant // that were sealed; tests read it while no task runs
 }
 
 // inBubble runs a test in virtual time with a broker that runs until the test ends; pc-1 and pc-2 are online.
@@ -445,6 +447,8 @@ func (b *bench) run() {
 	b.Service = New(Default(), Deps{
 		Store: b.store, Audit: b.store, Presences: b.endpoints, Endpoints: b.endpoints, TURN: b.turn, Relay: b.relay, RelayURL: func() string { return "wss://x.example/relay/" },
 		Seal: func(g signalling.Grant) (string, error) {
+			b.sealing.Lock()
+			defer b.sealing.Unlock()
 			b.grants = append(b.grants, g)
 			return "sealed", nil
 		},
