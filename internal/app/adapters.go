@@ -65,7 +65,7 @@ func (b bundles) Certificates() []api.Certificate {
 			prints := certs.Fingerprints(bundle.Certificate)
 			c.Issuer, c.SHA1, c.SHA256, c.Serving = bundle.Certificate.Issuer.String(), prints.SHA1, prints.SHA256, true
 		}
-		for _, p := range append(f.Problems, f.Warnings...) {
+		for _, p := range slices.Concat(f.Problems, f.Warnings) {
 			c.Problems = append(c.Problems, p.Error())
 		}
 		list = append(list, c)
