@@ -2,6 +2,7 @@ package turn
 
 import (
 	"fmt"
+	"slices"
 
 	"signalbox/tests/turn/rawturn"
 )
@@ -76,9 +77,6 @@ func requestRows() []row {
 		{"unknown required attribute in a Binding", "420", "420", func(p *probe) string {
 			return p.ask(p.dial("udp"), rawturn.New(rawturn.Binding, rawturn.Bytes(0x7FFE, 1)).Encode())
 		}},
-		{"invented RESERVATION-TOKEN", "508", "404", allocates(udp, rawturn.Text(rawturn.ReservationToken, "12345678"))},
-		{"RESERVATION-TOKEN and EVEN-PORT", "400|508", "", allocates(udp, rawturn.Text(rawturn.ReservationToken, "12345678"), rawturn.Bytes(rawturn.EvenPort, 0x80))},
-		{"EVEN-PORT R=1", "508", "success", allocates(udp, rawturn.Bytes(rawturn.EvenPort, 0x80))},
 		{"EVEN-PORT R=0", "even", "even", func(p *probe) string {
 			for range 3 {
 				if _, relayed := p.allocated("udp", p.user(), rawturn.Bytes(rawturn.EvenPort, 0)); relayed.Port()%2 != 0 {
@@ -137,7 +135,7 @@ func requestRows() []row {
 			c := p.greeted("udp", p.user())
 			return p.ask(c, rawturn.Append(c.Signed(rawturn.New(rawturn.Allocate, udp)), rawturn.Bytes(0x7FFE, 1)))
 		}},
-	}, channelRows()...)
+	}, slices.Concat(reservationRows(), channelRows())...)
 }
 
 // channelRows are about numbers of channels.

@@ -29,7 +29,9 @@ const MaxPayload = 1500
 // Errors of Allocate, and of an allocation's Permit and Bind.
 var (
 	ErrFamily  = errors.New("there is no relay address of this family")      // 440; of Permit and Bind: the peer is of another family than the allocation, 443
-	ErrNoPort  = errors.New("every relay port is in use")                    // 508
+	ErrNoPort  = errors.New("no relay port is free, or no pair of them")     // 508
+	ErrKept    = errors.New("the session has as many ports kept as it may")  // 508
+	ErrToken   = errors.New("no port is kept under this token")              // 508: it was used, its time is over, or another session's
 	ErrExists  = errors.New("the client has an allocation")                  // 437
 	ErrTooMany = errors.New("the allocation has as many as it may have")     // 508
 	ErrBound   = errors.New("the channel or the peer is bound otherwise")    // 400, RFC 8656 section 12.2
@@ -37,7 +39,8 @@ var (
 	ErrClosed  = errors.New("the allocation, its stream or the path closed") // 437
 )
 
-// Owner is the side of a session that has an allocation. Its methods are called for every packet, concurrently and with no lock of this package held.
+// Owner is the side of a session that has an allocation. Its methods are called for every packet, concurrently and with no lock of this package held, but for Ended and
+// Counters, which must take none.
 type Owner interface {
 	// Allows tells whether the peer may be reached. The answer is kept until Generation changes.
 	Allows(peer netip.AddrPort) bool
@@ -46,6 +49,7 @@ type Owner interface {
 	Take(bytes int) bool
 	// Ended tells whether there is nothing that the owner will allow any more.
 	Ended() bool
+	// Counters are those of the session: both sides have the same, and nobody else has.
 	Counters() *tally.Counters
 }
 

@@ -13,14 +13,15 @@ type ports struct {
 
 	mu   sync.Mutex
 	next uint32
-	used []uint64 // one bit per port
+	used []uint64 // one bit per port, of those that are kept as well
+	kept map[Token]reservation
 }
 
 // stride is a prime; ranges whose size it divides are stepped through one by one.
 const stride = 7919
 
 func newPorts(low, high uint16) *ports {
-	p := &ports{min: uint32(low), size: uint32(high-low) + 1, step: stride}
+	p := &ports{min: uint32(low), size: uint32(high-low) + 1, step: stride, kept: map[Token]reservation{}}
 	if p.size%stride == 0 {
 		p.step = 1
 	}
@@ -34,28 +35,40 @@ func newPorts(low, high uint16) *ports {
 func (p *ports) take(even bool, open func(port uint16) error) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.sweepLocked()
+	_, err := p.takeLocked(func(n uint32) bool { return !even || p.evenNumber(n) }, open)
+	return err
+}
+
+// takeLocked is take for a port that fits, of those that are free. Ports are counted from the first of the range.
+func (p *ports) takeLocked(fits func(n uint32) bool, open func(port uint16) error) (n uint32, err error) {
 	for i, at := uint32(0), p.next; i < p.size; i, at = i+1, (at+1)%p.size {
 		n := uint32(uint64(at) * uint64(p.step) % uint64(p.size))
-		if p.used[n/64]&(1<<(n%64)) != 0 || even && (p.min+n)%2 != 0 {
+		if p.takenLocked(n) || !fits(n) {
 			continue
 		}
 		switch err := open(uint16(p.min + n)); {
 		case err == nil:
 			p.used[n/64] |= 1 << (n % 64)
 			p.next = (at + 1) % p.size
-			return nil
+			return n, nil
 		case !errors.Is(err, syscall.EADDRINUSE) && !errors.Is(err, syscall.EACCES) && !errors.Is(err, syscall.EPERM):
 			p.next = (at + 1) % p.size
-			return err
+			return 0, err
 		}
 	}
-	return ErrNoPort
+	return 0, ErrNoPort
 }
+
+func (p *ports) evenNumber(n uint32) bool { return (p.min+n)%2 == 0 }
+
+func (p *ports) takenLocked(n uint32) bool { return p.used[n/64]&(1<<(n%64)) != 0 }
 
 // give takes a port back.
 func (p *ports) give(port uint16) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	n := uint32(port) - p.min
-	p.used[n/64] &^= 1 << (n % 64)
+	p.freeLocked(uint32(port) - p.min)
 }
+
+func (p *ports) freeLocked(n uint32) { p.used[n/64] &^= 1 << (n % 64) }

@@ -3,6 +3,7 @@ package guard
 import (
 	"encoding/binary"
 
+	"signalbox/turn/datapath"
 	"signalbox/turn/wire"
 )
 
@@ -57,18 +58,46 @@ func (a *allocation) read(m *wire.Message) int {
 	case transport[0] != wire.TransportUDP:
 		return wire.CodeTransportUnsupported
 	}
+	if token, ok := m.Get(wire.AttrReservationToken); ok {
+		return a.readToken(m, token)
+	}
+	return a.readAsk(m)
+}
+
+// readToken takes a RESERVATION-TOKEN, which says all that can be wished: RFC 8656 section 7.2, step 5. Whether a port is kept under it is seen when the relay socket is opened.
+func (a *allocation) readToken(m *wire.Message, token []byte) int {
+	for _, other := range []uint16{wire.AttrEvenPort, wire.AttrRequestedAddressFamily, wire.AttrAdditionalFamily} {
+		if _, ok := m.Get(other); ok {
+			return wire.CodeBadRequest
+		}
+	}
+	if len(token) != len(datapath.Token{}) {
+		return wire.CodeBadRequest
+	}
+	t := datapath.Token(token)
+	a.ask.Token = &t
+	return 0
+}
+
+// reserveNext is the bit R of EVEN-PORT: RFC 8656 section 18.7.
+const reserveNext = 0x80
+
+// readAsk takes REQUESTED-ADDRESS-FAMILY and EVEN-PORT: RFC 8656 section 7.2, steps 7 and 8. ADDITIONAL-ADDRESS-FAMILY is not answered, as there is one relayed address for
+// each allocation; beside a second port it is refused.
+func (a *allocation) readAsk(m *wire.Message) int {
 	family, hasFamily := m.Get(wire.AttrRequestedAddressFamily)
 	even, hasEven := m.Get(wire.AttrEvenPort)
-	_, hasToken := m.Get(wire.AttrReservationToken)
-	switch {
-	case hasEven && len(even) != 1 || hasFamily && len(family) != 4 || hasToken && (hasEven || hasFamily):
+	_, hasMore := m.Get(wire.AttrAdditionalFamily)
+	if hasEven && len(even) != 1 || hasFamily && len(family) != 4 {
 		return wire.CodeBadRequest
-	case hasToken || hasEven && even[0]&0x80 != 0: // no second port is kept for later
-		return wire.CodeInsufficientCapacity
-	case hasFamily && family[0] != wire.FamilyIPv4 && family[0] != wire.FamilyIPv6:
+	}
+	if hasFamily && family[0] != wire.FamilyIPv4 && family[0] != wire.FamilyIPv6 {
 		return wire.CodeFamilyNotSupported
 	}
-	a.even, a.ipv6 = hasEven, hasFamily && family[0] == wire.FamilyIPv6
+	a.ask = datapath.Ask{IPv6: hasFamily && family[0] == wire.FamilyIPv6, Even: hasEven}
+	if a.pair = hasEven && even[0]&reserveNext != 0; a.pair && hasMore {
+		return wire.CodeBadRequest
+	}
 	return 0
 }
 
@@ -90,7 +119,11 @@ func lifetimeOf(m *wire.Message) (seconds uint32, ok bool) {
 
 // describe adds what the answer to an Allocate says: RFC 8656 section 7.2.
 func (a *allocation) describe(b *wire.Builder) {
-	b.AddAddr(wire.AttrXORRelayedAddress, a.path.Load().Relayed())
+	p := a.path.Load()
+	b.AddAddr(wire.AttrXORRelayedAddress, p.Relayed())
 	b.AddUint32(wire.AttrLifetime, a.lifetime.Load())
 	b.AddAddr(wire.AttrXORMappedAddress, a.client.Remote)
+	if token, ok := p.Reserved(); ok {
+		b.Add(wire.AttrReservationToken, token[:])
+	}
 }

@@ -17,9 +17,9 @@ type allocation struct {
 	user    user
 	first   [12]byte     // transaction id of its Allocate
 	addr    *net.UDPAddr // under which pion knows it: of no other allocation, before or after
-	ipv6    bool
-	even    bool
-	release func() // gives its place in the quotas back, once
+	ask     datapath.Ask // Keep is not set
+	pair    bool         // the next port shall be kept
+	release func()       // gives its place in the quotas back, once
 
 	waiting atomic.Int32 // its questions in the queue
 	asked   atomic.Int64 // account of its questions, see rate
@@ -43,8 +43,12 @@ func (g *Guard) held(client datapath.Client) *allocation {
 }
 
 // open opens the relay socket.
-func (a *allocation) open(path *datapath.Path) (*datapath.Allocation, error) {
-	p, err := path.Allocate(a.client, a.user.side, datapath.Ask{IPv6: a.ipv6, Even: a.even})
+func (g *Guard) open(a *allocation) (*datapath.Allocation, error) {
+	ask := a.ask
+	if a.pair {
+		ask.Keep = g.now().Add(reservationLife)
+	}
+	p, err := g.path.Allocate(a.client, a.user.side, ask)
 	if err != nil {
 		return nil, err
 	}
@@ -73,9 +77,12 @@ func (a *allocation) over() bool {
 	}
 }
 
+// ipv6 tells the family of the relayed address, which there must be.
+func (a *allocation) ipv6() bool { return a.path.Load().Relayed().Addr().Is6() }
+
 // family is the relayed address's, as attributes have it.
 func (a *allocation) family() byte {
-	if a.ipv6 {
+	if a.ipv6() {
 		return wire.FamilyIPv6
 	}
 	return wire.FamilyIPv4

@@ -14,7 +14,7 @@ type origin struct {
 	print  bool   // the request had a FINGERPRINT, so the answer has one
 }
 
-// answerRoom holds every answer of ours: the longest is an Allocate success with IPv6 addresses, 112 bytes.
+// answerRoom holds every answer of ours: the longest is an Allocate success with IPv6 addresses and a token, 120 bytes.
 const answerRoom = 256
 
 // reasons are the phrases of ERROR-CODE for people who look at packets. 401 and 438 have none: they go to whoever asks, and must stay small beside their request.

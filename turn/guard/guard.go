@@ -27,10 +27,11 @@ const (
 	MaxLifetime     = 1800
 )
 
-// How long permissions and channels last: RFC 8656 sections 9 and 12.
+// How long permissions and channels last, and ports that are kept: RFC 8656 sections 9, 12 and 7.2.
 const (
-	permissionLife = 5 * time.Minute
-	channelLife    = 10 * time.Minute
+	permissionLife  = 5 * time.Minute
+	channelLife     = 10 * time.Minute
+	reservationLife = 30 * time.Second
 )
 
 // Config is what a guard must know.

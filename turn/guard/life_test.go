@@ -58,7 +58,7 @@ func TestSessionEndsMeanwhile(t *testing.T) {
 	w := newWorld(t)
 	w.open("ses_1")
 	a := &allocation{client: datapath.Client{Remote: goodPeer}, user: user{side: w.sessions.Side("ses_1", 'a')}}
-	if _, err := a.open(w.path); err != nil {
+	if _, err := w.guard.open(a); err != nil {
 		t.Fatal(err)
 	}
 	defer a.expiry.Stop()

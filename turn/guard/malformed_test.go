@@ -52,7 +52,7 @@ var nonsenseTypes = []uint16{
 var nonsenseAttrs = []uint16{
 	wire.AttrMappedAddress, wire.AttrUsername, wire.AttrErrorCode, wire.AttrUnknownAttributes, wire.AttrChannelNumber, wire.AttrLifetime, wire.AttrXORPeerAddress,
 	wire.AttrData, wire.AttrRealm, wire.AttrNonce, wire.AttrXORRelayedAddress, wire.AttrRequestedAddressFamily, wire.AttrEvenPort, wire.AttrRequestedTransport,
-	wire.AttrDontFragment, wire.AttrXORMappedAddress, wire.AttrReservationToken, wire.AttrFingerprint, 0x7777, 0x8022,
+	wire.AttrDontFragment, wire.AttrXORMappedAddress, wire.AttrReservationToken, wire.AttrAdditionalFamily, wire.AttrFingerprint, 0x7777, 0x8022,
 }
 
 func (r *nonsense) bytes(n int) []byte {

@@ -81,7 +81,7 @@ func TestNonce(t *testing.T) {
 
 // TestAllocateRefused holds each refusal of an Allocate against its code, and looks that nothing is left behind.
 func TestAllocateRefused(t *testing.T) {
-	w := newWorld(t)
+	w := newWorld(t, func(o *options) { o.limits.SessionAllocations = 64 }) // one a row
 	w.open("ses_1")
 	for _, tc := range []struct {
 		name  string
@@ -95,10 +95,17 @@ func TestAllocateRefused(t *testing.T) {
 		{"a family that is none", []turntest.Attr{turntest.Transport(), family(9)}, 440},
 		{"short family", []turntest.Attr{turntest.Transport(), turntest.Bytes(wire.AttrRequestedAddressFamily, 1)}, 400},
 		{"short lifetime", []turntest.Attr{turntest.Transport(), turntest.Bytes(wire.AttrLifetime, 1)}, 400},
-		{"reservation token", []turntest.Attr{turntest.Transport(), turntest.Bytes(wire.AttrReservationToken, 1, 2, 3, 4, 5, 6, 7, 8)}, 508},
-		{"token and even port", []turntest.Attr{turntest.Transport(), turntest.Bytes(wire.AttrReservationToken, 1, 2, 3, 4, 5, 6, 7, 8), turntest.Bytes(wire.AttrEvenPort, 0)}, 400},
-		{"token and family", []turntest.Attr{turntest.Transport(), turntest.Bytes(wire.AttrReservationToken, 1, 2, 3, 4, 5, 6, 7, 8), family(wire.FamilyIPv4)}, 400},
-		{"a pair of ports", []turntest.Attr{turntest.Transport(), turntest.Bytes(wire.AttrEvenPort, 0x80)}, 508},
+		{"a token that nobody was given", []turntest.Attr{turntest.Transport(), token("12345678")}, 508},
+		{"a token of zeros", []turntest.Attr{turntest.Transport(), token("\x00\x00\x00\x00\x00\x00\x00\x00")}, 508},
+		{"an empty token", []turntest.Attr{turntest.Transport(), token("")}, 400},
+		{"short token", []turntest.Attr{turntest.Transport(), token("1234567")}, 400},
+		{"long token", []turntest.Attr{turntest.Transport(), token("123456789")}, 400},
+		{"token and even port", []turntest.Attr{turntest.Transport(), token("12345678"), turntest.Bytes(wire.AttrEvenPort, 0)}, 400},
+		{"token and family", []turntest.Attr{turntest.Transport(), token("12345678"), family(wire.FamilyIPv4)}, 400},
+		{"token and additional family", []turntest.Attr{turntest.Transport(), token("12345678"), additional}, 400},
+		{"a pair of ports and additional family", []turntest.Attr{turntest.Transport(), pair, additional}, 400},
+		{"a pair of IPv6 ports, where there is none", []turntest.Attr{turntest.Transport(), pair, family(wire.FamilyIPv6)}, 440},
+		{"empty even port", []turntest.Attr{turntest.Transport(), turntest.Bytes(wire.AttrEvenPort)}, 400},
 		{"don't fragment", []turntest.Attr{turntest.Transport(), turntest.Bytes(wire.AttrDontFragment)}, 420},
 		{"unknown attribute", []turntest.Attr{turntest.Transport(), turntest.Bytes(0x7777, 1)}, 420},
 	} {

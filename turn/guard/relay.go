@@ -28,7 +28,7 @@ func (r relays) AllocatePacketConn(string, int) (net.PacketConn, net.Addr, error
 	if q == nil || q.method != allocate {
 		return nil, nil, errors.New("pion opens a socket that nobody asked for")
 	}
-	p, err := q.allocation.open(g.path)
+	p, err := g.open(q.allocation)
 	if err != nil {
 		q.code = openCode(err)
 		return nil, nil, fmt.Errorf("open a relay socket: %w", err)

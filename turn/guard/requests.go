@@ -77,7 +77,7 @@ func (g *Guard) peer(x *exchange, a *allocation, value []byte, refusal func(*ses
 	if !ok {
 		return netip.AddrPort{}, wire.CodeBadRequest
 	}
-	if peer.Addr().Is4() == a.ipv6 || peer.Addr().Is4In6() { // an IPv4 address in IPv6 spelling is of no relay's family
+	if peer.Addr().Is4() == a.ipv6() || peer.Addr().Is4In6() { // an IPv4 address in IPv6 spelling is of no relay's family
 		return netip.AddrPort{}, wire.CodePeerFamilyMismatch
 	}
 	if why := refusal(a.user.side, peer); why != policy.OK {

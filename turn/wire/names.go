@@ -53,6 +53,7 @@ const (
 	AttrDontFragment           = 0x001A
 	AttrXORMappedAddress       = 0x0020
 	AttrReservationToken       = 0x0022
+	AttrAdditionalFamily       = 0x8000 // ADDITIONAL-ADDRESS-FAMILY
 	AttrSoftware               = 0x8022
 	AttrFingerprint            = 0x8028
 )
@@ -63,7 +64,7 @@ const (
 	FamilyIPv6 = 0x02
 )
 
-// TransportUDP is the only value of REQUESTED-TRANSPORT that can be had: RFC 8656 section 18.7.
+// TransportUDP is the only value of REQUESTED-TRANSPORT that can be had: RFC 8656 section 18.8.
 const TransportUDP = 17
 
 // Error codes of RFC 8489 section 14.8 and RFC 8656 section 19.
