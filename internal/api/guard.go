@@ -16,6 +16,10 @@ import (
 
 // serve is the outermost layer: everything that holds for every request, in the order in which it is checked.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
+	if !s.working.TryAcquire(1) {
+		panic(http.ErrAbortHandler) // its connection is closed already, see finish
+	}
+	defer s.working.Release(1)
 	start := time.Now()
 	rec := &recorder{ResponseWriter: w}
 	route := s.template(r)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	stdlog "log"
+	"math"
 	"net"
 	"net/http"
 	"net/netip"
@@ -18,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"signalbox/internal/telemetry"
 )
@@ -29,6 +31,7 @@ const (
 	writeTimeout      = 90 * time.Second // the whole answer, from the end of the request's header
 	idleTimeout       = 120 * time.Second
 	shutdownTimeout   = 10 * time.Second
+	cutTimeout        = 5 * time.Second // for requests at work to notice that they were cut off
 	maxHeaderBytes    = 16 << 10
 	maxConcurrent     = 1024 // requests at work at the same time
 	maxWaits          = 4096 // of those that only wait for the end of a push
@@ -41,14 +44,15 @@ type Server struct {
 	deps      Deps
 	log       *zap.Logger
 	allowed   []netip.Prefix
-	slots     chan struct{}      // one element for each request at work
-	probes    chan struct{}      // the same for readiness and metrics
-	large     chan struct{}      // one element for each large body in memory
-	huge      chan struct{}      // the same for those of batches
-	snapshots chan struct{}      // one element for each snapshot in memory
-	waits     chan struct{}      // one element for each that waits for the end of a push
-	serving   context.Context    // ends when Serve begins to end
-	stop      context.CancelFunc // of serving
+	working   *semaphore.Weighted // one for each request until it has ended; all of it once Serve lets nobody in any more
+	slots     chan struct{}       // one element for each request at work
+	probes    chan struct{}       // the same for readiness and metrics
+	large     chan struct{}       // one element for each large body in memory
+	huge      chan struct{}       // the same for those of batches
+	snapshots chan struct{}       // one element for each snapshot in memory
+	waits     chan struct{}       // one element for each that waits for the end of a push
+	serving   context.Context     // ends when Serve begins to end
+	stop      context.CancelFunc  // of serving
 	mux       *http.ServeMux
 	api       huma.API
 	spec      []byte // the OpenAPI document
@@ -68,7 +72,8 @@ func New(cfg Config, deps Deps, log *zap.Logger, reg prometheus.Registerer) (*Se
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, log: log.Named("api"), allowed: allowed, mux: http.NewServeMux(), metrics: metrics,
-		slots: make(chan struct{}, maxConcurrent), probes: make(chan struct{}, maxProbes), waits: make(chan struct{}, maxWaits), large: make(chan struct{}, maxLarge),
+		working: semaphore.NewWeighted(math.MaxInt64),
+		slots:   make(chan struct{}, maxConcurrent), probes: make(chan struct{}, maxProbes), waits: make(chan struct{}, maxWaits), large: make(chan struct{}, maxLarge),
 		huge:      make(chan struct{}, maxHuge),
 		snapshots: make(chan struct{}, maxSnapshots),
 	}
@@ -117,7 +122,8 @@ func (s *Server) Reload() error {
 func (s *Server) Handler() http.Handler { return http.HandlerFunc(s.serve) }
 
 // Serve answers on the listeners, which it closes, until ctx ends; then it answers those that wait for the end of a push and lets requests that are at
-// work finish for up to 10 seconds. It returns when all that it started has ended. It is called once.
+// work finish for up to 10 seconds. Then they are cut off, and have 5 seconds to notice. It returns when all that it started has ended, but for requests
+// that go on even then, which the log tells of. It is called once.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	srv := s.httpServer(ctx)
 	var g errgroup.Group
@@ -137,13 +143,25 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	}
 	<-failed.Done()
 	s.stop()
-	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTimeout)
-	defer cancel()
-	if err := srv.Shutdown(grace); err != nil {
-		s.log.Warn("requests were cut off at the end", telemetry.Cause(err))
-		_ = srv.Close() // its listeners are closed already
-	}
+	s.finish(context.WithoutCancel(ctx), srv)
 	return g.Wait()
+}
+
+// finish lets requests that are at work finish, and cuts off those that take too long: their contexts end then.
+func (s *Server) finish(ctx context.Context, srv *http.Server) {
+	grace, cancel := context.WithTimeout(ctx, shutdownTimeout)
+	defer cancel()
+	err := srv.Shutdown(grace)
+	if err == nil {
+		return
+	}
+	s.log.Warn("requests were cut off at the end", telemetry.Cause(err))
+	_ = srv.Close() // its listeners are closed already
+	cut, cancel := context.WithTimeout(ctx, cutTimeout)
+	defer cancel()
+	if err := s.working.Acquire(cut, math.MaxInt64); err != nil {
+		s.log.Error("requests that were cut off are still at work", telemetry.Cause(err))
+	}
 }
 
 func (s *Server) httpServer(ctx context.Context) *http.Server {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"signalbox/internal/access"
 )
@@ -87,6 +88,53 @@ func TestSlowCallersAreCut(t *testing.T) {
 				if err := <-served; err != nil {
 					t.Errorf("Serve = %v", err)
 				}
+			})
+		})
+	}
+}
+
+// TestCutRequestsAreAwaited: the server does not end before requests that it cut off have ended, unless they take too long for that, too.
+func TestCutRequestsAreAwaited(t *testing.T) {
+	for _, tt := range []struct {
+		name           string
+		goesOn, server time.Duration // what the request takes once its context has ended, and the server once it was told to stop
+		errors         int
+	}{
+		{"notices", time.Second, shutdownTimeout + time.Second, 0},
+		{"does not notice", time.Hour, shutdownTimeout + cutTimeout, 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				core, logs := observer.New(zap.ErrorLevel)
+				s, err := New(Default(), Deps{Metrics: http.NotFoundHandler()}, zap.New(core), prometheus.NewRegistry())
+				if err != nil {
+					t.Fatal(err)
+				}
+				begun, ended := make(chan struct{}), make(chan struct{})
+				s.mux.HandleFunc("GET /held", func(_ http.ResponseWriter, r *http.Request) {
+					defer close(ended)
+					close(begun)
+					<-r.Context().Done()
+					time.Sleep(tt.goesOn)
+				})
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				l := &pipes{accepted: make(chan net.Conn), closed: make(chan struct{})}
+				served := make(chan error)
+				go func() { served <- s.Serve(ctx, l) }()
+				c := l.dial()
+				defer c.Close()
+				if _, err := io.WriteString(c, "GET /held HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+					t.Fatal(err)
+				}
+				<-begun
+				start := time.Now()
+				cancel()
+				err = <-served
+				if took := time.Since(start); err != nil || took != tt.server || logs.Len() != tt.errors {
+					t.Errorf("Serve = %v after %v with %d errors in the log, want nil after %v with %d", err, took, logs.Len(), tt.server, tt.errors)
+				}
+				<-ended
 			})
 		})
 	}
