@@ -105,9 +105,10 @@ func TestEventsThroughCuts(t *testing.T) {
 	direct := apiClient(t, s.URL(), s.Token)
 
 	var got []int64
+	var wg sync.WaitGroup
+	defer wg.Wait() // behind cancel, which ends what a test that fails has running
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	var wg sync.WaitGroup
 	done := errors.New("done")
 	wg.Go(func() {
 		err := follower.FollowEvents(ctx, client.EventFilter{After: "0"}, nil, func(e client.Event) error {

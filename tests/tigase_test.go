@@ -232,6 +232,7 @@ func TestTigaseIQ(t *testing.T) {
 				body:   "<iq xmlns:j='urn:j' type='set' id='q&lt;1' to='" + to + "'><j:do j:n='1'><arg>x</arg></j:do></iq>",
 				answer: "<iq xmlns='jabber:client' type='result' id='q&lt;1' from='pc-1@DOMAIN/agent' to='DOMAIN'><done xmlns='urn:j'>yes</done></iq>"}.do(t, s)
 		}()
+		t.Cleanup(func() { <-done }) // of a test that fails meanwhile: the request, which reports to it, ends with the test's context
 		asked := c.Want("<iq type='set' id='", "to='pc-1@"+harness.Domain+"/agent'", "<j:do xmlns='jabber:client' xmlns:j='urn:j' j:n='1'><arg>x</arg></j:do></iq>")
 		_, rest, _ := strings.Cut(asked, "id='")
 		id, _, _ := strings.Cut(rest, "'")
@@ -245,6 +246,7 @@ func TestTigaseIQ(t *testing.T) {
 		restRequest{path: "/rest/stream", header: typed(asXML), status: 200, body: "<iq type='get' to='pc-1@DOMAIN/agent'><q xmlns='urn:q'/></iq>",
 			answer: "<error xmlns='jabber:client' type='cancel'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>"}.do(t, s)
 	}()
+	t.Cleanup(func() { <-done })
 	asked := c.Want("<iq type='get'", "<q xmlns='urn:q'/>")
 	_, rest, _ := strings.Cut(asked, "id='")
 	id, _, _ := strings.Cut(rest, "'")

@@ -89,6 +89,8 @@ func TestUpgrade(t *testing.T) {
 	for i := range ids {
 		ids[i] = fmt.Sprintf("pc-%04d", i)
 	}
+	var serving sync.WaitGroup
+	t.Cleanup(serving.Wait) // of a test that fails meanwhile: once its streams are closed
 	all := make([]*upgraded, fleet)
 	streams := make([]*harness.Stream, fleet)
 	each := func(do func(i int)) {
@@ -121,7 +123,6 @@ func TestUpgrade(t *testing.T) {
 
 	post()
 	backAt := make([]time.Time, fleet)
-	var serving sync.WaitGroup
 	for i := range fleet {
 		serving.Go(func() {
 			after := all[i].serve(t, streams[i], 0)

@@ -102,6 +102,7 @@ func TestEndsOfASession(t *testing.T) {
 				defer close(over)
 				tt.end(t, s)
 			}()
+			t.Cleanup(func() { <-over }) // of a test that fails meanwhile: the end uses what other cleanups take away
 			var codes []string
 			await(t, cfg, tt.code, func(st status.Status) bool {
 				if st.LastFailure != nil {

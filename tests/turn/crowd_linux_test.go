@@ -146,12 +146,14 @@ func said(m *rawturn.Message) string {
 	return rawturn.Word(m, nil)
 }
 
-// ask sends a request until it is answered, as clients do over UDP (RFC 8489 section 6.2.1). It returns nil if it never is.
+// ask sends a request until it is answered, as clients do over UDP (RFC 8489 section 6.2.1). It returns nil if it never is, or the test ends.
 func (w *crowd) ask(from netip.Addr, in chan *rawturn.Message, b []byte) *rawturn.Message {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for tries, wait := 0, 250*time.Millisecond; tries < 6; {
 		select {
+		case <-w.t.Context().Done():
+			return nil
 		case m := <-in:
 			if m.TID == [12]byte(b[8:20]) {
 				return m

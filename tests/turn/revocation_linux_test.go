@@ -170,7 +170,11 @@ func TestEndWhileAllocating(t *testing.T) {
 	for range 5 {
 		session, w := s.open(t), newCrowd(t, s.turn())
 		outcome := make(chan map[string]int, 1)
-		go func() { outcome <- w.allocate(session.a, 600) }()
+		go func() {
+			defer close(outcome)
+			outcome <- w.allocate(session.a, 600)
+		}()
+		t.Cleanup(func() { <-outcome }) // also of a test that fails meanwhile: members report to it
 		await(t, func() bool { return len(s.relays()) > 100 }, func() string { return "no allocations" })
 		s.end(t, session.id)
 		out := <-outcome
