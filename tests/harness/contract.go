@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -111,12 +112,14 @@ func (c *contract) found(req *http.Request, status int, media string, body []byt
 	return nil
 }
 
-// readLocked reads the description, once.
+// readLocked reads the description, once, also for a request whose client has gone meanwhile.
 func (c *contract) readLocked(req *http.Request) error {
 	if c.document != nil {
 		return nil
 	}
-	get, err := http.NewRequestWithContext(req.Context(), http.MethodGet, c.target.String()+"/openapi.json", nil)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(req.Context()), patience)
+	defer cancel()
+	get, err := http.NewRequestWithContext(ctx, http.MethodGet, c.target.String()+"/openapi.json", nil)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -52,6 +53,20 @@ func TestContractBites(t *testing.T) {
 				t.Errorf("reported %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestContractReadsForThoseWhoHaveGone: a client that gives up on the first request to an API does not keep its description from being read.
+func TestContractReadsForThoseWhoHaveGone(t *testing.T) {
+	t.Parallel()
+	api := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, described) }))
+	defer api.Close()
+	c := newContract(t, api.URL)
+	gone, cancel := context.WithCancel(t.Context())
+	cancel()
+	req := httptest.NewRequest("POST", "/done", nil).WithContext(gone)
+	if err := c.found(req, http.StatusOK, "application/json", []byte(`{"ok":true}`)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -32,7 +32,7 @@ func NewFront(t *testing.T) *Front {
 	f.ended.Go(f.accept)
 	t.Cleanup(func() {
 		_ = l.Close()
-		f.Cut()
+		f.Close() // also who has not entered yet
 		f.ended.Wait()
 	})
 	return f
