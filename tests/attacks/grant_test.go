@@ -52,7 +52,12 @@ func endpointOf(t *testing.T, jid string, key identity.Public) (take func(signal
 		stop()
 		<-ended
 	})
-	m.Online(func(m signalling.Message) { said <- m })
+	m.Online(func(m signalling.Message) {
+		select {
+		case said <- m:
+		case <-ctx.Done():
+		}
+	})
 	return func(message signalling.Message) signalling.Message {
 		t.Helper()
 		if err := m.Take(message); err != nil {

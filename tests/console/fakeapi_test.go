@@ -164,7 +164,7 @@ func (f *fake) sessionsAPI(w http.ResponseWriter, r *http.Request, rest string, 
 	case id == "":
 		items := []object{}
 		for _, s := range f.sessions {
-			if ended := s.state == "ended"; ended == (r.URL.Query().Get("state") == "ended") {
+			if s.over() == (r.URL.Query().Get("state") == "ended") {
 				items = append(items, s.show())
 			}
 		}
@@ -172,9 +172,8 @@ func (f *fake) sessionsAPI(w http.ResponseWriter, r *http.Request, rest string, 
 	case s == nil:
 		problem(w, http.StatusNotFound, "unknown_session", "")
 	case what == "credentials":
-		s.token = secret()
 		shown := s.show()
-		shown["token"], shown["signalling_url"] = s.token, f.socketURL("/console/signal")
+		shown["token"], shown["signalling_url"] = s.renew(), f.socketURL("/console/signal")
 		answer(w, http.StatusOK, shown)
 	default:
 		answer(w, http.StatusOK, s.show())

@@ -253,6 +253,14 @@ func (s *session) over() bool {
 	return s.state == "ended"
 }
 
+// renew gives the session another token.
+func (s *session) renew() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.token = secret()
+	return s.token
+}
+
 // relayed counts the channels that were asked for over the relay.
 func (s *session) relayed() int {
 	s.mu.Lock()

@@ -96,7 +96,7 @@ func (s *site) upgrade() (versions []string) {
 	return versions
 }
 
-// postUntil posts pushes until ctx ends, each again until it is accepted. What it returns waits for that, and returns them all.
+// postUntil posts pushes until ctx ends, each again until it is accepted or the test ends. What it returns waits for that, and returns them all.
 func (s *site) postUntil(ctx context.Context) func() []client.Receipt {
 	var mu sync.Mutex
 	var all []client.Receipt
@@ -113,7 +113,7 @@ func (s *site) postUntil(ctx context.Context) func() []client.Receipt {
 					mu.Unlock()
 					n = push()
 				}
-				if err == nil && ctx.Err() != nil {
+				if s.t.Context().Err() != nil || err == nil && ctx.Err() != nil {
 					return
 				}
 			}

@@ -22,10 +22,9 @@ type endpoint struct {
 	port uint16
 }
 
-// serveDNS answers at port 53 of the server's address.
-func serveDNS(t *testing.T, s *space) *zone {
+// serveDNS answers at port 53 of the server's address, until the test ends.
+func serveDNS(t *testing.T, s *space, z *zone) {
 	t.Helper()
-	z := &zone{hosts: map[string]string{}, services: map[string]endpoint{}}
 	var c net.PacketConn
 	must(t, s.within(func() (err error) {
 		c, err = net.ListenPacket("udp", serverAddr+":53")
@@ -46,7 +45,6 @@ func serveDNS(t *testing.T, s *space) *zone {
 		}
 	}()
 	t.Cleanup(func() { _ = c.Close(); <-ended })
-	return z
 }
 
 // change changes the zone until the test ends.

@@ -60,9 +60,11 @@ func newStand(t *testing.T) *stand {
 	var err error
 	s.programs, err = programs()
 	must(t, err)
-	s.zone = serveDNS(t, s.space)
-	s.zone.hosts = map[string]string{domain: serverAddr, itsm: serverAddr}
-	s.zone.services = map[string]endpoint{"_xmpps-client._tcp." + domain: {domain, 443}, "_xmpp-client._tcp." + domain: {domain, 5222}}
+	s.zone = &zone{
+		hosts:    map[string]string{domain: serverAddr, itsm: serverAddr},
+		services: map[string]endpoint{"_xmpps-client._tcp." + domain: {domain, 443}, "_xmpp-client._tcp." + domain: {domain, 5222}},
+	}
+	serveDNS(t, s.space, s.zone)
 	s.certificates()
 	s.write("signalbox.yaml", []byte(fmt.Sprintf(serverText, s.path("data"), s.path("certs"), s.path("itsm.crt"))))
 	s.write("secret", []byte(secret))

@@ -139,9 +139,7 @@ func (s *stand) visit(where party, transport string) *visit {
 	out, err := cmd.StdoutPipe()
 	must(s.t, err)
 	must(s.t, cmd.Start())
-	read := make(chan struct{})
 	go func() {
-		defer close(read)
 		defer close(v.out)
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			var line said
@@ -154,7 +152,8 @@ func (s *stand) visit(where party, transport string) *visit {
 	s.t.Cleanup(func() {
 		err := v.in.Close() // which ends the technician
 		kill := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
-		<-read
+		for range v.out { // what nobody has asked for
+		}
 		if err := errors.Join(err, cmd.Wait()); err != nil {
 			s.t.Errorf("the technician: %v", err)
 		}

@@ -79,7 +79,10 @@ func tell(log io.Reader, address chan<- string) {
 	lines := bufio.NewScanner(log)
 	for lines.Scan() {
 		if m := listening.FindStringSubmatch(lines.Text()); m != nil {
-			address <- m[1]
+			select {
+			case address <- m[1]:
+			default: // it was told already
+			}
 		}
 	}
 }

@@ -76,29 +76,27 @@ func TestAskingWithoutEnd(t *testing.T) {
 	s := newStand(t, settings{})
 	p := s.probe()
 	session := s.open(t)
-	stop := make(chan struct{})
+	var clients []*rawturn.Client
 	var crew sync.WaitGroup
 	for range 8 {
 		c, _ := p.allocated("tcp", session.a)
+		clients = append(clients, c)
 		var all []byte // different questions: the same one would get the answer of before
 		for range 2000 {
 			all = append(all, c.Signed(rawturn.New(rawturn.Refresh, rawturn.Uint32(rawturn.Lifetime, 600)))...)
 		}
 		crew.Go(func() { _, _ = io.Copy(io.Discard, c.Conn) })
 		crew.Go(func() {
-			for _, err := c.Write(all); err == nil; _, err = c.Write(all) {
-				select {
-				case <-stop:
-					_ = c.Close()
-				default:
-				}
+			for _, err := c.Write(all); err == nil; _, err = c.Write(all) { // until it is closed
 			}
 		})
 	}
 	for range 50 {
 		p.allocated("udp", p.user())
 	}
-	close(stop)
+	for _, c := range clients {
+		_ = c.Close()
+	}
 	crew.Wait()
 	p.alive()
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -54,6 +55,7 @@ func tryChromium(t *testing.T, s *stage, over transport) {
 func inPage(t *testing.T, job any, flags ...string) (got outcome, said []byte) {
 	t.Helper()
 	posted := make(chan struct{})
+	var once sync.Once // a browser may post again what it saw no answer to
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(relayPage) })
 	mux.HandleFunc("GET /job", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(job) })
@@ -64,10 +66,12 @@ func inPage(t *testing.T, job any, flags ...string) (got outcome, said []byte) {
 		}
 	})
 	mux.HandleFunc("POST /answer", func(_ http.ResponseWriter, r *http.Request) {
-		if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
-			got.Error = err.Error()
-		}
-		close(posted)
+		once.Do(func() {
+			if err := json.NewDecoder(r.Body).Decode(&got); err != nil {
+				got.Error = err.Error()
+			}
+			close(posted)
+		})
 	})
 	site := httptest.NewServer(mux)
 	defer site.Close()

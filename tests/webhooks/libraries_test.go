@@ -48,7 +48,15 @@ func capture(t *testing.T) captured {
 	must(t, err)
 	_, err = c.CreateEndpoint(t.Context(), client.NewEndpoint{ID: "pc-1", Secret: "s3cret", Labels: map[string]string{"place": "Zürich <1>"}})
 	must(t, err)
-	one := <-got
+	var one captured
+	harness.Await(t, func() bool {
+		select {
+		case one = <-got:
+			return true
+		default:
+			return false
+		}
+	}, func() string { return "no event came" })
 	one.Secret = h.Secret
 	return one
 }

@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -35,10 +36,11 @@ type address struct {
 	atomic.Pointer[map[string]string]
 }
 
-// socketSite serves the page. What it posts goes to answers.
+// socketSite serves the page. What it posts first goes to answers.
 func socketSite(t *testing.T, where *address) (site *httptest.Server, answers chan seen) {
 	t.Helper()
 	answers, posted := make(chan seen, 1), make(chan struct{})
+	var once sync.Once // a browser may post again what it saw no answer to
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(socketPage) })
 	mux.HandleFunc("GET /where", func(w http.ResponseWriter, _ *http.Request) { _ = json.NewEncoder(w).Encode(where.Load()) })
@@ -57,8 +59,10 @@ func socketSite(t *testing.T, where *address) (site *httptest.Server, answers ch
 		if err != nil {
 			a.Error = fmt.Sprintf("%v: %s", err, body)
 		}
-		answers <- a
-		close(posted)
+		once.Do(func() {
+			answers <- a
+			close(posted)
+		})
 	})
 	site = httptest.NewServer(mux)
 	t.Cleanup(site.Close)
