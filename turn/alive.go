@@ -105,14 +105,11 @@ func ask(c *net.UDPConn, request []byte, tid [12]byte) error {
 	}
 }
 
-// reached is an address at which this machine reaches a socket: one that is bound to all of them by loopback.
+// reached is an address at which this machine reaches a socket. One that is bound to all of them takes IPv4 whichever family its own address is of, also where IPv6 is
+// switched off, which leaves [::] and takes ::1 away.
 func reached(at netip.AddrPort) netip.AddrPort {
-	switch a := at.Addr(); {
-	case !a.IsUnspecified():
+	if !at.Addr().IsUnspecified() {
 		return at
-	case a.Is4():
-		return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
-	default:
-		return netip.AddrPortFrom(netip.IPv6Loopback(), at.Port())
 	}
+	return netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), at.Port())
 }

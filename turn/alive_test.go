@@ -3,6 +3,7 @@ package turn
 import (
 	"context"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,4 +64,13 @@ func TestAlive(t *testing.T) {
 		t.Error(err)
 	}
 	want("after the end", "not ready", "")
+}
+
+// TestReached: a socket of all addresses is reached by IPv4, which [::] takes too, and which is there where IPv6 is switched off.
+func TestReached(t *testing.T) {
+	for at, want := range map[string]string{"0.0.0.0:3478": "127.0.0.1:3478", "[::]:3478": "127.0.0.1:3478", "192.0.2.1:3478": "192.0.2.1:3478", "[2001:db8::1]:443": "[2001:db8::1]:443"} {
+		if got := reached(netip.MustParseAddrPort(at)).String(); got != want {
+			t.Errorf("%s is reached at %s, want %s", at, got, want)
+		}
+	}
 }

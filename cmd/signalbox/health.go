@@ -96,10 +96,8 @@ func nearest(listening []string) string {
 			return net.JoinHostPort("127.0.0.1", port)
 		}
 		switch ip, _ := netip.ParseAddr(host); {
-		case ip.IsUnspecified() && ip.Is4():
+		case ip.IsUnspecified(): // [::] takes IPv4, too, and there may be no ::1
 			return net.JoinHostPort("127.0.0.1", port)
-		case ip.IsUnspecified():
-			return net.JoinHostPort("::1", port)
 		case ip.IsLoopback(), host == "localhost":
 			return addr
 		}
