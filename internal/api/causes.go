@@ -39,7 +39,7 @@ func causes() []cause {
 		{endpoint.ErrExists, endpointExists, 0},
 		{endpoint.ErrDisabled, endpointDisabled, 0},
 		{endpoint.ErrProbes, busy, retryBusy},
-		{endpoint.ErrFull, busy, retryBusy},
+		{endpoint.ErrFull, queueFull, retryQueue},
 		{push.ErrUnknown, unknownPush, 0},
 		{diagnosis.ErrUnknownPush, unknownPush, 0},
 		{push.ErrState, pushNotCancellable, 0},

@@ -39,7 +39,7 @@ func (s *Server) registerSessions() {
 		doc: "The endpoint must be online; it is asked at once, and asks its user where consent says so. The answer alone has the technician's token, which is good for one use within a minute: " +
 			"the page at console_url uses it, as does every other client of signalling_url. Who cannot open that page in time gets another by POST /v1/sessions/{id}/credentials.",
 		scope: access.ScopeSessions, status: http.StatusCreated,
-		problems: []kind{unknownEndpoint, endpointDisabled, endpointOffline, tooManySessions, turnOff, turnUnavailable, tooManyTURNSessions, insufficientStorage},
+		problems: []kind{unknownEndpoint, endpointDisabled, endpointOffline, queueFull, tooManySessions, turnOff, turnUnavailable, tooManyTURNSessions, insufficientStorage},
 		example: map[string]any{
 			"endpoint": "pc-1", "technician": map[string]string{"id": "ann", "name": "Ann Lee"}, "why": "ticket 4711", "kinds": []string{"terminal", "files"},
 			"consent": map[string]any{"mode": "ask_deny", "timeout": 30},
@@ -112,7 +112,7 @@ func sessionMistake(err error) error {
 		return tooManySessions.problem("The " + limit.Of + " has as many open sessions as it may have, " + strconv.Itoa(limit.Max) + ": wait for one to end, or end it.").retryAfter(retrySpace)
 	case errors.As(err, &ended):
 		return sessionEnded.problem("It has ended: " + ended.Reason + ". Open another one.")
-	case errors.Is(err, endpoint.ErrUnknown), errors.Is(err, endpoint.ErrDisabled):
+	case errors.Is(err, endpoint.ErrUnknown), errors.Is(err, endpoint.ErrDisabled), errors.Is(err, endpoint.ErrFull):
 		return pointing(err, "/endpoint")
 	}
 	return err

@@ -260,6 +260,7 @@ func TestSessionRefusals(t *testing.T) {
 		{turnsession.FieldErrors{{Pointer: "/kinds/0", Detail: "it is x"}, {Pointer: "/why", Detail: "y"}}, validationFailed, "/kinds/0 /why", "", ""},
 		{endpoint.ErrUnknown, unknownEndpoint, "/endpoint", "", ""},
 		{endpoint.ErrDisabled, endpointDisabled, "/endpoint", "", ""},
+		{endpoint.ErrFull, queueFull, "/endpoint", "", "30"},
 		{remote.ErrUnavailable, busy, "", "", "1"},
 		{remote.ErrNoTURN, turnOff, "", "", ""},
 		{turnsession.ErrUnavailable, turnUnavailable, "", "", "2"},

@@ -23,7 +23,7 @@ func patiently() (context.Context, context.CancelFunc) {
 
 // Open asks an endpoint for a session. It returns when the session is stored and the endpoint is asked; what comes of it, the session's state tells.
 //
-// Errors: turnsession.FieldErrors, endpoint.ErrUnknown, endpoint.ErrDisabled, *OfflineError, *LimitError, ErrNoTURN, ErrUnavailable, those of the TURN server where the session
+// Errors: turnsession.FieldErrors, endpoint.ErrUnknown, endpoint.ErrDisabled, *OfflineError, endpoint.ErrFull, *LimitError, ErrNoTURN, ErrUnavailable, those of the TURN server where the session
 // needs it, those of the store.
 func (s *Service) Open(ctx context.Context, domain string, spec Spec, by Caller) (Opened, error) {
 	spec.Kinds, spec.Permissions = slices.Clone(spec.Kinds), slices.Clone(spec.Permissions)
