@@ -16,7 +16,7 @@ import (
 // statusInterval is how often the line of status is told where the service manager wants no signs of life.
 const statusInterval = 30 * time.Second
 
-// Program is what is told of: the server, and the endpoint's agent.
+// Program is what is told of: the server, the TURN server that runs alone, and the endpoint's agent.
 type Program interface {
 	// Ready is closed when the program does its work.
 	Ready() <-chan struct{}
@@ -80,6 +80,9 @@ func (m *Manager) Run(ctx, stopping context.Context, p Program) {
 			m.becomeStopping()
 		case <-ticks.C:
 		case <-ctx.Done():
+			if stop != nil && stopping.Err() != nil { // it ended as soon as it was told to
+				m.becomeStopping()
+			}
 			return
 		}
 	}

@@ -177,3 +177,17 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("the first message is %q, %v", buf[:n], err)
 	}
 }
+
+// TestEndsAtOnce: a program that ends as soon as it is told to is said to stop all the same, whichever is seen first.
+func TestEndsAtOnce(t *testing.T) {
+	for range 50 {
+		synctest.Test(t, func(t *testing.T) {
+			m, p := newTold(t, 10*time.Second), newFakeProgram()
+			stop, end := m.run(t, p)
+			synctest.Wait()
+			stop()
+			end()
+			m.want(t, "STOPPING=1", 1)
+		})
+	}
+}
