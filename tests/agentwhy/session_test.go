@@ -75,7 +75,7 @@ func TestEndsOfASession(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, code string
-		end        func(t *testing.T, s *harness.Server)
+		end        func(t *testing.T, s *harness.Server) // beside which the agent may fail otherwise before it is over
 	}{
 		{"disabled", "revoked", func(t *testing.T, s *harness.Server) {
 			s.Call(t, http.MethodPatch, "/v1/endpoints/pc-1", `{"enabled":false}`, http.StatusOK)
@@ -83,12 +83,15 @@ func TestEndsOfASession(t *testing.T) {
 		{"disconnected", "reset", func(t *testing.T, s *harness.Server) {
 			s.Call(t, http.MethodPost, "/v1/endpoints/pc-1/disconnect", "", http.StatusOK)
 		}},
-		{"stopped", "server_stopping", func(t *testing.T, s *harness.Server) { s.Stop() }},
-		{"cloned", "conflict", func(t *testing.T, s *harness.Server) {
-			clone := configuration(t, s)
-			run(t, clone)
-			await(t, clone, "online", online)
+		{"stopped", "server_stopping", func(t *testing.T, s *harness.Server) {
+			stopped := make(chan struct{})
+			go func() { // waited for below
+				defer close(stopped)
+				s.Stop()
+			}()
+			t.Cleanup(func() { <-stopped }) // before the server's own
 		}},
+		{"cloned", "conflict", func(t *testing.T, s *harness.Server) { run(t, configuration(t, s)) }},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -97,12 +100,7 @@ func TestEndsOfASession(t *testing.T) {
 			cfg := configuration(t, s)
 			run(t, cfg)
 			await(t, cfg, "online", online)
-			over := make(chan struct{})
-			go func() { // the agent may have failed otherwise before all of it is over
-				defer close(over)
-				tt.end(t, s)
-			}()
-			t.Cleanup(func() { <-over }) // of a test that fails meanwhile: the end uses what other cleanups take away
+			tt.end(t, s)
 			var codes []string
 			await(t, cfg, tt.code, func(st status.Status) bool {
 				if st.LastFailure != nil {
@@ -110,7 +108,6 @@ func TestEndsOfASession(t *testing.T) {
 				}
 				return failedWith(tt.code)(st)
 			})
-			<-over
 			if codes[0] != tt.code {
 				t.Errorf("failures %v, want %s first", codes, tt.code)
 			}
