@@ -22,7 +22,7 @@ type AloneConfig struct {
 	TLS    []string // listen.tls: UDP there, too, if Config.UDP443 says so
 }
 
-// Alone is a TURN server that runs by itself, and tells its service manager how it is (internal/notify).
+// Alone is a TURN server that runs by itself. It is a notify.Program.
 type Alone struct {
 	AloneConfig
 	log *zap.Logger

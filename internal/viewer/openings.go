@@ -17,7 +17,7 @@ type opening struct {
 	name   string
 	number int
 	left   <-chan struct{} // closed when nobody waits for it any more
-	result chan opened     // gets one, unless left comes first; without room: what is in it has somebody who waits
+	result chan opened     // gets one, unless left comes first; unbuffered: what is sent has been taken
 
 	// Owned by Run.
 	conn  channel.Conn // of a connection that is not there yet; nil: it is none

@@ -53,7 +53,7 @@ type Config struct {
 type Viewer struct {
 	// Set at construction.
 	cfg    Config
-	box    chan func()     // without room: what is taken out is done
+	box    chan func()     // unbuffered: what Run takes it does
 	news   chan func()     // what connections tell; the end loses it
 	life   context.Context // until Run takes nothing any more
 	cancel context.CancelFunc

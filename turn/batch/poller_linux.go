@@ -52,7 +52,7 @@ func (p *poller) add(fd int, id uint64) error {
 
 func idOf(e *unix.EpollEvent) uint64 { return uint64(uint32(e.Fd)) | uint64(uint32(e.Pad))<<32 }
 
-// wait blocks until something can be read. That it let the rest of a burst gather for a moment was measured, and gains nothing.
+// wait blocks until something can be read. Waiting a moment for the rest of a burst was measured, and gains nothing (docs/BENCHMARKS.md).
 func (p *poller) wait(events []unix.EpollEvent) (int, error) {
 	if p.woke.Sub(p.yielded) > turn {
 		p.yielded = p.woke

@@ -31,7 +31,7 @@ var (
 	ErrFamily  = errors.New("there is no relay address of this family")      // 440; of Permit and Bind: the peer is of another family than the allocation, 443
 	ErrNoPort  = errors.New("no relay port is free, or no pair of them")     // 508
 	ErrKept    = errors.New("the session has as many ports kept as it may")  // 508
-	ErrToken   = errors.New("no port is kept under this token")              // 508: it was used, its time is over, or another session's
+	ErrToken   = errors.New("no port is kept under this token")              // 508: it was used, its time is over, or it is another session's
 	ErrExists  = errors.New("the client has an allocation")                  // 437
 	ErrTooMany = errors.New("the allocation has as many as it may have")     // 508
 	ErrBound   = errors.New("the channel or the peer is bound otherwise")    // 400, RFC 8656 section 12.2

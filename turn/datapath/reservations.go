@@ -8,7 +8,7 @@ import (
 // Token names a relay port that is kept for an allocation to come: RFC 8656 section 18.10. It is random, and good for one allocation.
 type Token [8]byte
 
-// MaxKept bounds the ports that are kept for one session at the same time: without it, allocations that are made and ended again would soon have the whole range kept.
+// MaxKept bounds the ports of one family that are kept for one session at the same time: without it, allocations that are made and ended again would soon have the whole range kept.
 const MaxKept = 16
 
 // reservation is a port that is kept. It has no socket, so another program may take it, and nothing ends it: it is over when somebody looks.
