@@ -3,6 +3,7 @@ package guard
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -218,17 +219,17 @@ func TestMalformedFrames(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		n, ended := r.stream(c)
-		if whole += n; ended {
+		n, refused := w.stream(r, c)
+		if whole += n; refused {
 			closed++
 		}
-		if err := drain(c); err != nil {
+		if err := drain(c, !refused); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("%d whole frames; the server closed %d streams while they were written", whole, closed)
+	t.Logf("%d whole frames; the server closed %d streams", whole, closed)
 	if closed == 0 {
-		t.Error("the server closed no stream, though frames were cut and their lengths wrong")
+		t.Error("no frame had a length for which the server closes a stream")
 	}
 	w.alive(w.dial("tcp"))
 	waitFor(t, "the server to have looked at every whole frame", func() bool { return w.looked() >= float64(whole) })
@@ -236,19 +237,33 @@ func TestMalformedFrames(t *testing.T) {
 }
 
 // stream writes up to 32 messages and returns how many frames the server has to read: those before the first that is none, behind which it reads nothing more. It also tells
-// whether the server closed the stream meanwhile.
-func (r *nonsense) stream(c *turntest.Client) (whole int, ended bool) {
+// whether that has a length for which the server has to close the stream, whatever may follow.
+func (w *world) stream(r *nonsense, c *turntest.Client) (whole int, refused bool) {
 	broken := false
 	for range 1 + r.IntN(32) {
 		b := r.message(c)
 		if _, err := c.Write(b); err != nil {
-			return whole, true // for what came before
+			return whole, refused // for what came before
 		}
-		if broken = broken || !isFrame(b); !broken {
-			whole++
+		switch {
+		case broken:
+		case isFrame(b):
+			if whole++; c.Nonce != "" && r.IntN(8) == 0 {
+				w.answered(c)
+			}
+		default:
+			broken, refused = true, isRefused(b)
 		}
 	}
-	return whole, false
+	return whole, refused
+}
+
+// answered waits until the server has answered what was sent, by a Refresh that waits its turn behind it: the end of a stream has it forget what waits.
+func (w *world) answered(c *turntest.Client) {
+	w.t.Helper()
+	if err := c.Once(wire.TypeRefreshRequest); turntest.Code(err) < 0 {
+		w.t.Fatalf("no answer to a Refresh behind whole frames: %v", err)
+	}
 }
 
 // isFrame tells whether a message is one whole frame, after which a stream goes on.
@@ -258,6 +273,15 @@ func isFrame(b []byte) bool {
 	}
 	n, err := wire.FrameLength([4]byte(b))
 	return err == nil && n == len(b) && (wire.KindOf(b[0]) == wire.ChannelData || new(wire.Message).Parse(b) == nil)
+}
+
+// isRefused tells whether a message begins no frame, as its first bytes say.
+func isRefused(b []byte) bool {
+	if len(b) < 4 {
+		return false
+	}
+	_, err := wire.FrameLength([4]byte(b))
+	return err != nil
 }
 
 // looked returns how many messages the server has looked at, which ended in an answer, in silence, or as data.
@@ -280,10 +304,17 @@ func (w *world) from(source netip.Addr) *turntest.Client {
 	return w.as(turntest.New(conn), "ses_1", 'a')
 }
 
-// drain ends a stream in order and waits until the server has read all of it.
-func drain(c *turntest.Client) error {
-	_ = c.Conn.(*net.TCPConn).CloseWrite() // fails where the server has ended it
-	_, _ = io.Copy(io.Discard, c.Conn)     // ends with the server's end, or its reset
+// drain waits until the server has ended a stream: by itself, or behind all that came, if the stream is ended here first.
+func drain(c *turntest.Client, end bool) error {
+	if end {
+		_ = c.Conn.(*net.TCPConn).CloseWrite() // fails where the server has ended it
+	}
+	if err := c.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, c.Conn); errors.Is(err, os.ErrDeadlineExceeded) { // else its end, or its reset
+		return fmt.Errorf("the server does not end a stream: %w", err)
+	}
 	return c.Close()
 }
 
