@@ -9,11 +9,13 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"signalbox/turn/datapath"
 	"signalbox/turn/session"
 	"signalbox/turn/turntest"
 	"signalbox/turn/wire"
@@ -38,11 +40,15 @@ func unlimited(o *options) {
 // nonsense makes messages that are nearly right. The same seed makes the same ones.
 type nonsense struct {
 	*rand.Rand
-	peers []netip.AddrPort
+	peers  []netip.AddrPort
+	tokens []datapath.Token // that were given out, the last ones
+
+	given   int                     // tokens
+	claimed map[datapath.Token]bool // those that got an allocation
 }
 
 func newNonsense(seed uint64, peers ...netip.AddrPort) *nonsense {
-	return &nonsense{rand.New(rand.NewPCG(seed, 1)), append(peers, goodPeer, otherPeer, ipv6Peer)}
+	return &nonsense{Rand: rand.New(rand.NewPCG(seed, 1)), peers: append(peers, goodPeer, otherPeer, ipv6Peer), claimed: map[datapath.Token]bool{}}
 }
 
 var nonsenseTypes = []uint16{
@@ -113,7 +119,9 @@ func (r *nonsense) needs(typ uint16) []turntest.Attr {
 	peer := turntest.Peer(r.peers[r.IntN(len(r.peers))])
 	switch typ {
 	case wire.TypeAllocateRequest:
-		return []turntest.Attr{turntest.Transport()}
+		return append(r.wish(), turntest.Transport())
+	case wire.TypeRefreshRequest:
+		return []turntest.Attr{turntest.Uint32(wire.AttrLifetime, DefaultLifetime*r.Uint32N(2))}
 	case wire.TypeCreatePermissionRequest:
 		return []turntest.Attr{peer}
 	case wire.TypeChannelBindRequest:
@@ -122,6 +130,51 @@ func (r *nonsense) needs(typ uint16) []turntest.Attr {
 		return []turntest.Attr{peer, turntest.Bytes(wire.AttrData, r.bytes(r.IntN(33))...)}
 	}
 	return nil
+}
+
+// wish is for any port, a pair, or the port of a token.
+func (r *nonsense) wish() []turntest.Attr {
+	switch r.IntN(4) {
+	case 0:
+		return []turntest.Attr{pair}
+	case 1:
+		return []turntest.Attr{r.token()}
+	}
+	return nil
+}
+
+// token is one of those that were given out, or nearly.
+func (r *nonsense) token() turntest.Attr {
+	var t datapath.Token
+	if n := len(r.tokens); n > 0 {
+		t = r.tokens[r.IntN(n)]
+	}
+	n := len(t)
+	switch r.IntN(6) {
+	case 0:
+		t[r.IntN(n)] ^= 1 << r.IntN(8)
+	case 1:
+		n = r.IntN(n)
+	}
+	return turntest.Bytes(wire.AttrReservationToken, t[:n]...)
+}
+
+// look notes which tokens clients were told, as many as may be good, and which have got an allocation.
+func (r *nonsense) look(g *Guard) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, a := range g.allocations {
+		if !a.live() {
+			continue
+		}
+		if t, ok := a.path.Load().Reserved(); ok && !slices.Contains(r.tokens, t) {
+			r.given++
+			r.tokens = append(r.tokens[max(0, len(r.tokens)+1-datapath.MaxKept):], t)
+		}
+		if a.ask.Token != nil {
+			r.claimed[*a.ask.Token] = true
+		}
+	}
 }
 
 func (r *nonsense) channel() turntest.Attr {
@@ -146,7 +199,8 @@ func (r *nonsense) attr() turntest.Attr {
 
 // TestMalformedDatagrams: nothing that comes in a datagram, from clients with and without credentials, stops the server.
 func TestMalformedDatagrams(t *testing.T) {
-	w := newWorld(t, unlimited, func(o *options) { o.ports = 3 }) // one of four clients finds none
+	const ports = 6 // four clients want more, as some are kept
+	w := newWorld(t, unlimited, func(o *options) { o.ports = ports })
 	w.openFor("ses_1", 24*time.Hour)
 	clients := []*turntest.Client{w.dial("udp"), w.client("udp", "ses_1", 'a'), w.client("udp", "ses_1", 'b')}
 	var peers []netip.AddrPort
@@ -160,15 +214,24 @@ func TestMalformedDatagrams(t *testing.T) {
 		for _, c := range clients {
 			c.Nonce = ""
 			_ = c.Once(wire.TypeRefreshRequest) // a 401, which tells a nonce: one lasts an hour
+			if r.IntN(8) == 0 {
+				_ = c.Refresh(0)
+				_, _ = c.Allocate(r.wish()...) // there may be no port
+				r.look(w.guard)
+			}
 			for range burst {
 				if _, err := c.Write(r.message(c)); err != nil {
 					t.Fatal(err)
 				}
 			}
 			w.alive(c)
+			r.look(w.guard)
 		}
 	}
-	w.isWell()
+	w.isWell(r)
+	for range ports - 1 { // one has been given out again
+		w.allocated("udp", "ses_2", 'a')
+	}
 }
 
 // alive waits until the server has answered a Binding request behind all that was sent, so that no socket's buffer overflows.
@@ -185,13 +248,16 @@ func (w *world) alive(c *turntest.Client) {
 }
 
 // isWell looks whether the guard did all that it is there for, and has nothing left when the session ends.
-func (w *world) isWell() {
+func (w *world) isWell(r *nonsense) {
 	w.t.Helper()
 	for method := range methods {
 		done := testutil.ToFloat64(w.guard.metrics.success[method])
 		if w.t.Logf("%s: %v successes of %v answers", method.name(), done, w.metric("signalbox_turn_requests_total", method.name())); done == 0 {
 			w.t.Errorf("no %s succeeded: the test does not reach what it does", method.name())
 		}
+	}
+	if w.t.Logf("%d pairs of ports, %d tokens that got the second", r.given, len(r.claimed)); r.given == 0 || len(r.claimed) == 0 {
+		w.t.Error("no pair of ports was allocated, or no token claimed: the test does not reach what is done for them")
 	}
 	if n := w.metric("signalbox_turn_refused_credentials_total", string(refusedExpired)); n != 0 {
 		w.t.Errorf("credentials were over for %v requests, which were read no further", n)
@@ -214,10 +280,11 @@ func TestMalformedFrames(t *testing.T) {
 	closed, whole := 0, 0
 	for frames := rounds(4_000, 1_000_000); whole < frames; {
 		c := w.from(netip.AddrFrom4([4]byte{127, 0, byte(r.IntN(256)), byte(1 + r.IntN(250))}))
-		if r.IntN(2) == 0 {
-			if _, err := c.Allocate(); err != nil {
+		if r.IntN(4) != 0 {
+			if _, err := c.Allocate(r.wish()...); turntest.Code(err) < 0 {
 				t.Fatal(err)
 			}
+			r.look(w.guard)
 		}
 		n, refused := w.stream(r, c)
 		if whole += n; refused {
@@ -233,7 +300,7 @@ func TestMalformedFrames(t *testing.T) {
 	}
 	w.alive(w.dial("tcp"))
 	waitFor(t, "the server to have looked at every whole frame", func() bool { return w.looked() >= float64(whole) })
-	w.isWell()
+	w.isWell(r)
 }
 
 // stream writes up to 32 messages and returns how many frames the server has to read: those before the first that is none, behind which it reads nothing more. It also tells
@@ -248,8 +315,9 @@ func (w *world) stream(r *nonsense, c *turntest.Client) (whole int, refused bool
 		switch {
 		case broken:
 		case isFrame(b):
-			if whole++; c.Nonce != "" && r.IntN(8) == 0 {
+			if whole++; c.Nonce != "" && r.IntN(4) == 0 {
 				w.answered(c)
+				r.look(w.guard)
 			}
 		default:
 			broken, refused = true, isRefused(b)
