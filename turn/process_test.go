@@ -16,6 +16,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +138,42 @@ func TestAlone(t *testing.T) {
 	}
 	if families, _ := client.Gather(); len(families) < 10 {
 		t.Errorf("%d metrics", len(families))
+	}
+}
+
+// TestAloneUDP443: with turn.udp_443 clients are served over UDP at the addresses of listen.tls, too, and without it at those of listen.turn alone.
+func TestAloneUDP443(t *testing.T) {
+	for on, want := range map[bool][]string{false: {"127.0.0.1"}, true: {"127.0.0.1", "127.0.0.2"}} {
+		cfg := control.Default()
+		cfg.RelayIP, cfg.Control, cfg.UDP443 = []string{"127.0.0.1"}, credentials(t), on
+		a := NewAlone(AloneConfig{Config: cfg, Listen: []string{"127.0.0.1:0"}, TLS: []string{"127.0.0.2:0"}}, zaptest.NewLogger(t), prometheus.NewRegistry())
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- a.Run(ctx) }()
+		select {
+		case <-a.Ready():
+		case err := <-ended:
+			t.Fatalf("it ended with %v", err)
+		}
+		var got []string
+		for _, at := range a.udp {
+			got = append(got, at.Addr().String())
+			c, err := turntest.Dial("udp", at.String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Allocate(); turntest.Code(err) != 401 {
+				t.Errorf("at %v: %v, want 401", at, err)
+			}
+			_ = c.Close()
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("with udp_443 %v it takes datagrams at %v, want %v", on, got, want)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
 	}
 }
 
