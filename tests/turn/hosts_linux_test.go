@@ -111,10 +111,27 @@ func TestTwoHosts(t *testing.T) {
 	}
 }
 
+// TestPublicIP: with turn.public_ip clients are told that address in place of the one that relays are bound to, and the two of a session reach each other by it.
+func TestPublicIP(t *testing.T) {
+	const public = "203.0.113.7"
+	s := newStand(t, settings{turn: "public_ip: [" + public + "]\n"})
+	p := s.probe()
+	session := s.open(t)
+	a, relayedA := p.allocated("udp", session.a)
+	b, relayedB := p.allocated("tls", session.b)
+	if relayedA.Addr().String() != public || relayedB.Addr().String() != public {
+		t.Errorf("relayed addresses %v and %v, want them of %s", relayedA, relayedB, public)
+	}
+	p.must(a.Bind(0x4000, relayedB))
+	p.must(b.Bind(0x4001, relayedA))
+	p.passes(a, 0x4000, b)
+	p.passes(b, 0x4001, a)
+}
+
 // passes sends on a channel and waits until it comes out at the other side.
 func (p *probe) passes(from *rawturn.Client, channel uint16, to *rawturn.Client) {
 	p.Helper()
-	const text = "from one host to another"
+	const text = "from one side to the other"
 	p.must(from.SendOn(channel, []byte(text)))
 	if got, err := to.Payload(p.wait); err != nil || string(got) != text {
 		p.Errorf("received %q, %v", got, err)
