@@ -233,7 +233,8 @@ func awaitBind(t *testing.T, s *harness.Server, id, resource string) {
 	}, func() string { return "no room for another session" })
 }
 
-// TestRow45Clones: machines that share an identity throw each other out, and that is all: each login is answered, and the endpoint stays one session that is online.
+// TestRow45Clones: machines that share an identity, of which none answers when it is asked whether it is there, throw each other out, and that is all: each login is
+// answered, and the endpoint stays one session that is online.
 func TestRow45Clones(t *testing.T) {
 	t.Parallel()
 	s := start(t, "managed", []string{"a"})
