@@ -43,7 +43,6 @@ func TestDiagnoses(t *testing.T) {
 			w.management = &Management{Host: "itsm.example", Waiting: 7, Oldest: time.Now(), Told: hour}
 		}, "online", "ooooooooo", nil},
 		{"refuses some", "online", "", func(w *world) { w.management = &Management{Host: "itsm.example", Aside: 2, Told: hour} }, "events_set_aside", "oooooooof", []string{"refuses 2 events while"}},
-		{"conflict", "offline", "replaced", func(w *world) {}, "conflict", "UUnnnnnnU", []string{"newer session"}},
 		{"not stored", "offline", "not_stored", func(w *world) {}, "session_ended", "UUnnnnnnU", []string{"not_stored"}},
 		{"resume too late", "offline", "resume_expired", func(w *world) {}, "connection_lost", "UUnnnnnnU", nil},
 		{"refused since", "offline", "silent", func(w *world) { w.memory.Failed(failure("cert_unknown_ca", home)) }, "cert_unknown_ca", "ooofnnnnU", []string{"The client at " + home}},

@@ -135,13 +135,12 @@ func (c *inquiry) ended(context.Context) (bool, error) {
 	return c.settle(codeOfEnd(p.Reason), c.facts().with("cause", p.Reason), c.climb(TCP, Unknown, Unknown, Rung{At: p.Since, Address: c.where()}))
 }
 
-// codeOfEnd returns the code for the reason with which a session ended.
+// codeOfEnd returns the code for the reason with which a session ended. None ends offline as replaced: the newer one is there, and its own end is what is told.
 func codeOfEnd(reason string) string {
 	for code, reasons := range map[string][]endpoint.Reason{
 		"silent_death":       {endpoint.ReasonSilent},
 		"slow_reader":        {endpoint.ReasonSlowReader},
 		"queue_full":         {endpoint.ReasonQueueFull},
-		"conflict":           {endpoint.ReasonReplaced},
 		"connection_lost":    {endpoint.ReasonConnectionLost, endpoint.ReasonResumeExpired},
 		"closed_by_endpoint": {endpoint.ReasonClosedByPeer},
 		"ended_by_operator":  {endpoint.ReasonDisconnected},

@@ -2,8 +2,12 @@ package house
 
 import (
 	"fmt"
+	"go/ast"
+	"go/token"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,27 +65,84 @@ func TestDiagnosesAreDocumented(t *testing.T) {
 	}
 }
 
-// TestDiagnosesArePlayed: every case is brought about, or at least told, by a test.
+// toldAlone are the cases that no test can bring about with a real server, and why: a fake tells the diagnosis of them.
+var toldAlone = map[string]string{
+	"unresponsive":    "a receipt may take a minute",
+	"login_unchecked": "the store fails to read in the middle of a login",
+	"being_sent":      "lasts a moment",
+	"waits_behind":    "lasts a moment",
+	"push_rejected":   "stands for reasons that are yet to come",
+}
+
+// TestDiagnosesArePlayed: every case is brought about with a real server and asked for by its code, or is one of those that are told alone.
 func TestDiagnosesArePlayed(t *testing.T) {
-	var tests strings.Builder
-	for _, pattern := range []string{"tests/why/*_test.go", "tests/enrol/*_test.go", "internal/diagnosis/*_test.go", "internal/app/*_test.go"} {
-		files, err := filepath.Glob(filepath.Join(root, pattern))
-		if err != nil || len(files) == 0 {
-			t.Fatalf("%s: %v, %v", pattern, files, err)
-		}
-		for _, f := range files {
-			text, err := os.ReadFile(f)
-			if err != nil {
-				t.Fatal(err)
-			}
-			tests.Write(text)
-		}
-	}
+	files := sources(t)
+	played, told := asked(files, "tests/why", "tests/enrol"), asked(files, "internal/diagnosis")
+	known := map[string]bool{}
 	for _, c := range append(diagnosis.Codes(), diagnosis.PushCodes()...) {
-		if !strings.Contains(tests.String(), `"`+c.Name+`"`) {
+		known[c.Name] = true
+		switch why, alone := toldAlone[c.Name]; {
+		case alone && played[c.Name]:
+			t.Errorf("%s is played: it is not told alone", c.Name)
+		case alone && !told[c.Name]:
+			t.Errorf("no test tells %s, which cannot be played: %s", c.Name, why)
+		case !alone && !played[c.Name]:
 			t.Errorf("no test plays %s", c.Name)
 		}
 	}
+	for name := range toldAlone {
+		if !known[name] {
+			t.Errorf("%s is no code", name)
+		}
+	}
+}
+
+// askers are the functions of tests that wait for the code which they are given.
+var askers = map[string]bool{"await": true, "explain": true, "untold": true}
+
+// asked returns the texts that tests in these folders hold a code against: in a row of a table, in a comparison, and as what an asker waits for. What they write or
+// read elsewhere, such as the condition of a stream error, is no code.
+func asked(files map[string]*ast.File, folders ...string) map[string]bool {
+	found := map[string]bool{}
+	for path, f := range files {
+		dir, _ := filepath.Rel(root, filepath.Dir(path))
+		if !strings.HasSuffix(path, "_test.go") || !slices.Contains(folders, filepath.ToSlash(dir)) {
+			continue
+		}
+		for n := range ast.Preorder(f) {
+			for _, e := range heldAgainst(n) {
+				found[text(e)] = true
+			}
+		}
+	}
+	return found
+}
+
+// heldAgainst returns the expressions in a node that may be codes.
+func heldAgainst(n ast.Node) []ast.Expr {
+	switch n := n.(type) {
+	case *ast.CompositeLit:
+		return n.Elts
+	case *ast.KeyValueExpr:
+		return []ast.Expr{n.Key, n.Value}
+	case *ast.BinaryExpr:
+		return []ast.Expr{n.X, n.Y}
+	case *ast.CallExpr:
+		if f, ok := n.Fun.(*ast.SelectorExpr); ok && askers[f.Sel.Name] {
+			return n.Args
+		}
+	}
+	return nil
+}
+
+// text is what a literal says; empty: it is none.
+func text(e ast.Expr) string {
+	l, ok := e.(*ast.BasicLit)
+	if !ok || l.Kind != token.STRING {
+		return ""
+	}
+	s, _ := strconv.Unquote(l.Value) // the parser took it
+	return s
 }
 
 // TestRefusalsHaveDiagnoses: whatever the listener refuses has a sentence.

@@ -112,6 +112,12 @@ func TestLogins(t *testing.T) {
 		{"disabled and gone", "endpoint_disabled", func(c *scene) {
 			c.s.Call(c.t, "PATCH", "/v1/endpoints/"+c.id, `{"enabled":false}`, http.StatusOK)
 		}, []string{"$ID is disabled"}, []string{"signalbox endpoint enable $ID"}},
+		{"enabled, and not back yet", "enabled_later", func(c *scene) {
+			c.s.Call(c.t, "PATCH", "/v1/endpoints/"+c.id, `{"enabled":false}`, http.StatusOK)
+			plain("$ID", secret)(c)
+			c.await("endpoint_disabled")
+			c.s.Call(c.t, "PATCH", "/v1/endpoints/"+c.id, `{"enabled":true}`, http.StatusOK)
+		}, []string{"while it was disabled", "has not come back"}, nil},
 	} {
 		r.run(t, s, true)
 	}

@@ -31,6 +31,13 @@ func TestSessions(t *testing.T) {
 		{"no presence", "no_presence", func(c *scene) { c.stream().Login(c.id, secret, "agent") }, []string{"$ID is connected", "$IP", "no presence", "no pushes"}, []string{"<presence/>"}},
 		{"goes silent", "silent_death", func(c *scene) { c.online() }, []string{"$ID fell silent", "nothing came from $IP"}, []string{"switched on", "firewall"}},
 		{"loses its connection", "connection_lost", func(c *scene) { c.online().Close() }, []string{"$ID lost its connection", "$IP"}, []string{"signalbox-agent doctor"}},
+		{"is taken over, and the newer one goes", "closed_by_endpoint", func(c *scene) {
+			first := c.online()
+			second := c.stream()
+			second.Login(c.id, secret, "another")
+			first.Want("conflict")
+			second.Send("</stream:stream>")
+		}, []string{"$ID ended its session by itself"}, []string{"Start the machine"}},
 		{"says goodbye", "closed_by_endpoint", (*scene).home, []string{"$ID ended its session by itself"}, []string{"Start the machine"}},
 		{"is disconnected", "ended_by_operator", func(c *scene) {
 			c.online()
