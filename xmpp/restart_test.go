@@ -252,24 +252,74 @@ func TestRestoredIsKnownAgain(t *testing.T) {
 func TestHints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBench(t)
-		after := func() time.Duration {
-			_, text, _ := strings.Cut(b.hint(endpoint.ReasonShutdown), "after='")
-			text, _, _ = strings.Cut(text, "'")
-			d, err := time.ParseDuration(text + "s")
-			if err != nil {
-				t.Fatal(err)
-			}
-			return d
-		}
 		b.close(time.Now().Add(20 * time.Second))
 		for _, tc := range []struct {
 			at        time.Duration
 			low, high time.Duration
 		}{{0, 21 * time.Second, 22 * time.Second}, {15 * time.Second, 6 * time.Second, 7 * time.Second}, {6 * time.Second, 11 * time.Second, 12 * time.Second}} {
 			time.Sleep(tc.at)
-			if d := after(); d < tc.low || d > tc.high {
+			if d := askedBack(t, b.hint(endpoint.ReasonShutdown)); d < tc.low || d > tc.high {
 				t.Errorf("after %v more: %v, want %v to %v", tc.at, d, tc.low, tc.high)
 			}
+		}
+	})
+}
+
+// askedBack returns after which time a hint asks an endpoint back.
+func askedBack(t *testing.T, hint string) time.Duration {
+	t.Helper()
+	_, text, _ := strings.Cut(hint, " after='")
+	text, _, _ = strings.Cut(text, "'")
+	d, err := time.ParseDuration(text + "s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// goodbye is a wire that knows when the last words were written.
+type goodbye struct {
+	*wire
+	at time.Time
+}
+
+func (w *goodbye) Finish(p []byte) {
+	w.at = time.Now()
+	w.wire.Finish(p)
+}
+
+// TestCrowdIsSentAwaySpread: as many are told in each second of the drain, and after its end about as many come back in each second, a thousand at most, and nobody before
+// that or later.
+func TestCrowdIsSentAwaySpread(t *testing.T) {
+	const crowd, period, back = 5000, 20, 7 // the latter in seconds: a thousand per second, and two seconds for the few of a small server
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t)
+		all := make([]*goodbye, crowd)
+		for i := range all {
+			k := b.connect(t)
+			all[i] = &goodbye{wire: k.wire}
+			k.conn = all[i]
+		}
+		start := time.Now()
+		until := start.Add(period * time.Second)
+		if told := b.Drain(t.Context(), until); told != crowd {
+			t.Fatalf("%d of %d were told", told, crowd)
+		}
+		var told [period]int
+		var returns [back]int
+		for _, w := range all {
+			told[w.at.Sub(start)/time.Second]++
+			after := w.at.Add(askedBack(t, w.take())).Sub(until)
+			if after <= 0 || after > back*time.Second {
+				t.Fatalf("one that was told %v after the start comes back %v after the end", w.at.Sub(start), after)
+			}
+			returns[(after-1)/time.Second]++
+		}
+		if lowest, highest := slices.Min(told[:]), slices.Max(told[:]); lowest != crowd/period || highest != lowest {
+			t.Errorf("told in each second: %v", told)
+		}
+		if lowest, highest := slices.Min(returns[:]), slices.Max(returns[:]); lowest < 500 || highest > 1000 { // 714 are to be expected, and 25 more or less
+			t.Errorf("back in each second: %v", returns)
 		}
 	})
 }
