@@ -138,3 +138,43 @@ func TestReadmeAgentFile(t *testing.T) {
 		t.Errorf("the README's file gives id %q and %d handlers", cfg.ID, len(cfg.Handlers))
 	}
 }
+
+// TestBenchmarksOfPages: a command that a page gives for benchmarks finds some.
+func TestBenchmarksOfPages(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := regexp.MustCompile("-bench (\\w+) \\./([^ `]+)")
+	found := 0
+	for _, p := range pages {
+		for _, m := range command.FindAllStringSubmatch(readPage(t, filepath.Join("docs", filepath.Base(p))), -1) {
+			found++
+			if !hasBenchmark(t, m[2], m[1]) {
+				t.Errorf("%s: %q matches no benchmark", p, m[0])
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("no page has such a command")
+	}
+}
+
+func hasBenchmark(t *testing.T, folder, pattern string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(root, folder, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	declared := regexp.MustCompile(`(?m)^func Benchmark\w*` + pattern)
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if declared.Match(text) {
+			return true
+		}
+	}
+	return false
+}
