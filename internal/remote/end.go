@@ -1,13 +1,10 @@
 package remote
 
 import (
-	"errors"
 	"time"
 
 	"signalbox/internal/audit"
 	"signalbox/internal/signalling"
-	"signalbox/internal/telemetry"
-	"signalbox/internal/turnsession"
 )
 
 // end ends the session, unless it has ended before: both relays and its parties first, so that all is silent whatever the store says. The error is that of the store, which gets
@@ -31,33 +28,25 @@ func (l *live) end(reason Reason, detail, actor string) error {
 	}
 	l.service.over(l)
 	l.service.metrics.ended.WithLabelValues(reason.Name).Inc()
-	entry := l.entry(actor, audit.SessionEnded, endedDetail{
-		Reason: r.Reason, Detail: r.Detail, Seconds: int64(r.Ended.Sub(r.Created).Seconds()), BytesUp: r.BytesUp, BytesDown: r.BytesDown, Path: r.Rung, TURN: l.endTURN(),
+	entry := l.endedEntry(actor, endedDetail{
+		Reason: r.Reason, Detail: r.Detail, Seconds: int64(r.Ended.Sub(r.Created).Seconds()), BytesUp: r.BytesUp, BytesDown: r.BytesDown, Path: r.Rung,
+		TURN: l.endTURN(), TURNBefore: l.turnBefore(),
 	})
 	return l.commit(&entry, true)
 }
 
+// endedEntry makes the entry of the end. Where places on the TURN server make it longer than an entry may be, the oldest are left out: the end could not be stored otherwise.
+func (l *live) endedEntry(actor string, d endedDetail) audit.Entry {
+	entry := l.entry(actor, audit.SessionEnded, d)
+	for len(entry.Detail) > audit.MaxDetail && len(d.TURNBefore) > 0 {
+		d.TURNBefore = d.TURNBefore[1:]
+		entry = l.entry(actor, audit.SessionEnded, d)
+	}
+	return entry
+}
+
 // endNoted is end where nobody wants to know.
 func (l *live) endNoted(reason Reason, detail, actor string) { l.warn(l.end(reason, detail, actor)) }
-
-// endTURN ends the session's place on the TURN server, and returns what it came to; nil: there was none. A server on another host that does not answer holds up the end of this
-// session by a few seconds, and of no other.
-func (l *live) endTURN() *turnDetail {
-	if l.record.Turn == 0 {
-		return nil
-	}
-	ctx, cancel := patiently()
-	defer cancel()
-	detail := &turnDetail{Session: l.record.Turn.String()}
-	ended, err := l.service.deps.TURN.Silence(ctx, l.key.Domain, l.record.Turn)
-	switch {
-	case err == nil && !ended.Counted.IsZero():
-		detail.Counters = &ended.Counters
-	case err != nil && !errors.Is(err, turnsession.ErrUnknown): // it may have ended by itself
-		l.service.log.Warn("the TURN session of a remote session that has ended goes on", telemetry.RemoteSession(l.id.String()), telemetry.Cause(err))
-	}
-	return detail
-}
 
 const (
 	retryEvery  = time.Second     // between two attempts to store what the store did not take

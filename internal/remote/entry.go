@@ -8,7 +8,6 @@ import (
 	"signalbox/internal/audit"
 	"signalbox/internal/signalling"
 	"signalbox/internal/telemetry"
-	"signalbox/internal/turnsession"
 )
 
 // actor is how the audit names a caller.
@@ -74,17 +73,14 @@ type (
 		MaxBytes int64     `json:"max_bytes"`
 	}
 	endedDetail struct {
-		Reason    string      `json:"reason"`
-		Detail    string      `json:"detail,omitempty"`
-		Seconds   int64       `json:"seconds"`
-		BytesUp   int64       `json:"bytes_up"`
-		BytesDown int64       `json:"bytes_down"`
-		Path      string      `json:"path,omitempty"`
-		TURN      *turnDetail `json:"turn,omitempty"`
-	}
-	turnDetail struct { // of its TURN session, the last if it had several
-		Session  string                `json:"session"`            // id
-		Counters *turnsession.Counters `json:"counters,omitempty"` // as the TURN server said last; nil: it never did
+		Reason     string        `json:"reason"`
+		Detail     string        `json:"detail,omitempty"`
+		Seconds    int64         `json:"seconds"`
+		BytesUp    int64         `json:"bytes_up"`
+		BytesDown  int64         `json:"bytes_down"`
+		Path       string        `json:"path,omitempty"`
+		TURN       *turnDetail   `json:"turn,omitempty"`        // of its place on the TURN server
+		TURNBefore []*turnDetail `json:"turn_before,omitempty"` // of those that it had before, the oldest first
 	}
 	refusedDetail struct {
 		Why  string `json:"why"`

@@ -236,6 +236,7 @@ type fakeTURN struct {
 	mu       sync.Mutex
 	last     turnsession.ID
 	open     map[turnsession.ID]turnsession.Spec
+	over     map[turnsession.ID]turnsession.Session // those of which it knows that they have ended
 	observed map[turnsession.ID]netip.Addr
 	ended    int
 	life     time.Duration // of credentials; 0: they do not end
@@ -301,12 +302,36 @@ func (f *fakeTURN) Silence(_ context.Context, _ string, id turnsession.ID) (turn
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if _, ok := f.open[id]; !ok {
-		return turnsession.Session{}, turnsession.ErrUnknown
+	if _, ok := f.open[id]; ok {
+		f.ended++
+		f.endLocked(id)
 	}
-	f.ended++
+	if s, ok := f.over[id]; ok || f.broken != nil {
+		return s, f.broken
+	}
+	return turnsession.Session{}, turnsession.ErrUnknown
+}
+
+func (f *fakeTURN) endLocked(id turnsession.ID) {
 	delete(f.open, id)
-	return turnsession.Session{ID: id, Counters: f.moved, Counted: time.Now()}, f.broken
+	f.over[id] = turnsession.Session{ID: id, Counters: f.moved, Counted: time.Now()}
+	f.moved = turnsession.Counters{}
+}
+
+// stop ends all sessions.
+func (f *fakeTURN) stop() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id := range f.open {
+		f.endLocked(id)
+	}
+}
+
+// move has the session that is open have moved so many bytes.
+func (f *fakeTURN) move(up uint64) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.moved = turnsession.Counters{BytesUp: up}
 }
 
 // count returns how many sessions are open.
@@ -430,7 +455,7 @@ func newBench(t *testing.T) *bench {
 		t:         t,
 		store:     &fakeStore{all: map[ID]Session{}, endpoints: map[endpoint.Key]endpoint.Record{}},
 		endpoints: &fakeEndpoints{online: map[endpoint.Key]bool{}},
-		turn:      &fakeTURN{open: map[turnsession.ID]turnsession.Spec{}, observed: map[turnsession.ID]netip.Addr{}},
+		turn:      &fakeTURN{open: map[turnsession.ID]turnsession.Spec{}, over: map[turnsession.ID]turnsession.Session{}, observed: map[turnsession.ID]netip.Addr{}},
 		relay:     &fakeRelay{open: map[string]int64{}},
 	}
 	for _, id := range []string{"pc-1", "pc-2"} {

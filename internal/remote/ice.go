@@ -59,7 +59,7 @@ func (l *live) credentials() sides {
 	case err == nil:
 		return l.servers(both)
 	case errors.Is(err, turnsession.ErrEnded), errors.Is(err, turnsession.ErrUnknown):
-		l.record.Turn = 0 // renewICE opens another
+		l.leaveTURN() // renewICE opens another
 	default:
 		l.service.log.Warn("a remote session gets no new credentials for TURN", telemetry.RemoteSession(l.id.String()), telemetry.Cause(err))
 	}
@@ -107,6 +107,7 @@ func (l *live) renewICE() {
 		if both, err = l.openTURN(); err != nil {
 			l.renewAt = time.Now().Add(tryTURN)
 		}
+		l.note(nil, false)
 	}
 	if len(both[turnsession.A]) == 0 {
 		return

@@ -11,6 +11,7 @@ import (
 	"signalbox/internal/endpoint"
 	"signalbox/internal/signalling"
 	"signalbox/internal/telemetry"
+	"signalbox/internal/turnsession"
 )
 
 // live is a session that is open, or ended a short while ago.
@@ -44,7 +45,8 @@ type live struct {
 	noted    time.Time        // when a rung was last written
 	relays   allowance        // legs that the technician asked for
 	attaches allowance
-	renewAt  time.Time // when both need new credentials for TURN, or its session is to be opened again; zero: never
+	renewAt  time.Time      // when both need new credentials for TURN, or its session is to be opened again; zero: never
+	kept     turnsession.ID // Session.Turn as it was last given to the store
 	unsaved  []saving
 	retry    time.Time // when these are written again
 }
@@ -59,7 +61,7 @@ type saving struct {
 func newLive(s *Service, record Session) *live {
 	l := &live{
 		service: s, id: record.ID, key: endpoint.Key{Domain: record.Domain, ID: record.Endpoint}, who: person{record.Domain, record.Technician.ID},
-		record: record, rung: record.Rung,
+		record: record, rung: record.Rung, kept: record.Turn,
 	}
 	l.queue = queue{workers: &s.workers, after: l.show}
 	return l
@@ -135,9 +137,10 @@ func (l *live) commit(entry *audit.Entry, event bool) error {
 	if entry == nil {
 		entry, event = l.moved(before)
 	}
-	if entry == nil && before == l.record.State {
+	if entry == nil && before == l.record.State && l.kept == l.record.Turn {
 		return nil
 	}
+	l.kept = l.record.Turn
 	err := l.save(entry, event)
 	if err != nil {
 		l.unsaved, l.retry = append(l.unsaved, saving{l.record, entry, event}), time.Now().Add(retryEvery)

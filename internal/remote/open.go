@@ -89,6 +89,7 @@ func (l *live) create(by Caller) error {
 	if err := l.service.deps.Store.CreateRemoteSession(ctx, *r, entry); err != nil {
 		return fmt.Errorf("keep %s: %w", l.id, err)
 	}
+	l.kept = r.Turn
 	return nil
 }
 

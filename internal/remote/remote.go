@@ -95,8 +95,9 @@ type Session struct {
 	BytesUp      int64    // from technician to endpoint
 	BytesDown    int64
 
-	Turn    turnsession.ID // 0: none
-	Secrets Secrets
+	Turn       turnsession.ID // its place on the TURN server; 0: none
+	TurnBefore []Place        // those that it had before, the oldest first, up to MaxTURNBefore; nobody changes what is in the list
+	Secrets    Secrets
 }
 
 // Open reports whether the session has not ended.

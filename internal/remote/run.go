@@ -49,7 +49,7 @@ func (l *live) restore() {
 	if l.record.Secrets.Return != (audit.Hash{}) {
 		l.left = now
 	}
-	l.record.Turn = 0 // it ended with the TURN server, or with us
+	l.leaveTURN() // it ended with the TURN server, or with us
 	ctx, cancel := patiently()
 	defer cancel()
 	found, err := l.service.deps.Store.Endpoint(ctx, l.key)

@@ -64,7 +64,7 @@ type TURN interface {
 	Renew(ctx context.Context, domain string, id turnsession.ID) (turnsession.Session, [2]turnsession.Credentials, error)
 	// Observe says where the party of a side is seen that is no endpoint. It does not block.
 	Observe(id turnsession.ID, side turnsession.Side, at netip.Addr)
-	// Silence ends a session and returns it with its final counters, without waiting for the store. Where the TURN server is on another host that does not answer, it waits a few
-	// seconds for it.
+	// Silence ends a session, if it has not ended before, and returns it with its final counters, without waiting for the store to write. Where the TURN server is on another host
+	// that does not answer, it waits a few seconds for it. Errors: turnsession.ErrUnknown, others.
 	Silence(ctx context.Context, domain string, id turnsession.ID) (turnsession.Session, error)
 }

@@ -24,11 +24,12 @@ func (s *Service) end(ctx context.Context, l *live, reason string) (Session, err
 
 // Silence ends a session at the TURN server, if it has not ended before, and returns it with its final counters: nothing of it is relayed any more. The end is stored behind that,
 // for which it does not wait: whoever goes on must not wait for a disk. Where the TURN server is on another host that does not answer, Silence waits a few seconds for it, and the
-// session goes on there until it hears of the end. Errors: ErrUnknown, also where the end is stored already; that of ctx, with which the session goes on.
+// session goes on there until it hears of the end. One whose end is stored, or that the last run left open, is returned as the store has it. Errors: ErrUnknown, those of reading the
+// store, that of ctx, with which the session goes on.
 func (s *Service) Silence(ctx context.Context, domain string, id ID) (Session, error) {
 	l := s.find(domain, id)
 	if l == nil {
-		return Session{}, ErrUnknown
+		return s.store.TURNSession(ctx, domain, id)
 	}
 	if err := l.acquire(ctx); err != nil {
 		return Session{}, err

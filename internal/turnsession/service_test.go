@@ -174,10 +174,36 @@ func TestSilence(t *testing.T) {
 		if r := b.record(s.ID); r.Reason != ReasonRequested || r.Counters.BytesUp != 9 {
 			t.Errorf("record = %+v", r)
 		}
-		for name, id := range map[string]ID{"that is stored as ended": s.ID, "that there is not": s.ID + 1} {
-			if _, err := b.Silence(t.Context(), domain, id); !errors.Is(err, ErrUnknown) {
+		b.turn.count(Counters{}) // asked again it would say something else
+		if got, err := b.Silence(t.Context(), domain, s.ID); err != nil || got.Open() || got.Counters.BytesUp != 9 {
+			t.Errorf("Silence of one that is stored as ended = %+v, %v, want its record", got, err)
+		}
+		for name, of := range map[string]Session{"that there is not": {ID: s.ID + 1, Domain: domain}, "of another domain": {ID: s.ID, Domain: "other.example"}} {
+			if _, err := b.Silence(t.Context(), of.Domain, of.ID); !errors.Is(err, ErrUnknown) {
 				t.Errorf("Silence of one %s = %v, want ErrUnknown", name, err)
 			}
+		}
+	})
+}
+
+// TestSilenceOfTheLastRun: a session that the last run left open is returned with what was noted of it, before its end is noted and behind that.
+func TestSilenceOfTheLastRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBench(t, nil)
+		b.store.all[5] = Session{ID: 5, Domain: domain, Counters: Counters{BytesUp: 11}, Counted: time.Now()}
+		silence := func(when string) {
+			t.Helper()
+			if got, err := b.Silence(t.Context(), domain, 5); err != nil || got.Counters.BytesUp != 11 || got.Counted.IsZero() {
+				t.Errorf("%s: Silence = %+v, %v, want what was noted", when, got, err)
+			}
+		}
+		silence("before its end is noted")
+		b.run()
+		defer b.stop()
+		synctest.Wait()
+		silence("behind that")
+		if r := b.record(5); r.Reason != ReasonRestarted {
+			t.Errorf("record = %+v", r)
 		}
 	})
 }

@@ -39,13 +39,14 @@ type record struct {
 	BytesUp        int64                  `json:"bytes_up,omitempty"`
 	BytesDown      int64                  `json:"bytes_down,omitempty"`
 	Turn           turnsession.ID         `json:"turn,omitempty"`
+	TurnBefore     []remote.Place         `json:"turn_before,omitempty"` // up to remote.MaxTURNBefore
 	Secrets        remote.Secrets         `json:"secrets"`
 }
 
 func encode(s *remote.Session) (string, error) {
 	text, err := json.Marshal(record{
 		s.Technician.Name, s.Why, s.Kinds, s.Permissions, s.Spec.Consent, s.NotifyUser, s.Transport, s.MaxDuration, s.MaxIdle, s.MaxBytes, s.By, s.Reason, s.Detail,
-		s.Created, s.Accepted, s.Active, s.Ended, s.Expires, s.Consent, s.Desktop, s.Rung, s.Capabilities, s.BytesUp, s.BytesDown, s.Turn, s.Secrets,
+		s.Created, s.Accepted, s.Active, s.Ended, s.Expires, s.Consent, s.Desktop, s.Rung, s.Capabilities, s.BytesUp, s.BytesDown, s.Turn, s.TurnBefore, s.Secrets,
 	})
 	if err != nil {
 		return "", fmt.Errorf("encode remote session: %w", err)
@@ -67,6 +68,6 @@ func sessionOf(row []driver.Value) (remote.Session, error) {
 			Consent: r.Mode, NotifyUser: r.NotifyUser, Transport: r.Transport, MaxDuration: r.MaxDuration, MaxIdle: r.MaxIdle, MaxBytes: r.MaxBytes,
 		},
 		Created: r.Created, Accepted: r.Accepted, Active: r.Active, Ended: r.Ended, Expires: r.Expires, Consent: r.Consent, Desktop: r.Desktop, Rung: r.Rung,
-		Capabilities: r.Capabilities, BytesUp: r.BytesUp, BytesDown: r.BytesDown, Turn: r.Turn, Secrets: r.Secrets,
+		Capabilities: r.Capabilities, BytesUp: r.BytesUp, BytesDown: r.BytesDown, Turn: r.Turn, TurnBefore: r.TurnBefore, Secrets: r.Secrets,
 	}, nil
 }
