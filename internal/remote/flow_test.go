@@ -49,7 +49,9 @@ func TestFlow(t *testing.T) {
 		b.hear(signalling.Candidate{About: about(o.ID), Candidate: "c", Peer: 1})
 		s.says(t, signalling.Candidate{About: about(o.ID), Candidate: "d", Peer: 1})
 		b.hear(signalling.Path{About: about(o.ID), Rung: signalling.RungTURNUDP, Up: 10, Down: 20})
-		b.turn.moved = turnsession.Counters{Allocations: 2, PacketsUp: 4, BytesUp: 40, RefusedPeers: map[string]uint64{"192.0.2.66": 1}}
+		b.turn.moved = turnsession.Counters{
+			Allocations: 2, PacketsUp: 4, BytesUp: 40, Drops: map[string]uint64{"peer_refused": 2, "rate_limited": 3}, RefusedPeers: map[string]uint64{"192.0.2.66": 1},
+		}
 		b.wantState("a way is found", o.ID, Active)
 		s.says(t, signalling.Path{About: about(o.ID), Rung: signalling.RungTURNUDP})
 
@@ -87,7 +89,8 @@ func TestFlow(t *testing.T) {
 		}
 		end := b.store.last("session.ended")
 		wantEnd := `{"reason":"technician_ended","seconds":10,"bytes_up":10,"bytes_down":20,"path":"turn_udp","turn":{"session":"` + b.record(o.ID).Turn.String() + `","counters":` +
-			`{"allocations":2,"open_allocations":0,"packets_up":4,"packets_down":0,"bytes_up":40,"bytes_down":0,"refused_peers":{"192.0.2.66":1}}}}`
+			`{"allocations":2,"open_allocations":0,"packets_up":4,"packets_down":0,"bytes_up":40,"bytes_down":0,"drops":{"peer_refused":2,"rate_limited":3},` +
+			`"refused_peers":{"192.0.2.66":1}}}}`
 		if string(end.Detail) != wantEnd || end.Actor != "technician:ann" || end.Subject != o.ID.String() {
 			t.Errorf("audit of the end: %s by %s of %s", end.Detail, end.Actor, end.Subject)
 		}

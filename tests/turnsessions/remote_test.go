@@ -151,6 +151,7 @@ func TestRemoteSessionOverTURN(t *testing.T) {
 	}
 	must(t, a.Permit(relayedB))
 	must(t, b.Permit(relayedA))
+	must(t, a.Send(netip.MustParseAddrPort("192.0.2.77:9"), []byte("dropped")))
 	passes(t, a, b, relayedB)
 	passes(t, b, a, relayedA)
 	turn := strings.Split(opened.Servers[1].Username, ":")[1]
@@ -171,7 +172,7 @@ func wantTURNInAudit(t *testing.T, s *harness.Server, session, turn string) {
 		t.Errorf("the session is shown as %s, want its TURN session %s", body, turn)
 	}
 	_, body := s.Call(t, "GET", "/v1/audit?action=session.ended&subject="+session, "", http.StatusOK)
-	for _, part := range []string{`"turn":{"session":"` + turn + `"`, `"allocations":2`, `"open_allocations":0`, `"bytes_up":10`, `"192.0.2.77":2`} {
+	for _, part := range []string{`"turn":{"session":"` + turn + `"`, `"allocations":2`, `"open_allocations":0`, `"bytes_up":10`, `"drops":{"no_permission":1}`, `"192.0.2.77":2`} {
 		if !strings.Contains(body, part) {
 			t.Errorf("the audit of the end lacks %s: %s", part, body)
 		}
