@@ -3,31 +3,12 @@ package turnsessions
 import (
 	"encoding/json"
 	"net/http"
-	"slices"
 	"testing"
 
 	"signalbox/internal/client"
 	"signalbox/internal/config"
 	"signalbox/tests/harness"
 )
-
-// talk has both parties of a remote session use what the endpoint's offer and the technician's state say of TURN: one sends the other 5 bytes. It returns their TURN session.
-func talk(t *testing.T, s *harness.Server, offer, state string) (turn string) {
-	t.Helper()
-	credentials := func(text string) client.TURNCredentials {
-		return client.TURNCredentials{Username: between(text, "username='", "'"), Credential: between(text, "credential='", "'")}
-	}
-	a, b := join(t, s, credentials(offer)), join(t, s, credentials(state))
-	relayedA, err := a.Allocate()
-	must(t, err)
-	relayedB, err := b.Allocate()
-	must(t, err)
-	must(t, a.Permit(relayedB))
-	must(t, b.Permit(relayedA))
-	passes(t, a, b, relayedB)
-	turn = between(offer, "username='", "'")
-	return between(turn, ":", ":")
-}
 
 // TestRemoteSessionGoesOnOverTURN: after a restart of the server a remote session goes on with another TURN session, and the audit of its end has what went over each.
 func TestRemoteSessionGoesOnOverTURN(t *testing.T) {
@@ -40,8 +21,9 @@ func TestRemoteSessionGoesOnOverTURN(t *testing.T) {
 	offer := nextOf(pc, "offer")
 	_, state := seat(t, s, opened.ID, opened.Token, "198.51.100.7")
 	signal(pc, opened.ID, "accept", "", "<capability>terminal</capability>")
-	first := talk(t, s, offer, state)
-	awaitBytes(t, s, first, 5)
+	first := meet(t, s, credentialsIn(offer), credentialsIn(state))
+	first.talk(t)
+	awaitBytes(t, s, first.turn, 10)
 
 	s.Stop()
 	s.Run()
@@ -51,8 +33,10 @@ func TestRemoteSessionGoesOnOverTURN(t *testing.T) {
 	offer = nextOf(pc, "offer")
 	_, state = seat(t, s, opened.ID, "reattach:"+between(state, "reattach='", "'"), "198.51.100.7")
 	signal(pc, opened.ID, "accept", " resumed='true'", "<capability>terminal</capability>")
-	second := talk(t, s, offer, state)
-	awaitBytes(t, s, second, 5)
+	second := meet(t, s, credentialsIn(offer), credentialsIn(state))
+	second.talk(t)
+	second.talk(t)
+	awaitBytes(t, s, second.turn, 20)
 	endRemote(t, s, opened.ID)
 
 	type place struct {
@@ -73,12 +57,12 @@ func TestRemoteSessionGoesOnOverTURN(t *testing.T) {
 		t.Fatalf("the audit of the end: %s", body)
 	}
 	all := append(found.Items[0].Detail.TurnBefore, found.Items[0].Detail.Turn)
-	if ids := []string{first, second}; len(all) != 2 || !slices.Equal([]string{all[0].Session, all[1].Session}, ids) || first == second {
-		t.Fatalf("the audit of the end has not TURN sessions %q: %s", ids, body)
+	if len(all) != 2 || all[0].Session != first.turn || all[1].Session != second.turn || first.turn == second.turn {
+		t.Fatalf("the audit of the end has not TURN sessions %s and %s: %s", first.turn, second.turn, body)
 	}
-	for _, one := range all {
-		if c := one.Counters; c.Allocations != 2 || c.OpenAllocations != 0 || c.BytesUp != 5 || c.BytesDown != 5 || c.PacketsUp != 1 {
-			t.Errorf("of %s the audit has %+v", one.Session, c)
+	for i, bytes := range []uint64{10, 20} {
+		if c := all[i].Counters; c.Allocations != 2 || c.OpenAllocations != 0 || c.BytesUp != bytes || c.BytesDown != bytes || c.PacketsUp != bytes/5 {
+			t.Errorf("of %s the audit has %+v, want %d bytes each way", all[i].Session, c, bytes)
 		}
 	}
 }
