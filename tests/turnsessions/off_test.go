@@ -24,7 +24,7 @@ func TestOff(t *testing.T) {
 	}
 	pc := s.Connect(t, "pc-1")
 	login(t, s, pc, "pc-1")
-	if got := ask(pc, "<services"+extdisco+"/>"); !strings.Contains(got, "service-unavailable") {
+	if got := services(pc); !strings.Contains(got, "service-unavailable") {
 		t.Errorf("services = %s", got)
 	}
 }

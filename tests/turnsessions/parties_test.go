@@ -29,6 +29,14 @@ func ask(st *harness.Stream, payload string) string {
 	return st.Want("<iq", "id='x'")
 }
 
+// services asks for the TURN servers as XEP-0215 has it.
+func services(st *harness.Stream) string { return ask(st, "<services"+extdisco+"/>") }
+
+// credentials asks for those of the TURN server alone.
+func credentials(st *harness.Stream) string {
+	return ask(st, "<credentials"+extdisco+"><service type='turn' host='127.0.0.1'/></credentials>")
+}
+
 // TestServices: every endpoint is told of the TURN server (XEP-0215), and the party of a running session alone gets credentials, which open allocations.
 func TestServices(t *testing.T) {
 	s := harness.StartTURN(t)
@@ -38,20 +46,18 @@ func TestServices(t *testing.T) {
 	if info := ask(pc1, "<query xmlns='http://jabber.org/protocol/disco#info'/>"); !strings.Contains(info, "'urn:xmpp:extdisco:2'") {
 		t.Errorf("disco#info does not name XEP-0215: %s", info)
 	}
-	told := func(st *harness.Stream) string { return ask(st, "<services"+extdisco+"/>") }
 	for _, want := range []string{"type='stun'", "type='turn'", "type='turns'", "restricted='true'"} {
-		if got := told(pc1); !strings.Contains(got, want) || strings.Contains(got, "username") {
+		if got := services(pc1); !strings.Contains(got, want) || strings.Contains(got, "username") {
 			t.Errorf("before a session: %s, want %s and no credentials", got, want)
 		}
 	}
 	made := open(t, s, client.NewTURNSession{Endpoints: &client.TURNParties{B: "pc-1"}})
-	credentials := "<credentials" + extdisco + "><service type='turn' host='127.0.0.1'/></credentials>"
-	for what, got := range map[string]string{"services": told(pc2), "credentials": ask(pc2, credentials)} {
+	for what, got := range map[string]string{"services": services(pc2), "credentials": credentials(pc2)} {
 		if strings.Contains(got, "username") || what == "credentials" && !strings.Contains(got, "<forbidden") {
 			t.Errorf("%s of one who is no party: %s", what, got)
 		}
 	}
-	for what, got := range map[string]string{"services": told(pc1), "credentials": ask(pc1, credentials)} {
+	for what, got := range map[string]string{"services": services(pc1), "credentials": credentials(pc1)} {
 		m := regexp.MustCompile(`username='([^']*:` + made.ID + `:b)' password='([^']*)'`).FindStringSubmatch(got)
 		if m == nil {
 			t.Errorf("%s of a party: %s", what, got)
@@ -63,7 +69,7 @@ func TestServices(t *testing.T) {
 	}
 	_, err := api(t, s).EndTURNSession(t.Context(), made.ID)
 	must(t, err)
-	if got := told(pc1); strings.Contains(got, "username") {
+	if got := services(pc1); strings.Contains(got, "username") {
 		t.Errorf("after the session: %s", got)
 	}
 }

@@ -84,6 +84,7 @@ func exchange(session string, pc, technician *harness.Stream, forEndpoint, forTe
 	signal(technician, session, "candidate", " mid='0' line='0' peer='1'", candidate(forEndpoint))
 	nextOf(pc, "candidate")
 	signal(pc, session, "candidate", " mid='0' line='0' peer='1'", candidate(forTechnician))
+	pc.Want("type='result'", "id='candidate'")
 	nextOf(technician, "candidate")
 }
 
@@ -151,16 +152,17 @@ func (m *meeting) talk(t *testing.T) {
 	passes(t, m.b, m.a, m.relayedA)
 }
 
-// end ends the remote session, fails unless all is silent with the answer, and returns how long that took.
-func (m *meeting) end(t *testing.T, s *harness.Server, session string) time.Duration {
+// end ends the remote session, fails unless all is silent with the answer and the endpoint is told, and returns how long that took.
+func (m *meeting) end(t *testing.T, s *harness.Server, pc *harness.Stream, session string) time.Duration {
 	t.Helper()
 	took := endRemote(t, s, session)
+	nextOf(pc, "end")
 	silent(t, m.a, m.b, m.relayedB)
 	silent(t, m.b, m.a, m.relayedA)
 	return took
 }
 
-// TestRemoteSessionOverTURN: both parties of a remote session get credentials; the endpoint may reach the technician where they are seen, wherever they go, and the technician
+// TestRemoteSessionOverTURN: both parties of a remote session get credentials, the endpoint by XEP-0215, too, until it ends; the endpoint may reach the technician where they are seen, wherever they go, and the technician
 // the endpoint, and neither an address that somebody only said. When the end is answered, within a second, all of it is silent, and the audit has what went that way.
 func TestRemoteSessionOverTURN(t *testing.T) {
 	s := harness.StartTURN(t, func(c *config.Config) { c.Listen.TrustedProxies = []string{harness.Balancer} })
@@ -192,19 +194,36 @@ func TestRemoteSessionOverTURN(t *testing.T) {
 	if code := permits(m.a, "198.51.100.7"); code != wire.CodeForbidden {
 		t.Errorf("the technician's old address is answered with %d", code)
 	}
+	for what, got := range map[string]string{"services": services(pc), "credentials": credentials(pc)} {
+		if !strings.Contains(got, ":"+m.turn+":a' password='") {
+			t.Errorf("asked for %s (XEP-0215), the endpoint gets %s, want credentials in %s", what, got, m.turn)
+		}
+	}
 	must(t, m.a.Send(netip.MustParseAddrPort("192.0.2.77:9"), []byte("dropped")))
 	m.talk(t)
 	awaitBytes(t, s, m.turn, 10)
-	took := m.end(t, s, opened.ID)
+	took := m.end(t, s, pc, opened.ID)
 	for tries := 1; took > time.Second && tries < 3; tries++ { // a busy machine is late now and then: the best of three counts
 		another, m := openOverTURN(t, s, pc)
 		m.talk(t)
-		took = min(took, m.end(t, s, another.ID))
+		took = min(took, m.end(t, s, pc, another.ID))
 	}
 	if took > time.Second {
 		t.Errorf("the end took %v, want at most 1 s", took)
 	}
+	wantNoCredentials(t, pc)
 	wantTURNInAudit(t, s, opened.ID, m.turn)
+}
+
+// wantNoCredentials fails if an endpoint gets credentials by XEP-0215, once it has heard of the end of its remote sessions.
+func wantNoCredentials(t *testing.T, pc *harness.Stream) {
+	t.Helper()
+	if got := services(pc); !strings.Contains(got, "type='turn'") || strings.Contains(got, "username") {
+		t.Errorf("after the end it is told of %s, want the TURN server without credentials", got)
+	}
+	if got := credentials(pc); !strings.Contains(got, "<forbidden") || strings.Contains(got, "username") {
+		t.Errorf("after the end it gets %s, want forbidden", got)
+	}
 }
 
 // wantTURNInAudit fails unless the session shows its TURN session, and the audit of its end what that did.
