@@ -36,7 +36,7 @@ func (l *live) cameTo(turn turnsession.ID) Place {
 	switch {
 	case err == nil && !ended.Counted.IsZero():
 		place.Counters = &ended.Counters
-	case err != nil && !errors.Is(err, turnsession.ErrUnknown): // there is no record of it, and it is not served
+	case err != nil && !errors.Is(err, turnsession.ErrUnknown): // what is unknown is not served, and has no record
 		l.service.log.Warn("a TURN session of a remote session may go on, and what it moved is not known", telemetry.RemoteSession(l.id.String()), telemetry.TURNSession(turn.String()),
 			telemetry.Cause(err))
 	}
