@@ -48,8 +48,12 @@ func (e *engine) build(version string, arches ...string) {
 	e.t.Helper()
 	buildMutex.Lock()
 	defer buildMutex.Unlock()
-	cmd := e.command("make", "-C", filepath.Join("..", ".."), "BIN="+os.Getenv(binVariable), "DOCKER="+docker(), "IMAGE_TAG="+version, "ARCHES="+strings.Join(arches, " "), "image")
+	cmd := e.command("make", "-C", filepath.Join("..", ".."), "BIN="+os.Getenv(binVariable), "DOCKER="+docker(), "IMAGE_TAG="+version, "ARCHS="+strings.Join(arches, " "), "image")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		e.t.Fatalf("%v: %v: %s", cmd.Args, err, out)
+	}
+	tags := strings.Fields(e.docker("images", "--filter", "reference=signalbox:"+version+"-*", "--format", "{{.Tag}}"))
+	if len(tags) != len(arches) {
+		e.t.Fatalf("there are images %q, want those of %q alone", tags, arches)
 	}
 }
