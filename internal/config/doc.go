@@ -60,6 +60,9 @@ func docLater(out *bytes.Buffer) {
 	for _, name := range slices.Sorted(maps.Keys(laterSections)) {
 		fmt.Fprintf(out, "| `%s.*` | %s |\n", name, cell(laterSections[name]))
 	}
+	for _, path := range slices.Sorted(maps.Keys(laterKeys)) {
+		fmt.Fprintf(out, "| `%s` | %s |\n", path, cell(laterKeys[path]))
+	}
 }
 
 func docSeed(out *bytes.Buffer) {

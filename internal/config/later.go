@@ -12,15 +12,20 @@ var laterSections = map[string]string{
 	"cluster": "Several nodes.",
 }
 
+// laterKeys are such keys of sections whose other keys count.
+var laterKeys = map[string]string{
+	"relay.hosts": "Relays on other hosts.",
+}
+
 // isLater reports whether a path is accepted although its part is not built.
 func isLater(path string) bool {
 	top, _, _ := strings.Cut(path, ".")
-	return laterSections[top] != ""
+	return laterSections[top] != "" || laterKeys[path] != ""
 }
 
 // laterPaths returns what may be written of these, for suggestions.
 func laterPaths() []string {
-	return slices.Collect(maps.Keys(laterSections))
+	return slices.AppendSeq(slices.Collect(maps.Keys(laterSections)), maps.Keys(laterKeys))
 }
 
 // laterOfEnv returns the path that a variable stands for if its part is not built, else nothing. Where the words of a key end cannot be known of a section
@@ -29,6 +34,11 @@ func laterOfEnv(name string) string {
 	for section := range laterSections {
 		if rest, ok := strings.CutPrefix(name, envName(section)+"_"); ok && rest != "" {
 			return section + "." + strings.ToLower(rest)
+		}
+	}
+	for path := range laterKeys {
+		if name == envName(path) {
+			return path
 		}
 	}
 	return ""
