@@ -3,6 +3,9 @@ package doctor
 import (
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -75,4 +78,55 @@ func TestLimits(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSystemFile: the file of the package sets what the step wants and no more: with it nothing is said, and where one of its values is missed, its value is advised.
+func TestSystemFile(t *testing.T) {
+	text, err := os.ReadFile("../../deploy/systemd/60-signalbox.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	set := regexp.MustCompile(`(?m)^([^#=\n]+) = (.+)$`).FindAllStringSubmatch(string(text), -1)
+	if len(set) == 0 {
+		t.Fatal("the file sets nothing")
+	}
+	for missed := -1; missed < len(set); missed++ {
+		x := example(t)
+		x.Config.Listen.TURN = []string{":3478"}
+		var want, got []string
+		for i, m := range set {
+			value := m[2]
+			if i == missed {
+				want, value = []string{"sysctl -w " + m[1] + "=" + value}, worse(t, value)
+			}
+			tells(t, x, "/proc/sys/"+strings.ReplaceAll(m[1], ".", "/"), value+"\n")
+		}
+		x.take(t.Context(), []Step{Limits})
+		for _, c := range x.checks {
+			if (!c.OK || c.Warning) && c.Check != "descriptors" {
+				advice, _, _ := strings.Cut(strings.ReplaceAll(c.Action, `"`, ""), ",")
+				got = append(got, advice)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("with value %d of the file missed the advice is %q, want %q", missed, got, want)
+		}
+	}
+}
+
+// worse misses a value by one: a number is too small, a range ends in that of the relay ports.
+func worse(t *testing.T, value string) string {
+	t.Helper()
+	low, high, isRange := strings.Cut(value, " ")
+	n, err := strconv.Atoi(low)
+	if isRange {
+		n, err = strconv.Atoi(high)
+	}
+	switch {
+	case err != nil:
+		t.Fatal(err)
+	case isRange:
+		return low + " " + strconv.Itoa(n+1)
+	}
+	return strconv.Itoa(n - 1)
 }
