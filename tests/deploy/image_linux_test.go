@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"debug/buildinfo"
+	"debug/elf"
 	"io"
 	"runtime"
 	"runtime/debug"
@@ -22,10 +23,15 @@ func TestImages(t *testing.T) {
 	e := newEngine(t, l, "builder")
 	e.build("v1", "amd64", "arm64")
 	for _, name := range []string{"signalbox", "signalbox-agent"} {
-		for _, arch := range []string{"amd64", "arm64"} {
+		for arch, machine := range map[string]elf.Machine{"amd64": elf.EM_X86_64, "arm64": elf.EM_AARCH64} {
 			got := e.docker("image", "inspect", "--format", `{{.Os}}/{{.Architecture}} {{.Config.User}} {{index .Config.Labels "org.opencontainers.image.version"}} {{json .Config.Entrypoint}}`, name+":v1-"+arch)
 			if want := "linux/" + arch + ` 65532:65532 v1 ["/usr/bin/` + name + `"]`; got != want {
 				t.Errorf("%s for %s is %s, want %s", name, arch, got, want)
+			}
+			program, err := elf.NewFile(bytes.NewReader(export(t, e, name+":v1-"+arch)["usr/bin/"+name]))
+			must(t, err)
+			if program.Machine != machine {
+				t.Errorf("the program of %s for %s is one for %v, want %v", name, arch, program.Machine, machine)
 			}
 		}
 	}
@@ -50,21 +56,7 @@ func TestImages(t *testing.T) {
 // held returns the files and the empty folders of an image, without those that an engine puts into every container.
 func held(t *testing.T, e *engine, image string) (names []string) {
 	t.Helper()
-	id := e.docker("create", image)
-	var archive bytes.Buffer
-	export := e.command("docker", "export", id)
-	export.Stdout = &archive
-	must(t, export.Run())
-	e.docker("rm", id)
-	all := map[string]bool{}
-	for r := tar.NewReader(&archive); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			break
-		}
-		must(t, err)
-		all[h.Name] = true
-	}
+	all := export(t, e, image)
 	for name := range all {
 		engines := name == ".dockerenv" || strings.HasPrefix(name, "dev/") || strings.HasPrefix(name, "proc/") || strings.HasPrefix(name, "sys/") ||
 			slices.Contains([]string{"etc/hostname", "etc/hosts", "etc/resolv.conf", "etc/mtab"}, name)
@@ -76,8 +68,29 @@ func held(t *testing.T, e *engine, image string) (names []string) {
 	return names
 }
 
+// export returns what is in a container of an image: files with their content, and folders.
+func export(t *testing.T, e *engine, image string) map[string][]byte {
+	t.Helper()
+	id := e.docker("create", image)
+	var archive bytes.Buffer
+	cmd := e.command("docker", "export", id)
+	cmd.Stdout = &archive
+	must(t, cmd.Run())
+	e.docker("rm", id)
+	all := map[string][]byte{}
+	for r := tar.NewReader(&archive); ; {
+		h, err := r.Next()
+		if err == io.EOF {
+			return all
+		}
+		must(t, err)
+		all[h.Name], err = io.ReadAll(r)
+		must(t, err)
+	}
+}
+
 // hasBelow reports whether a folder holds something.
-func hasBelow(all map[string]bool, folder string) bool {
+func hasBelow(all map[string][]byte, folder string) bool {
 	for name := range all {
 		if name != folder && strings.HasPrefix(name, folder) && strings.HasSuffix(folder, "/") {
 			return true
