@@ -22,7 +22,7 @@ func programs(t *testing.T) string {
 // operatorPages are the pages from which operators copy commands.
 func operatorPages(t *testing.T) (pages []string) {
 	t.Helper()
-	for _, pattern := range []string{"README.md", "docs/OPERATIONS.md", "docs/operations/*.md", "docs/TIGASE.md", "docs/AGENT.md", "deploy/*/README.md"} {
+	for _, pattern := range []string{"README.md", "docs/OPERATIONS.md", "docs/operations/*.md", "docs/TIGASE.md", "docs/AGENT.md", "docs/DOCTOR.md", "deploy/*/README.md"} {
 		found, err := filepath.Glob(filepath.Join(root, pattern))
 		if err != nil {
 			t.Fatal(err)
