@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -79,7 +81,7 @@ func writeCampaign(w io.Writer, c client.Campaign) error {
 		line("aborts", "when more than %d %% have failed", c.Abort.FailedPercent)
 	}
 	if c.Window != nil {
-		line("window", "%s to %s %s %v", c.Window.From, c.Window.Until, c.Window.Zone, c.Window.Days)
+		line("window", "%s", windowText(*c.Window))
 	}
 	for _, h := range c.History {
 		line("", "%s", changeText(h))
@@ -94,6 +96,15 @@ func waitText(c client.Campaign) string {
 	}[c.Waits]
 	if c.Until != nil {
 		text += ", until " + timeText(*c.Until)
+	}
+	return text
+}
+
+// windowText says in which hours of which days a campaign sends.
+func windowText(w client.CampaignWindow) string {
+	text := w.From + " to " + w.Until + " " + cmp.Or(w.Zone, "UTC")
+	if len(w.Days) > 0 {
+		text += ", " + strings.Join(w.Days, " ")
 	}
 	return text
 }
