@@ -16,9 +16,10 @@ import (
 	"signalbox/tests/harness"
 )
 
-// managed has a server send its events to a receiver as the management server of that name.
+// managed has a server send its events to a receiver as the management server of that name, to the path of the configuration so far.
 func managed(host string, r *receiver) func(*config.Config) {
 	return func(c *config.Config) {
+		r.at(c.Events.Path)
 		_, port, err := net.SplitHostPort(r.srv.Listener.Addr().String())
 		if err != nil {
 			panic(err)
@@ -61,19 +62,23 @@ func ready(t *testing.T, s *harness.Server) (status int, reason string) {
 	return 0, ""
 }
 
-// TestManagementServer: events go to the name of the configuration at the address of the configuration, a snapshot first at every start.
+// TestManagementServer: events go to the name of the configuration at its address and path, signed with the secrets of its file, a snapshot first at every start.
 func TestManagementServer(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t, certs.CAOptions{})
 	r := listen(t, a, "")
-	s := harness.New(t, quick(a), managed("itsm.signalbox.test", r))
+	secret := webhook.NewKey(webhook.HMAC, time.Now()).Text
+	s := harness.New(t, quick(a), func(c *config.Config) {
+		c.Events.Path, c.Events.SecretFile = "/itsm/in", filepath.Join(t.TempDir(), "secret")
+		must(t, os.WriteFile(c.Events.SecretFile, []byte(secret+"\n"), 0o600))
+	}, managed("itsm.signalbox.test", r))
+	r.expect(secret)
 	s.Run()
 	t.Cleanup(s.Stop)
 	c := api(t, s)
 	if first := r.await(t, 1)[0]; first.Type != "presence.snapshot" {
 		t.Errorf("first came %+v, want a snapshot", first)
 	}
-	r.expect(secretOf(t, s))
 	endpoints(t, c, "pc-1")
 	r.await(t, 1, "endpoint.created")
 	r.await(t, 1, "server.started") // it is told of the first start, too
@@ -96,6 +101,7 @@ func TestManagementServer(t *testing.T) {
 			t.Errorf("again after the start: %+v", e)
 		}
 	}
+	r.check(t)
 	wantCode(t, c.DeleteWebhook(t.Context(), "management"), "webhook_configured")
 }
 
@@ -121,7 +127,7 @@ func TestManagementServerDoesNotResolve(t *testing.T) {
 	}
 }
 
-// TestManagementServerComesBack: what waited arrives, and a test that succeeds ends the wait.
+// TestManagementServerComesBack: what waited arrives, signed with the secret that the server made, and a test that succeeds ends the wait.
 func TestManagementServerComesBack(t *testing.T) {
 	t.Parallel()
 	a := newAuthority(t, certs.CAOptions{})
@@ -136,6 +142,7 @@ func TestManagementServerComesBack(t *testing.T) {
 		must(t, err)
 		return h.Status.Failures >= 3
 	}, func() string { return "there is no third attempt" })
+	r.expect(secretOf(t, s))
 	r.always(http.StatusOK)
 	d, err := c.TestWebhook(t.Context(), "management")
 	must(t, err)
@@ -144,6 +151,7 @@ func TestManagementServerComesBack(t *testing.T) {
 	}
 	r.await(t, 2, "endpoint.created")
 	awaitState(t, c, "management", "ok")
+	r.check(t)
 }
 
 // TestCertificates: each fault of a receiver's certificate has its own name.

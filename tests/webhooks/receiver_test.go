@@ -49,6 +49,7 @@ type receiver struct {
 	srv *httptest.Server
 
 	mu     sync.Mutex
+	path   string // where events must come to
 	secret string // whsec_... or whpk_...; empty: what comes is not verified
 	answer func(http.ResponseWriter, *http.Request, event) int
 	got    []event
@@ -79,7 +80,7 @@ func newAuthority(t *testing.T, o certs.CAOptions) authority {
 // listen starts a receiver at addr, a free port of loopback if it is empty.
 func listen(t *testing.T, a authority, addr string) *receiver {
 	t.Helper()
-	r := &receiver{answer: func(http.ResponseWriter, *http.Request, event) int { return http.StatusNoContent }}
+	r := &receiver{path: "/hook", answer: func(http.ResponseWriter, *http.Request, event) int { return http.StatusNoContent }}
 	r.srv = httptest.NewUnstartedServer(r)
 	if addr != "" {
 		l, err := net.Listen("tcp", addr)
@@ -91,7 +92,7 @@ func listen(t *testing.T, a authority, addr string) *receiver {
 	r.srv.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes are what some tests are about
 	r.srv.StartTLS()
 	t.Cleanup(r.srv.Close)
-	r.URL = r.srv.URL + "/hook"
+	r.URL = r.srv.URL + r.path
 	return r
 }
 
@@ -106,8 +107,8 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if err := r.verify(body, req.Header); err != nil {
 		r.wrong = append(r.wrong, fmt.Sprintf("%s: %v", body, err))
 	}
-	if err := json.Unmarshal(body, &e); err != nil || req.Method != http.MethodPost || req.Header.Get("Content-Type") != "application/json" {
-		r.wrong = append(r.wrong, fmt.Sprintf("%s %s: %v", req.Method, body, err))
+	if err := json.Unmarshal(body, &e); err != nil || req.Method != http.MethodPost || req.URL.Path != r.path || req.Header.Get("Content-Type") != "application/json" {
+		r.wrong = append(r.wrong, fmt.Sprintf("%s %s %s: %v", req.Method, req.URL, body, err))
 	}
 	r.tried = append(r.tried, e)
 	answer := r.answer
@@ -157,6 +158,13 @@ func (r *receiver) expect(secret string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.secret = secret
+}
+
+// at has events come to a path.
+func (r *receiver) at(path string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.path = path
 }
 
 // answers has the receiver answer as f says.
