@@ -16,7 +16,8 @@ import (
 // campaign is one as the API shows it.
 type campaign struct {
 	ID, State, Reason string
-	Waits             string `json:"waits_for"`
+	Waits             string    `json:"waits_for"`
+	Until             time.Time `json:"waits_until"`
 	Targets, Sent     int
 	Counts            map[string]int
 	Passed            bool `json:"canary_passed"`
@@ -144,6 +145,30 @@ func TestCampaignIsSteered(t *testing.T) {
 	}
 	s.Call(t, "GET", "/v1/campaigns/cmp_0000000000000", "", http.StatusNotFound)
 	s.Call(t, "GET", "/v1/campaigns/psh_0000000000000", "", http.StatusNotFound)
+}
+
+// TestCampaignWindow: one whose window opens in hours waits for it, while one whose window is open comes to its end.
+func TestCampaignWindow(t *testing.T) {
+	t.Parallel()
+	s := harness.Start(t)
+	crew(t, s, 2)
+	now := time.Now().UTC()
+	between := func(name string, from, until time.Time) string {
+		_, text := s.Call(t, "POST", "/v1/campaigns", fmt.Sprintf(`{"name":%q,"push":{"to":{"group":"crew"},"type":"demo.%s","ttl":1},"window":{"from":%q,"until":%q}}`,
+			name, name, from.Format("15:04"), until.Format("15:04")), http.StatusCreated)
+		return readCampaign(t, text).ID
+	}
+	opens := now.Add(2 * time.Hour)
+	shut := between("shut", opens, now.Add(4*time.Hour))
+	open := between("open", now.Add(-2*time.Hour), opens)
+	awaitCampaign(t, s, open, "over", func(c campaign) bool { return c.State == "finished" && c.Sent == 2 })
+	c := awaitCampaign(t, s, shut, "at its window", func(c campaign) bool { return c.State == "running" && c.Waits == "window" })
+	if c.Sent != 0 || !c.Until.Equal(opens.Truncate(time.Minute)) {
+		t.Errorf("campaign = %+v, want it to wait until %v", c, opens.Truncate(time.Minute))
+	}
+	if n := len(pushesOf(t, s, "demo.shut")); n != 0 {
+		t.Errorf("%d endpoints got a push outside the window", n)
+	}
 }
 
 // TestCampaignRequests: what is wrong with a request, and what waits for its time.
