@@ -123,6 +123,17 @@ func TestDefaults(t *testing.T) {
 	})
 }
 
+// TestGrantSaysWhatTheUserIsAsked: the endpoint is told the question and its time as the session was opened with them, and why.
+func TestGrantSaysWhatTheUserIsAsked(t *testing.T) {
+	inBubble(t, func(t *testing.T, b *bench) {
+		want := signalling.ConsentMode{Mode: signalling.ModeAskAllow, Timeout: 90 * time.Second, Message: "May I?"}
+		b.opened(func(s *Spec) { s.Consent = want })
+		if g := b.grants[0]; g.Consent != want || g.Why != "ticket 4711" {
+			t.Errorf("the user is asked %+v because of %q, want %+v", g.Consent, g.Why, want)
+		}
+	})
+}
+
 // TestLimitsOfMany: one technician, one endpoint have so many sessions, and room again when one ends.
 func TestLimitsOfMany(t *testing.T) {
 	inBubble(t, func(t *testing.T, b *bench) {

@@ -150,6 +150,17 @@ func (w *world) overXMPP(c *viewer.Config) {
 	})
 }
 
+// TestQuestion: what the user at the endpoint is asked, and for how long, is what the session was opened with; nobody is asked where it says so.
+func TestQuestion(t *testing.T) {
+	w := newWorld(t, false)
+	w.attach("websocket_only").types()
+	_, grant := w.opens("websocket_only", client.NewConsent{Mode: signalling.ModeAskAllow, Timeout: 90, Message: "May I?"})
+	q := <-w.user
+	if q.Session != grant.ID || q.Technician.Name != "Ann" || q.Message != "May I?" || q.Timeout != 90*time.Second || !q.Allows {
+		t.Errorf("the user is asked %+v in %s", q, grant.ID)
+	}
+}
+
 // TestXMPP: a technician's tool may use XMPP instead of a WebSocket.
 func TestXMPP(t *testing.T) {
 	w := newWorld(t, false)

@@ -24,9 +24,11 @@ import (
 	"signalbox/internal/agent/capability/system"
 	"signalbox/internal/agent/capability/terminal"
 	"signalbox/internal/agent/enrol"
+	"signalbox/internal/agent/remote"
 	"signalbox/internal/channel"
 	"signalbox/internal/client"
 	"signalbox/internal/config"
+	"signalbox/internal/signalling"
 	"signalbox/internal/viewer"
 	"signalbox/tests/beside"
 	"signalbox/tests/harness"
@@ -56,8 +58,21 @@ type world struct {
 	folder string // that technicians get at files of; empty: all
 	server *harness.Server
 	agent  *agent.Agent
+	user   user
 	roots  *x509.CertPool
 }
+
+// user is remote.Consent: one who notes what is asked, and allows it.
+type user chan remote.Question
+
+func (user) Desktop(context.Context) string { return signalling.DesktopActive }
+
+func (u user) Ask(_ context.Context, q remote.Question) remote.Answer {
+	u <- q
+	return signalling.ConsentAllowed
+}
+
+func (user) Notify(remote.Notice) (done func()) { return func() {} }
 
 // newWorld runs both until the test ends; withTURN: the server relays by TURN, too.
 func newWorld(t *testing.T, withTURN bool) *world { return newConfinedWorld(t, withTURN, "") }
@@ -69,7 +84,7 @@ func newConfinedWorld(t *testing.T, withTURN bool, folder string) *world {
 		c.Domain = host
 		must(t, os.Rename(filepath.Join(c.Certs.Dir, harness.Domain+".pem"), filepath.Join(c.Certs.Dir, host+".pem"))) // it is for both names
 	}
-	w := &world{t: t, folder: folder}
+	w := &world{t: t, folder: folder, user: make(user, 1)}
 	if withTURN {
 		at, err := beside.Address()
 		if err != nil {
@@ -104,7 +119,7 @@ func (w *world) runAgent() {
 	cfg.Remote.Loopback = true
 	all, err := files.New(w.folder)
 	must(t, err)
-	w.agent, err = agent.New(cfg, "test", zaptest.NewLogger(t, zaptest.Level(zap.FatalLevel)),
+	w.agent, err = agent.New(cfg, "test", zaptest.NewLogger(t, zaptest.Level(zap.FatalLevel)), agent.WithConsent(w.user),
 		agent.WithCapabilities([]capability.Capability{terminal.New(nil), all, processes.New(), system.New("test")}...))
 	must(t, err)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -134,18 +149,25 @@ type technician struct {
 	relay *lossy
 }
 
-// attach opens a session without consent and attaches to it, after changes.
-func (w *world) attach(transport string, change ...func(*viewer.Config)) *technician {
+// opens opens a session, and returns what lets its technician in.
+func (w *world) opens(transport string, consent client.NewConsent) (*client.Client, client.SessionGrant) {
 	t := w.t
 	t.Helper()
 	api, err := client.New(w.server.URL(), w.server.Token, client.Options{})
 	must(t, err)
 	t.Cleanup(api.Close)
 	grant, err := api.OpenSession(t.Context(), client.NewSession{
-		Endpoint: "pc-1", Technician: client.Technician{ID: "ann", Name: "Ann"}, Kinds: []string{channel.Terminal, channel.Files, channel.Processes}, Transport: transport,
-		Consent: &client.NewConsent{Mode: "none"},
+		Endpoint: "pc-1", Technician: client.Technician{ID: "ann", Name: "Ann"}, Kinds: []string{channel.Terminal, channel.Files, channel.Processes}, Transport: transport, Consent: &consent,
 	})
 	must(t, err)
+	return api, grant
+}
+
+// attach opens a session without consent and attaches to it, after changes.
+func (w *world) attach(transport string, change ...func(*viewer.Config)) *technician {
+	t := w.t
+	t.Helper()
+	api, grant := w.opens(transport, client.NewConsent{Mode: signalling.ModeNone})
 	relay := &lossy{}
 	relayed := &http.Transport{TLSClientConfig: w.tls("http/1.1"), DialContext: relay.dial}
 	signalled := &http.Transport{TLSClientConfig: w.tls("http/1.1")}

@@ -19,12 +19,14 @@ import (
 type user struct {
 	answer  Answer
 	after   time.Duration
+	asked   []Question
 	notices []string
 }
 
 func (u *user) Desktop(context.Context) string { return signalling.DesktopActive }
 
-func (u *user) Ask(ctx context.Context, _ Question) Answer {
+func (u *user) Ask(ctx context.Context, q Question) Answer {
+	u.asked = append(u.asked, q)
 	select {
 	case <-time.After(u.after):
 		return u.answer
@@ -91,6 +93,35 @@ func TestConsent(t *testing.T) {
 				synctest.Wait()
 				if n := len(w.Sessions()); n != strings.Count(strings.Join(tt.want, " "), "accept") {
 					t.Errorf("%d sessions run", n)
+				}
+			})
+		})
+	}
+}
+
+// The user is asked what the grant says, for as long as it says, within bounds.
+func TestQuestion(t *testing.T) {
+	for _, tt := range []struct{ said, want time.Duration }{
+		{0, 30 * time.Second}, {90 * time.Second, 90 * time.Second}, {time.Second, signalling.MinConsent}, {time.Hour, signalling.MaxConsent},
+	} {
+		t.Run(tt.said.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				u := &user{answer: signalling.ConsentAllowed}
+				w := newWorld(t, DefaultConfig(), u)
+				g := grant(func(g *signalling.Grant) {
+					g.Why, g.Permissions = "ticket 4711", []string{channel.MayReadFiles}
+					g.Consent = signalling.ConsentMode{Mode: signalling.ModeAskAllow, Timeout: tt.said, Message: "May I?"}
+				})
+				w.offer(g)
+				if got, want := told(w.hear()), fmt.Sprintf("asking %d active", int(tt.want/time.Second)); got != want {
+					t.Errorf("the technician is told %q, want %q", got, want)
+				}
+				synctest.Wait()
+				want := Question{
+					Session: "ses_1", Technician: g.Technician, Why: "ticket 4711", Message: "May I?", Kinds: g.Kinds, Permissions: g.Permissions, Timeout: tt.want, Allows: true,
+				}
+				if d := cmp.Diff([]Question{want}, u.asked); d != "" {
+					t.Errorf("asked (-want +got):\n%s", d)
 				}
 			})
 		})
