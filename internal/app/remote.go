@@ -23,7 +23,7 @@ func (a *App) buildRemote() (err error) {
 	}
 	a.signals = feature.NewRemoteSessions(a.cfg.Domain, xmpp.Clients(a.endpoint), a.log)
 	a.remote = remote.New(a.cfg.Session, remote.Deps{
-		Store: a.store, Audit: a.audit, Presences: a.endpoint, Endpoints: a.signals, TURN: a.turnSessions, Relay: legs{a.relays, a.relayURL},
+		Store: a.store, Audit: a.audit, Presences: a.endpoint, Endpoints: a.signals, TURN: a.turnSessions, Relay: legs{a.relays, a.technicianRelayURL, a.relayURL},
 		Seal:     func(g signalling.Grant) (string, error) { return signalling.Seal(a.identity, g) },
 		RelayURL: a.relayURL,
 	}, a.log, a.registry)
@@ -35,8 +35,13 @@ func (a *App) buildRemote() (err error) {
 	return nil
 }
 
-// relayURL is what the URLs of the relay begin with.
+// relayURL is what the URLs of the relay begin with for endpoints.
 func (a *App) relayURL() string { return "wss" + strings.TrimPrefix(a.webURL(), "https") + relay.Path }
+
+// technicianRelayURL is relayURL for technicians: where they find the console, for its pages may connect to nothing else and the relay takes no other origin's.
+func (a *App) technicianRelayURL() string {
+	return "wss" + strings.TrimPrefix(a.consoleURL(), "https") + relay.Path
+}
 
 // relayRefused has the audit trail tell of a ticket that opened nothing, and of a message that was too large. The first side of a pair is the technician's.
 func (a *App) relayRefused(r relay.Refusal) {
@@ -56,7 +61,7 @@ func (a *App) relayRefused(r relay.Refusal) {
 // legs is remote.Relay.
 type legs struct {
 	*relay.Server
-	base func() string
+	technician, endpoint func() string // what the URLs begin with
 }
 
 // Pair implements remote.Relay.
@@ -65,7 +70,7 @@ func (l legs) Pair(session string) (technician, endpoint string, err error) {
 	if err != nil {
 		return "", "", err
 	}
-	return l.base() + first, l.base() + second, nil
+	return l.technician() + first, l.endpoint() + second, nil
 }
 
 // Close implements remote.Relay.

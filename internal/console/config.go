@@ -11,7 +11,7 @@ import (
 // Config is the section console.
 type Config struct {
 	Enabled bool   `key:"enabled" doc:"Whether technicians find the console at /console/ of listen.tls. Nobody can sign in before an account is made (signalbox technician create)."`
-	URL     string `key:"url" doc:"Where technicians reach the console if the public name or port differs from ours, https://host or https://host:port; empty: domain, and the port of listen.tls."`
+	URL     string `key:"url" doc:"Where technicians reach the console if the public name or port differs from ours, https://host or https://host:port, with all that is below /console/ and /relay/; empty: domain, and the port of listen.tls."`
 	technician.Config
 }
 

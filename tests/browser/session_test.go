@@ -5,6 +5,9 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"signalbox/internal/config"
+	"signalbox/tests/harness"
 )
 
 // TestRungs: a terminal comes up on each rung that a technician asks for, and the page, the server and the user at the endpoint see the same.
@@ -30,6 +33,18 @@ func TestRungs(t *testing.T) {
 			s.ended("technician_ended")
 		})
 	}
+}
+
+// TestConsoleElsewhere: where technicians reach the console at another port than endpoints reach the server, all that its pages connect to is there, too.
+func TestConsoleElsewhere(t *testing.T) {
+	front := harness.NewFront(t)
+	s := newStage(t, nil, func(c *config.Config) { c.Console.URL = "https://localhost:" + front.Port() })
+	front.Toward(s.server.Addr("tls"))
+	s.port = front.Port()
+	p := browse(t)
+	s.connect(p, "terminal", "websocket_only")
+	p.computes()
+	s.reaches("relay")
 }
 
 // TestReload: a page that is loaded again goes on with its shell, and nobody is asked anew.

@@ -22,13 +22,15 @@ type stage struct {
 	server *harness.Server
 	t      *testing.T
 	front  *harness.Front
+	port   string // of the console
 	config string // the agent's configuration
 }
 
 // newStage runs both until the test ends. environment is added to the agent's; changes are applied to the server's configuration, which asks no user.
 func newStage(t *testing.T, environment []string, changes ...func(*config.Config)) *stage {
 	t.Helper()
-	s := &stage{t: t, front: harness.NewFront(t), config: filepath.Join(t.TempDir(), "agent", "agent.yaml")}
+	front := harness.NewFront(t)
+	s := &stage{t: t, front: front, port: front.Port(), config: filepath.Join(t.TempDir(), "agent", "agent.yaml")}
 	s.server = harness.StartTURN(t, append([]func(*config.Config){func(c *config.Config) {
 		c.XMPP.WebSocketURL = "wss://localhost:" + s.front.Port() + "/xmpp-websocket" // which all addresses are taken from
 		c.Session.Consent = signalling.ModeNone
@@ -96,7 +98,7 @@ func (s *stage) runAgent(environment []string) {
 
 // url is an address of the console.
 func (s *stage) url(fragment string) string {
-	return "https://localhost:" + s.front.Port() + "/console/" + fragment
+	return "https://localhost:" + s.port + "/console/" + fragment
 }
 
 // signIn signs in by a link, as a management server makes it.
