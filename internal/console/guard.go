@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// policy lets pages load and reach nothing but ourselves, and the WebSockets of relays; nobody frames them, and they send no forms.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self' wss:; frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
+// policy lets pages load and reach nothing but the host and port that they come from, WebSockets of signalling and relay among that; nobody frames them, and they send no forms.
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; form-action 'none'; base-uri 'none'"
 
 // secure sets what browsers are told with every answer.
 func secure(header http.Header) {

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -58,12 +59,14 @@ func TestHeaders(t *testing.T) {
 	for _, path := range []string{"/", Path, Path + "assets/main.js", apiPath + "me", Path + "nothing"} {
 		header := b.get(path).header
 		csp := header.Get("Content-Security-Policy")
-		for _, part := range []string{"default-src 'none'", "script-src 'self'", "frame-ancestors 'none'", "form-action 'none'", "base-uri 'none'"} {
-			if !strings.Contains(csp, part) {
+		for _, part := range []string{
+			"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' data:", "font-src 'self'", "connect-src 'self'", "frame-ancestors 'none'", "form-action 'none'", "base-uri 'none'",
+		} {
+			if !slices.Contains(strings.Split(csp, "; "), part) {
 				t.Errorf("%s: policy %q lacks %q", path, csp, part)
 			}
 		}
-		if strings.Contains(csp, "unsafe") || header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Referrer-Policy") != "no-referrer" || header.Get("X-Frame-Options") != "DENY" {
+		if strings.Count(csp, ";") != 8 || strings.Contains(csp, "unsafe") || header.Get("X-Content-Type-Options") != "nosniff" || header.Get("Referrer-Policy") != "no-referrer" || header.Get("X-Frame-Options") != "DENY" {
 			t.Errorf("%s: headers %v", path, header)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 )
 
 // policy is what the console serves its pages under.
-const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self' wss:; frame-ancestors 'none'; " +
+const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; frame-ancestors 'none'; " +
 	"form-action 'none'; base-uri 'none'; require-trusted-types-for 'script'"
 
 const static = "../../internal/console/static"
