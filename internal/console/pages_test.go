@@ -124,7 +124,7 @@ func TestRates(t *testing.T) {
 func TestTooFast(t *testing.T) {
 	w := newWorld(t)
 	b := w.signedIn("ada", "viewer")
-	w.stand()
+	w.stand(0)
 	var got reply
 	for range 400 {
 		if got = b.get("me"); got.status != http.StatusOK {

@@ -53,8 +53,11 @@ func TestLinksLetInOnce(t *testing.T) {
 	thief.post("signin/link", `{"token":"`+strings.Repeat("A", 43)+`"}`).want(linkInvalid)
 	thief.get("me").want(notSignedIn)
 	b.get("me").ok(http.StatusOK)
-	if !w.trail.has("stranger:127.0.0.1", technician.ActionLoginRefused, "") {
-		t.Errorf("the audit does not know of it: %v", w.trail.all)
+	late := w.link("ada")
+	w.stand(technician.LinkLife)
+	thief.post("signin/link", `{"token":"`+late+`"}`).want(linkInvalid)
+	if got := w.trail.count("stranger:127.0.0.1", technician.ActionLoginRefused, ""); got != 3 {
+		t.Errorf("the audit knows of %d refusals, want 3: %v", got, w.trail.all)
 	}
 }
 
@@ -147,7 +150,7 @@ func TestChangePassword(t *testing.T) {
 func TestTooManyAttempts(t *testing.T) {
 	w := newWorld(t)
 	b := &browser{w: w}
-	w.stand()
+	w.stand(0)
 	for range 5 {
 		b.post("signin/link", `{"token":"x"}`).want(linkInvalid)
 	}

@@ -60,15 +60,17 @@ func (a *trail) Record(_ context.Context, e technician.Entry) error {
 }
 
 // has reports whether there is an entry of this action by an actor about a subject.
-func (a *trail) has(actor, action, subject string) bool {
+func (a *trail) has(actor, action, subject string) bool { return a.count(actor, action, subject) > 0 }
+
+func (a *trail) count(actor, action, subject string) (n int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, e := range a.all {
 		if e.Actor == actor && e.Action == action && e.Subject == subject {
-			return true
+			n++
 		}
 	}
-	return false
+	return n
 }
 
 // why answers why.
@@ -158,9 +160,9 @@ func (w *world) now() time.Time {
 	return time.Now()
 }
 
-// stand has the clock stand from now on, for tests of what is too much within a time: on a busy machine their requests take longer than that.
-func (w *world) stand() {
-	at := time.Now()
+// stand has the clock stand so much later than now: for tests of what is too much within a time, whose requests take longer than that on a busy machine, and of what is too late.
+func (w *world) stand(later time.Duration) {
+	at := time.Now().Add(later)
 	w.stood.Store(&at)
 }
 

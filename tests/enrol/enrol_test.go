@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"signalbox/internal/agent"
 	"signalbox/internal/agent/enrol"
@@ -123,24 +126,28 @@ func TestEnrolmentRefusals(t *testing.T) {
 	s := harness.Start(t)
 	s.Call(t, http.MethodPost, "/v1/endpoints", `{"id":"taken","secret":"s3cret-1"}`, http.StatusCreated)
 	s.Call(t, http.MethodPost, "/v1/endpoints", `{"id":"off","secret":"s3cret-1","enabled":false}`, http.StatusCreated)
+	expired, lateOne := token(t, s, `{"lifetime":1}`)
 	revoked, id := token(t, s, `{}`)
 	s.Call(t, http.MethodDelete, "/v1/enrolments/"+id, "", http.StatusNoContent)
-	usedUp, _ := token(t, s, `{"endpoint":"pc-9"}`)
+	usedUp, usedOne := token(t, s, `{"endpoint":"pc-9"}`)
 	enrolled(t, options(t, s, usedUp))
-	open, _ := token(t, s, `{"prefix":"p.","uses":100}`)
-	anyID, _ := token(t, s, `{"uses":100}`)
-	fixed, _ := token(t, s, `{"endpoint":"pc-2"}`)
-	disabled, _ := token(t, s, `{"endpoint":"off"}`)
+	open, openOne := token(t, s, `{"prefix":"p.","uses":100}`)
+	anyID, anyOne := token(t, s, `{"uses":100}`)
+	fixed, fixedOne := token(t, s, `{"endpoint":"pc-2"}`)
+	disabled, disabledOne := token(t, s, `{"endpoint":"off"}`)
 	stranger := identity.NewEnrolmentToken(identity.Generate().Public()).String()
-	for _, tt := range []struct{ name, token, id, want string }{
-		{"revoked", revoked, "", "(unknown_token)"},
-		{"of another server", stranger, "", "(unknown_token)"},
-		{"used by another machine", usedUp, "", "(token_used)"},
-		{"another id than the prefix allows", open, "q.pc-1", "(other_id)"},
-		{"another id than the one", fixed, "pc-3", "(other_id)"},
-		{"an endpoint that exists", anyID, "taken", "(endpoint_exists)"},
-		{"an id that cannot be", anyID, "PC 1", "(invalid_id)"},
-		{"a disabled endpoint", disabled, "", "(endpoint_disabled)"},
+	harness.Await(t, func() bool { _, state := used(t, s, lateOne); return state == "expired" }, func() string { return "a token of one second does not expire" })
+	var refused []string // as the audit trail has it: the newest first
+	for _, tt := range []struct{ name, token, id, enrolment, want string }{
+		{"expired", expired, "", lateOne, "(token_expired)"},
+		{"revoked", revoked, "", "", "(unknown_token)"},
+		{"of another server", stranger, "", "", "(unknown_token)"},
+		{"used by another machine", usedUp, "", usedOne, "(token_used)"},
+		{"another id than the prefix allows", open, "q.pc-1", openOne, "(other_id)"},
+		{"another id than the one", fixed, "pc-3", fixedOne, "(other_id)"},
+		{"an endpoint that exists", anyID, "taken", anyOne, "(endpoint_exists)"},
+		{"an id that cannot be", anyID, "PC 1", anyOne, "(invalid_id)"},
+		{"a disabled endpoint", disabled, "", disabledOne, "(endpoint_disabled)"},
 	} {
 		o := options(t, s, tt.token)
 		o.ID = tt.id
@@ -150,6 +157,18 @@ func TestEnrolmentRefusals(t *testing.T) {
 		}
 		if _, err := os.Stat(filepath.Join(o.ConfigDir, enrol.ConfigFile)); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s: a configuration was written, %v", tt.name, err)
+		}
+		refused = append([]string{tt.enrolment + " " + tt.want}, refused...)
+	}
+	var got []string
+	var trail string
+	harness.Await(t, func() bool {
+		got, trail = refusals(t, s)
+		return slices.Equal(got, refused)
+	}, func() string { return "the audit trail has other refusals (-want +got):\n" + cmp.Diff(refused, got) })
+	for _, text := range []string{expired, revoked, stranger, usedUp, open, fixed, anyID, disabled} {
+		if strings.Contains(trail, text) {
+			t.Errorf("the audit trail has a token: %s", trail)
 		}
 	}
 }

@@ -52,6 +52,25 @@ func used(t *testing.T, s *harness.Server, id string) (int, string) {
 	return 0, ""
 }
 
+// refusals returns why the server's audit trail says that enrolments were refused, each after the enrolment that it names, the newest first, and its text.
+func refusals(t *testing.T, s *harness.Server) (all []string, text string) {
+	t.Helper()
+	_, text = s.Call(t, http.MethodGet, "/v1/audit?action=enrolment.refused&limit=100", "", http.StatusOK)
+	var page struct {
+		Items []struct {
+			Subject string
+			Detail  struct{ Reason string }
+		}
+	}
+	if err := json.Unmarshal([]byte(text), &page); err != nil {
+		t.Fatalf("%v: %s", err, text)
+	}
+	for _, e := range page.Items {
+		all = append(all, e.Subject+" ("+e.Detail.Reason+")")
+	}
+	return all, text
+}
+
 // options are those of a machine that enrols at s, directly.
 func options(t *testing.T, s *harness.Server, text string) enrol.Options {
 	t.Helper()
