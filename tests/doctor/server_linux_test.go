@@ -1,6 +1,7 @@
 package doctor
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"os"
@@ -12,7 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 
 	"signalbox/certs"
+	"signalbox/internal/client"
 	"signalbox/tests/crash/rig"
+	"signalbox/turn/control"
 )
 
 // fault is one thing that is wrong, and how it must be named.
@@ -38,7 +41,7 @@ func TestServer(t *testing.T) {
 }
 
 func serverFaults() []fault {
-	all := []fault{{"nothing", "", nothing, nil}}
+	all := []fault{{"nothing", "", nothing, relays(serverAddr, "listen.turn UDP", "listen.turn TCP", "listen.tls")}}
 	for _, part := range [][]fault{nameFaults(), managementFaults(), portFaults(), turnFaults(), systemFaults(), diskFaults()} {
 		all = append(all, part...)
 	}
@@ -143,6 +146,18 @@ func portFaults() []fault {
 	}
 }
 
+// relays is what is said where both sides of a session reach each other through ports at an address.
+func relays(addr string, keys ...string) (all []sign) {
+	for _, key := range keys {
+		number := "3478"
+		if key == "listen.tls" {
+			number = "443"
+		}
+		all = append(all, sign{"turn", "", fmt.Sprintf("%s %s:%s, relaying: both sides of a session reach each other, at %s:", key, addr, number, addr), well})
+	}
+	return all
+}
+
 func turnFaults() []fault {
 	return []fault{
 		{"UDP is dropped on the way to TURN", "turn", func(t *testing.T, s *stand) []string {
@@ -153,7 +168,16 @@ func turnFaults() []fault {
 			grant := s.must(s.programs.Server, "turn", "session", "open", "-o", "json", "--ttl", "2m")
 			s.write("session.json", []byte(grant))
 			return append(outside(s, serverAddr), "--turn-session", s.path("session.json"))
-		}, nil},
+		}, relays(serverAddr, "listen.turn UDP", "listen.turn TCP", "listen.tls")},
+		{"nothing at a TURN server alone", "turn", func(t *testing.T, s *stand) []string { return alone(t, s, "", "session", "session") }, relays(turnAddr, "listen.turn UDP", "listen.turn TCP")},
+		{"a TURN server keeps the sides apart", "turn", func(t *testing.T, s *stand) []string { return alone(t, s, "", "session", "another") }, []sign{
+			{"turn", "turn_relays_nothing", "listen.turn UDP " + turnAddr + ":3478, relaying: allocations are made at " + turnAddr, wrong},
+			{"turn", "turn_relays_nothing", "listen.turn TCP " + turnAddr + ":3478, relaying: allocations are made at " + turnAddr, wrong},
+		}},
+		{"a TURN server has no allocation left", "turn", func(t *testing.T, s *stand) []string { return alone(t, s, "max_allocations: 1", "session", "session") }, []sign{
+			{"turn", "turn_allocation_refused", "listen.turn UDP " + turnAddr + ":3478, relaying: makes no allocation", wrong},
+			{"turn", "turn_allocation_refused", "listen.turn TCP " + turnAddr + ":3478, relaying: makes no allocation", wrong},
+		}},
 		{"credentials of a session that has ended", "turn", func(t *testing.T, s *stand) []string {
 			grant := s.must(s.programs.Server, "turn", "session", "open", "-o", "json", "--ttl", "2m")
 			s.write("session.json", []byte(grant))
@@ -165,19 +189,42 @@ func turnFaults() []fault {
 		{"another TURN server is down", "turn", func(_ *testing.T, s *stand) []string {
 			return []string{"--set", "turn.servers=turn:" + turnAddr + ":3478?transport=udp", "--set", "turn.external_secret_file=" + s.path("ca.crt")}
 		}, []sign{{"turn", "turn_away", "turn.servers " + turnAddr + ":3478 UDP: does not answer a Binding", wrong}}},
-		{"nothing at another TURN server", "turn", func(t *testing.T, s *stand) []string { return another(t, s, "the same secret of both") }, nil},
+		{"nothing at another TURN server", "turn", func(t *testing.T, s *stand) []string { return another(t, s, secretOfTURN) }, nil},
 		{"another TURN server has another secret", "turn", func(t *testing.T, s *stand) []string { return another(t, s, "a secret that differs") },
 			[]sign{{"turn", "turn_credentials_refused", "turn.servers " + turnAddr + ":3478 UDP: refuses the credentials", wrong}}},
 	}
 }
 
-// another starts a TURN server for other systems, whose secret is known, and has the doctor use it with a secret.
+// another has the doctor use a TURN server of others with a secret.
 func another(t *testing.T, s *stand, mine string) []string {
 	t.Helper()
-	s.write("theirs", []byte("the same secret of both\n"))
+	s.startTURN(t, "")
 	s.write("ours", []byte(mine+"\n"))
-	dir := t.TempDir()
-	s.write("turn.yaml", []byte(fmt.Sprintf("domain: turn.example.test\ndata_dir: %q\nlisten: {turn: [\"%s:3478\"], tls: []}\nturn: {rest_secret_file: %q}\n", dir, turnAddr, s.path("theirs"))))
+	return []string{"--set", "turn.servers=turn:" + turnAddr + ":3478?transport=udp", "--set", "turn.external_secret_file=" + s.path("ours")}
+}
+
+// alone has the doctor look from outside at a TURN server with a setting more, on a host where nothing else is. The sides of its session have names there, and reach each other if it is
+// the same.
+func alone(t *testing.T, s *stand, setting, a, b string) []string {
+	t.Helper()
+	s.startTURN(t, setting)
+	credentials := func(name string) client.TURNCredentials {
+		name = control.Username(time.Now().Add(time.Hour), name, 'a')
+		return client.TURNCredentials{Username: name, Credential: control.Password([]byte(secretOfTURN), name)}
+	}
+	text, err := json.Marshal(client.TURNGrant{Sides: client.TURNSides{A: credentials(a), B: credentials(b)}})
+	must(t, err)
+	s.write("session.json", text)
+	return append(outside(s, turnAddr), "--set", "listen.tls=", "--set", "listen.xmpp=", "--turn-session", s.path("session.json"))
+}
+
+const secretOfTURN = "the same secret of both"
+
+// startTURN starts a TURN server for other systems, whose secret is known, until the test ends. setting is added to its section turn.
+func (s *stand) startTURN(t *testing.T, setting string) {
+	t.Helper()
+	s.write("theirs", []byte(secretOfTURN+"\n"))
+	s.write("turn.yaml", []byte(fmt.Sprintf("domain: turn.example.test\ndata_dir: %q\nlisten: {turn: [\"%s:3478\"], tls: []}\nturn: {rest_secret_file: %q, %s}\n", t.TempDir(), turnAddr, s.path("theirs"), setting)))
 	program, args := s.space.in(s.programs.Server, "turn", "--config", s.path("turn.yaml"))
 	p, err := rig.Start("turn", s.path("turn.log"), []string{"HOME=" + s.dir}, program, args...)
 	must(t, err)
@@ -189,7 +236,6 @@ func another(t *testing.T, s *stand, mine string) []string {
 		}
 		return true, c.Close()
 	}))
-	return []string{"--set", "turn.servers=turn:" + turnAddr + ":3478?transport=udp", "--set", "turn.external_secret_file=" + s.path("ours")}
 }
 
 func systemFaults() []fault {

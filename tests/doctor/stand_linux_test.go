@@ -158,21 +158,22 @@ func (c check) String() string {
 }
 
 // severity is what a line says of what it found.
-type severity bool
+type severity int
 
 const (
-	wrong severity = false
-	warns severity = true // it works, and somebody should look at it
+	wrong severity = iota
+	warns          // it works, and somebody should look at it
+	well
 )
 
-// sign is what a fault must be named by: a step, a code, a piece of its sentence, and whether that is wrong.
+// sign is what a fault must be named by: a step, a code, a piece of its sentence, and whether that is wrong. What is well has no code.
 type sign struct {
 	step, code, sentence string
 	severity             severity
 }
 
 func (s sign) of(c check) bool {
-	return c.Step == s.step && c.Code == s.code && strings.Contains(c.Check+": "+c.Detail, s.sentence) && c.OK == bool(s.severity) && c.Warning == bool(s.severity)
+	return c.Step == s.step && c.Code == s.code && strings.Contains(c.Check+": "+c.Detail, s.sentence) && c.OK == (s.severity != wrong) && c.Warning == (s.severity == warns)
 }
 
 // doctor runs a doctor in the namespace.
