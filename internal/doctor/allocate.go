@@ -63,7 +63,7 @@ func (x *examination) relayThrough(ctx context.Context, p port, s TURNSession) {
 	defer b.close()
 	if !x.exchange(ctx, a.relayed, b.relayed) {
 		x.wrong(TURNLosesAll, check, "allocations are made at "+a.relayed.LocalAddr().String()+" and "+b.relayed.LocalAddr().String()+", and nothing passes between them",
-			"see turn.deny_peers, and that firewalls of the server let it send to its own relay ports")
+			"see that the credentials of both sides are of one session, that both connections lead to one TURN server, and that turn.session_rate and turn.total_rate are not used up")
 		return
 	}
 	x.well(check, "both sides of a session reach each other, at "+a.relayed.LocalAddr().String()+" and "+b.relayed.LocalAddr().String(), "")

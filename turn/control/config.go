@@ -32,7 +32,7 @@ type Config struct {
 	RESTSecretFile string `key:"rest_secret_file" doc:"File with a secret that other systems make credentials with (coturn: use-auth-secret, static-auth-secret), 16 bytes or more. Those of one name reach each other, and all of them allow_peers. Empty: only sessions of this server are served."`
 
 	AllowPeers []string `key:"allow_peers" doc:"Addresses and CIDR ranges that every client may send to, beside the other side of its session. Loopback, link-local and metadata addresses, listeners of this server and the database stay closed; 100.64.0.0/10, which networks of providers share, opens by a range inside it alone."`
-	DenyPeers  []string `key:"deny_peers" doc:"Addresses and CIDR ranges that no client may send to; before allow_peers and sessions."`
+	DenyPeers  []string `key:"deny_peers" doc:"Addresses and CIDR ranges that no client may send to, but for the relayed addresses of its own session; before allow_peers and what sessions open."`
 
 	MaxAllocations        int `key:"max_allocations" doc:"Allocations in all, 1 to 1000000."`
 	SessionAllocations    int `key:"session_allocations" doc:"Allocations of one session, 1 to 1000000."`
