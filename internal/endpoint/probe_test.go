@@ -94,6 +94,7 @@ func TestProbesAreBounded(t *testing.T) {
 			t.Errorf("Probe = %v, want ErrProbes", err)
 		}
 		time.Sleep(probeWait)
+		synctest.Wait() // until all of them have seen that their time is over
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		if _, err := r.Probe(ctx, pc1); !errors.Is(err, context.DeadlineExceeded) {
