@@ -73,7 +73,7 @@ export class Signal extends Emitter {
    * @returns {boolean} whether it went out
    */
   send(m) {
-    if (!this.#attached) return false;
+    if (!this.#attached || this.#socket.readyState !== WebSocket.OPEN) return false; // one that is closing takes nothing any more
     this.#socket.send(JSON.stringify({ ...m, id: this.id }));
     return true;
   }
