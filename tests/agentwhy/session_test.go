@@ -75,7 +75,7 @@ func TestEndsOfASession(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {
 		name, code string
-		end        func(t *testing.T, s *harness.Server) // beside which the agent may fail otherwise before it is over
+		end        func(t *testing.T, s *harness.Server)
 	}{
 		{"disabled", "revoked", func(t *testing.T, s *harness.Server) {
 			s.Call(t, http.MethodPatch, "/v1/endpoints/pc-1", `{"enabled":false}`, http.StatusOK)
@@ -85,7 +85,7 @@ func TestEndsOfASession(t *testing.T) {
 		}},
 		{"stopped", "server_stopping", func(t *testing.T, s *harness.Server) {
 			stopped := make(chan struct{})
-			go func() { // waited for below
+			go func() { // the agent may have failed otherwise before all of it is over; waited for below
 				defer close(stopped)
 				s.Stop()
 			}()
